@@ -1,0 +1,36 @@
+# One command a chore. `make help` lists them; CI runs `make test`.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check unit integration e2e images cluster-up cluster-down bench fmt clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet -e '.[cli]' --group dev
+	touch $@
+
+run: $(VENV)/ready ## Start the local platform on the examples at http://127.0.0.1:8080
+	$(BIN)/wick up examples
+
+test: check integration e2e ## Everything
+
+check: $(VENV)/ready ## Format, lint, types, import contracts, unit tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/unit
+
+fmt: $(VENV)/ready ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove what the targets made in this folder
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,181 @@
+"""The Function resource as the parts see it: parsed once at the edge, frozen, defaults filled in.
+
+The CRD in ``crds/`` is the source of truth for shape and defaults; this model repeats the defaults so that files read
+by ``wick up``, which no API server has defaulted, mean the same. A test holds the two equal, and `parse` refuses what
+the CRD's rules refuse, naming the field.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from wick_api import names
+from wick_api.duration import Duration
+from wick_api.names import Key
+
+Manifest = Mapping[str, Any]
+"""A Kubernetes object, or a part of one that Kubewick passes on without reading."""
+
+
+class Invalid(ValueError):
+    """A Function its author must change; the message names the field."""
+
+
+class ConfigMapSource(Struct, frozen=True, rename="camel", kw_only=True):
+    name: str
+
+
+class Source(Struct, frozen=True, rename="camel", kw_only=True):
+    inline: dict[str, str] | None = None
+    config_map: ConfigMapSource | None = None
+
+
+class Mount(Struct, frozen=True, rename="camel", kw_only=True):
+    name: str
+    mount_path: str
+
+
+class Route(Struct, frozen=True, rename="camel", kw_only=True):
+    host: str = ""
+    path: str = "/"
+    methods: tuple[str, ...] = ()
+
+
+class Metric(Struct, frozen=True, rename="camel", kw_only=True):
+    """One signal to scale on; what `target` counts depends on `type`."""
+
+    type: Literal["concurrency", "rps", "cpu", "memory", "queue", "prometheus"] = "concurrency"
+    target: float | None = None
+    query: str = ""
+    server: str = ""
+    activation_threshold: float = 0.0
+
+
+class Scale(Struct, frozen=True, rename="camel", kw_only=True):
+    """Bounds and behaviour of the autoscaler for one function; times in seconds."""
+
+    min: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    max: Annotated[int, Meta(ge=1, le=10_000)] = 10
+    initial: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    metric: Literal["concurrency", "rps", "cpu", "memory", "queue", "prometheus"] = "concurrency"
+    target: Annotated[float, Meta(gt=0)] | None = None
+    utilization: Annotated[int, Meta(ge=1, le=100)] = 70
+    metrics: tuple[Metric, ...] = ()
+    window: Duration = Duration(60)
+    idle: Duration = Duration(60)
+
+
+class FunctionSpec(Struct, frozen=True, rename="camel", kw_only=True):
+    source: Source | None = None
+    image: str | None = None
+    runtime: str = "python"
+    handler: str = "main:handle"
+    interface: Literal["auto", "native", "asgi", "wsgi", "cloudevent", "lambda", "functions-framework"] = "auto"
+    env: tuple[Manifest, ...] = ()
+    env_from: tuple[Manifest, ...] = ()
+    resources: Manifest = field(default_factory=dict)
+    secrets: tuple[Mount, ...] = ()
+    config_maps: tuple[Mount, ...] = ()
+    service_account_name: str | None = None
+    image_pull_secrets: tuple[Manifest, ...] = ()
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Manifest, ...] = ()
+    priority_class_name: str | None = None
+    concurrency: Annotated[int, Meta(ge=1, le=1000)] = 10
+    timeout: Duration = Duration(60)
+    max_request_bytes: Annotated[int, Meta(ge=0)] = 10 * 1024 * 1024
+    debug: bool = False
+    scale: Scale = Scale()
+    routes: tuple[Route, ...] = ()
+    revision_history_limit: Annotated[int, Meta(ge=0, le=100)] = 5
+    rollback_to: str | None = None
+
+
+class Metadata(Struct, frozen=True, rename="camel", kw_only=True):
+    name: str
+    namespace: str = "default"
+    uid: str = ""
+    generation: int = 0
+    resource_version: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    deletion_timestamp: str | None = None
+    finalizers: tuple[str, ...] = ()
+
+
+class Function(Struct, frozen=True, rename="camel", kw_only=True):
+    """One Function; `status` is what the operator last wrote, unread here."""
+
+    metadata: Metadata
+    spec: FunctionSpec
+    status: Manifest = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        return Key(self.metadata.namespace, self.metadata.name)
+
+
+def parse(manifest: Manifest) -> Function:
+    """Read a Function from a decoded manifest; `Invalid` names the field that is wrong."""
+    if manifest.get("apiVersion") != names.API_VERSION or manifest.get("kind") != names.KIND:
+        raise Invalid(f"apiVersion and kind must be {names.API_VERSION} and {names.KIND}")
+    try:
+        function = msgspec.convert(manifest, Function, dec_hook=decode_scalar, strict=True)
+    except msgspec.ValidationError as error:
+        raise Invalid(_in_the_users_words(str(error))) from error
+    _check(function)
+    return function
+
+
+def decode_scalar(kind: type, value: Any) -> Any:
+    """Tell msgspec how to read the scalars it does not know; for every decoder that meets a Function."""
+    if kind is Duration and isinstance(value, str):
+        return Duration.parse(value)
+    raise NotImplementedError(f"{kind.__name__} cannot be read from {type(value).__name__}")
+
+
+def _in_the_users_words(message: str) -> str:
+    """Turn msgspec's ``… - at `$.spec.scale.max` `` around: field first."""
+    text, _, path = message.partition(" - at `$.")
+    return f"{path.rstrip('`')}: {text}" if path else text
+
+
+_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_HANDLER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_FILE = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
+
+
+def _check(function: Function) -> None:
+    """Refuse what the CRD's CEL rules refuse; one line a rule, in the same order."""
+    name, spec = function.metadata.name, function.spec
+    for wrong, message in (
+        (not _NAME.fullmatch(name), f"metadata.name: {name!r} must be lower case letters, digits and '-'"),
+        (len(name) > names.MAX_NAME, f"metadata.name: must be at most {names.MAX_NAME} characters"),
+        (
+            (spec.source is None) == (spec.image is None),
+            "spec: set exactly one of source.inline, source.configMap and image",
+        ),
+        (
+            spec.source is not None and (spec.source.inline is None) == (spec.source.config_map is None),
+            "spec.source: set exactly one of inline and configMap",
+        ),
+        (
+            not _HANDLER.fullmatch(spec.handler),
+            f"spec.handler: {spec.handler!r} must be written module:attribute, for instance main:handle",
+        ),
+        (spec.scale.max < spec.scale.min, "spec.scale.max: must be at least spec.scale.min"),
+        (spec.scale.initial > spec.scale.max, "spec.scale.initial: must be at most spec.scale.max"),
+        (spec.timeout <= 0, "spec.timeout: must be more than 0s"),
+    ):
+        if wrong:
+            raise Invalid(message)
+    for variable in spec.env:
+        variable_name = str(variable.get("name", ""))
+        if variable_name in names.RESERVED_ENV or variable_name.startswith(names.RESERVED_ENV_PREFIX):
+            raise Invalid(f"spec.env: {variable_name} is reserved; PORT and KUBEWICK_* are set by Kubewick")
+    for file in (spec.source.inline or {}) if spec.source else {}:
+        if not _FILE.fullmatch(file) or ".." in file.split("/"):
+            raise Invalid(f"spec.source.inline: {file!r} is not a relative file name")

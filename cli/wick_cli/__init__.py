@@ -1,0 +1,1 @@
+"""The `wick` command and the local platform behind `wick up`."""
