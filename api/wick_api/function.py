@@ -15,6 +15,7 @@ from msgspec import Meta, Struct, field
 from wick_api import names
 from wick_api.duration import Duration
 from wick_api.names import Key
+from wick_api.scale import Scale, scale_rules
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object, or a part of one that Kubewick passes on without reading."""
@@ -42,30 +43,6 @@ class Route(Struct, frozen=True, rename="camel", kw_only=True):
     host: str = ""
     path: str = "/"
     methods: tuple[str, ...] = ()
-
-
-class Metric(Struct, frozen=True, rename="camel", kw_only=True):
-    """One signal to scale on; what `target` counts depends on `type`."""
-
-    type: Literal["concurrency", "rps", "cpu", "memory", "queue", "prometheus"] = "concurrency"
-    target: float | None = None
-    query: str = ""
-    server: str = ""
-    activation_threshold: float = 0.0
-
-
-class Scale(Struct, frozen=True, rename="camel", kw_only=True):
-    """Bounds and behaviour of the autoscaler for one function; times in seconds."""
-
-    min: Annotated[int, Meta(ge=0, le=10_000)] = 0
-    max: Annotated[int, Meta(ge=1, le=10_000)] = 10
-    initial: Annotated[int, Meta(ge=0, le=10_000)] = 0
-    metric: Literal["concurrency", "rps", "cpu", "memory", "queue", "prometheus"] = "concurrency"
-    target: Annotated[float, Meta(gt=0)] | None = None
-    utilization: Annotated[int, Meta(ge=1, le=100)] = 70
-    metrics: tuple[Metric, ...] = ()
-    window: Duration = Duration(60)
-    idle: Duration = Duration(60)
 
 
 class FunctionSpec(Struct, frozen=True, rename="camel", kw_only=True):
@@ -166,8 +143,7 @@ def _check(function: Function) -> None:
             not _HANDLER.fullmatch(spec.handler),
             f"spec.handler: {spec.handler!r} must be written module:attribute, for instance main:handle",
         ),
-        (spec.scale.max < spec.scale.min, "spec.scale.max: must be at least spec.scale.min"),
-        (spec.scale.initial > spec.scale.max, "spec.scale.initial: must be at most spec.scale.max"),
+        *scale_rules(spec.scale),
         (spec.timeout <= 0, "spec.timeout: must be more than 0s"),
     ):
         if wrong:
