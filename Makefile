@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check unit integration e2e images cluster-up cluster-down bench fmt clean
@@ -27,6 +28,10 @@ check: $(VENV)/ready ## Format, lint, types, import contracts, unit tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/unit
+
+integration: $(VENV)/ready ## Tests with real processes: an API server, routers, runtimes
+	$(CLUSTER) tools kube-apiserver kube-controller-manager kube-scheduler kubectl kwok
+	$(BIN)/python -m pytest tests/integration
 
 fmt: $(VENV)/ready ## Format and mend what can be mended
 	$(BIN)/ruff format .

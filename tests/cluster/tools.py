@@ -1,0 +1,139 @@
+"""The programs a cluster is made of, built from Go modules once per machine.
+
+Each folder of `tools/` is a Go module that pins one project by `go.mod` and `go.sum`. What is built from it lies in
+``$XDG_CACHE_HOME/kubewick/<program>-<version>/<program>`` (``~/.cache`` without the variable), outside the work tree,
+so every checkout on a machine shares it. A program is built beside its place and renamed into it, under a lock, so
+that an interrupted build leaves nothing half made and two test runs build it once.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+MODULES = Path(__file__).parent / "tools"
+
+
+class Missing(Exception):
+    """Something this machine lacks; the message names it and what would bring it."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One Go program: `package` is its import path, `project` the module that is pinned, `module` its folder."""
+
+    module: str
+    project: str
+    package: str
+
+    @property
+    def name(self) -> str:
+        return self.package.rsplit("/", 1)[1]
+
+
+def _kubernetes(name: str) -> Program:
+    return Program("kubernetes", "k8s.io/kubernetes", f"k8s.io/kubernetes/cmd/{name}")
+
+
+PROGRAMS = {
+    program.name: program
+    for program in (
+        _kubernetes("kube-apiserver"),
+        _kubernetes("kube-controller-manager"),
+        _kubernetes("kube-scheduler"),
+        _kubernetes("kubelet"),
+        _kubernetes("kube-proxy"),
+        _kubernetes("kubectl"),
+        Program("helm", "helm.sh/helm/v3", "helm.sh/helm/v3/cmd/helm"),
+        Program("coredns", "github.com/coredns/coredns", "github.com/coredns/coredns"),
+        Program("kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+    )
+}
+CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+NODE = (*CONTROL_PLANE, "kubelet", "kube-proxy", "coredns", "helm")
+
+
+def cache() -> Path:
+    """Where built things are kept on this machine."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubewick"
+
+
+def pinned(go_mod: str, project: str) -> str:
+    """The version of `project` that a go.mod requires."""
+    found = re.search(rf"^(?:require)?\s*{re.escape(project)} (v\S+)", go_mod, re.MULTILINE)
+    if not found:
+        raise ValueError(f"go.mod requires no {project}")
+    return found.group(1)
+
+
+def linker_flags(project: str, version: str) -> str:
+    """Strips symbols; Kubernetes without its version set calls itself v0.0.0 and clients refuse it."""
+    if project != "k8s.io/kubernetes":
+        return "-s -w"
+    major, minor, _ = version.removeprefix("v").split(".", 2)
+    said = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    return " ".join(["-s -w", *(f"-X k8s.io/component-base/version.{name}={value}" for name, value in said.items())])
+
+
+def path(name: str) -> Path:
+    """Where the program `name` is, or will be once `ensure` has built it."""
+    program = PROGRAMS[name]
+    version = pinned((MODULES / program.module / "go.mod").read_text(), program.project)
+    return cache() / f"{name}-{version}" / name
+
+
+def ensure(*names: str) -> None:
+    """Build those of `names` that are not there yet. Kubernetes takes minutes the first time."""
+    missing = sorted((name for name in names if not path(name).exists()), key=lambda name: PROGRAMS[name].module)
+    for module, group in groupby(missing, key=lambda name: PROGRAMS[name].module):
+        _build(module, list(group))
+
+
+def _build(module: str, names: Sequence[str]) -> None:
+    cache().mkdir(parents=True, exist_ok=True)
+    with locked(cache() / f"{module}.lock"):
+        names = [name for name in names if not path(name).exists()]
+        if not names:
+            return
+        go = shutil.which("go")
+        if go is None:
+            raise Missing(f"Go 1.26 or newer, to build {', '.join(names)}")
+        say(f"building {', '.join(names)} (once per machine, up to 5 minutes)")
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(dir=cache(), prefix=f"{module}-") as folder:
+            packages = [PROGRAMS[name] for name in names]
+            version = path(names[0]).parent.name.rpartition("-v")[2]
+            flags = linker_flags(packages[0].project, f"v{version}")
+            command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", f"{folder}/"]
+            subprocess.run([*command, *(program.package for program in packages)], cwd=MODULES / module, check=True)
+            for name in names:
+                path(name).parent.mkdir(parents=True, exist_ok=True)
+                (Path(folder) / name).rename(path(name))
+        say(f"built {', '.join(names)} in {time.monotonic() - started:.0f} s")
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold `file`'s lock, saying so when somebody else has it; the kernel frees it when the holder dies."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another run that holds {file}")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def say(line: str) -> None:
+    """One line of progress, where a person or a CI log sees it at once."""
+    print(f"[cluster] {line}", file=sys.stderr, flush=True)

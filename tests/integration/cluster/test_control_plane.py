@@ -1,0 +1,44 @@
+import json
+
+from cluster.control_plane import ControlPlane
+from cluster.kubectl import kubectl
+from cluster.waiting import eventually
+
+
+def deployment(name, replicas):
+    labels = {"app": name}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": "example.invalid/none"}]}}
+    spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": pod}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
+
+
+def test_the_api_server_has_the_version_it_was_built_from(kubeconfig):
+    assert "v1.36.3" in kubectl(kubeconfig, "version")
+
+
+def test_every_test_has_a_namespace_of_its_own(kubeconfig, namespace):
+    assert kubectl(kubeconfig, "get", "pods", "-n", namespace, "-o", "name") == ""
+
+
+def test_two_control_planes_run_side_by_side():
+    with ControlPlane.start() as one, ControlPlane.start() as other:
+        for plane in (one, other):
+            kubectl(plane.kubeconfig, "create", "namespace", "only-once")
+
+
+def test_controllers_make_replica_sets_of_deployments(controlled_plane, controlled_namespace):
+    def pods():
+        return kubectl(controlled_plane.kubeconfig, "get", "pods", "-o", "name", "-n", controlled_namespace).split()
+
+    kubectl(
+        controlled_plane.kubeconfig,
+        "apply",
+        "-n",
+        controlled_namespace,
+        "-f",
+        "-",
+        stdin=json.dumps(deployment("two", 2)),
+    )
+    eventually(lambda: len(pods()) == 2, within=20)
+    kubectl(controlled_plane.kubeconfig, "delete", "deployment", "two", "-n", controlled_namespace)
+    eventually(lambda: pods() == [], within=20)
