@@ -37,12 +37,21 @@ class Source(Struct, frozen=True, rename="camel", kw_only=True):
 class Mount(Struct, frozen=True, rename="camel", kw_only=True):
     name: str
     mount_path: str
+    optional: bool = False
 
 
 class Route(Struct, frozen=True, rename="camel", kw_only=True):
     host: str = ""
     path: str = "/"
     methods: tuple[str, ...] = ()
+
+
+class Slo(Struct, frozen=True, rename="camel", kw_only=True):
+    """What users may expect; percentages are above 0 and below 100."""
+
+    availability: Annotated[float, Meta(gt=0, lt=100)] | None = None
+    latency: Duration | None = None
+    latency_percentage: Annotated[float, Meta(gt=0, lt=100)] = 99.0
 
 
 class FunctionSpec(Struct, frozen=True, rename="camel", kw_only=True):
@@ -67,6 +76,7 @@ class FunctionSpec(Struct, frozen=True, rename="camel", kw_only=True):
     debug: bool = False
     scale: Scale = Scale()
     routes: tuple[Route, ...] = ()
+    slo: Slo | None = None
     revision_history_limit: Annotated[int, Meta(ge=0, le=100)] = 5
     rollback_to: str | None = None
 
@@ -77,6 +87,7 @@ class Metadata(Struct, frozen=True, rename="camel", kw_only=True):
     uid: str = ""
     generation: int = 0
     resource_version: str = ""
+    creation_timestamp: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     deletion_timestamp: str | None = None
@@ -121,8 +132,18 @@ def _in_the_users_words(message: str) -> str:
 
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_HANDLER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-_FILE = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
+_HANDLER = re.compile(
+    r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
+)
+_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
+_ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+_REVISION = re.compile(r"[0-9a-f]{10}")
+_KEPT_PATHS = ("/function", "/tmp", "/proc", "/sys", "/dev")  # noqa: S108 - names of mounts, nothing is written
+
+MAX_SOURCE_BYTES = 900_000
+"""All files together: what fits a ConfigMap (1 MiB) beside the revision's record."""
+MAX_TIMEOUT = Duration(24 * 3600)
+MAX_FILE_NAME = 200
 
 
 def _check(function: Function) -> None:
@@ -144,14 +165,56 @@ def _check(function: Function) -> None:
             f"spec.handler: {spec.handler!r} must be written module:attribute, for instance main:handle",
         ),
         *scale_rules(spec.scale),
-        (spec.timeout <= 0, "spec.timeout: must be more than 0s"),
+        (not 0 < spec.timeout <= MAX_TIMEOUT, "spec.timeout: must be more than 0s and at most 24h"),
+        (
+            spec.rollback_to is not None and not _REVISION.fullmatch(spec.rollback_to),
+            "spec.rollbackTo: must be one of status.revisions, ten hexadecimal digits",
+        ),
     ):
         if wrong:
             raise Invalid(message)
+    _check_environment(spec)
+    _check_mounts(spec)
+    if spec.source and spec.source.inline is not None:
+        check_files(spec.source.inline, "spec.source.inline")
+
+
+def _check_environment(spec: FunctionSpec) -> None:
+    seen = set()
     for variable in spec.env:
-        variable_name = str(variable.get("name", ""))
-        if variable_name in names.RESERVED_ENV or variable_name.startswith(names.RESERVED_ENV_PREFIX):
-            raise Invalid(f"spec.env: {variable_name} is reserved; PORT and KUBEWICK_* are set by Kubewick")
-    for file in (spec.source.inline or {}) if spec.source else {}:
-        if not _FILE.fullmatch(file) or ".." in file.split("/"):
-            raise Invalid(f"spec.source.inline: {file!r} is not a relative file name")
+        name = str(variable.get("name", ""))
+        if name in names.RESERVED_ENV or name.startswith(names.RESERVED_ENV_PREFIX):
+            raise Invalid(f"spec.env: {name} is reserved; PORT and KUBEWICK_* are set by Kubewick")
+        if not _ENV_NAME.fullmatch(name):
+            raise Invalid(f"spec.env: {name!r} is not a variable name")
+        if name in seen:
+            raise Invalid(f"spec.env: {name} is set twice")
+        if "value" in variable and "valueFrom" in variable:
+            raise Invalid(f"spec.env: {name} has both value and valueFrom")
+        seen.add(name)
+
+
+def _check_mounts(spec: FunctionSpec) -> None:
+    seen = set()
+    for field_name, mounts in (("secrets", spec.secrets), ("configMaps", spec.config_maps)):
+        for mount in mounts:
+            path = mount.mount_path
+            if not path.startswith("/") or path == "/" or ":" in path or ".." in path:
+                raise Invalid(f"spec.{field_name}: mountPath {path!r} must be an absolute folder without ':' and '..'")
+            if any(path == kept or path.startswith(f"{kept}/") for kept in _KEPT_PATHS):
+                raise Invalid(f"spec.{field_name}: mountPath {path!r} must not be {', '.join(_KEPT_PATHS)} or below")
+            if path.rstrip("/") in seen:
+                raise Invalid(f"spec.{field_name}: mountPath {path!r} is used twice")
+            seen.add(path.rstrip("/"))
+
+
+def check_files(files: Mapping[str, str], where: str) -> None:
+    """Refuse source no instance could be given; `where` is the field to blame. Also for a ConfigMap's content."""
+    if not files:
+        raise Invalid(f"{where}: has no file")
+    for file in files:
+        if not _FILE.fullmatch(file) or len(file) > MAX_FILE_NAME:
+            raise Invalid(f"{where}: {file!r} is not a relative file name")
+    size = sum(len(text.encode()) for text in files.values())
+    if size > MAX_SOURCE_BYTES:
+        raise Invalid(f"{where}: {size} bytes are more than {MAX_SOURCE_BYTES}; build an image instead")

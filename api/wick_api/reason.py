@@ -31,6 +31,8 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = "OutOfMemory"
     IMAGE_PULL = "ImagePull"
     MOUNT_FAILED = "MountFailed"
+    NOT_LISTENING = "NotListening"  # an image's container runs but does not answer on $PORT
+    REVISION_NOT_FOUND = "RevisionNotFound"  # rollbackTo names a revision that is not kept
     CONFIG_MISSING = "ConfigMissing"  # a Secret or ConfigMap the pod's environment names does not exist
     NOT_OWNED = "NotOwned"  # a child's name is taken by somebody else's object
     ROUTE_CONFLICT = "RouteConflict"
