@@ -120,7 +120,9 @@ def parse(manifest: Manifest) -> Function:
 
 def decode_scalar(kind: type, value: Any) -> Any:
     """Tell msgspec how to read the scalars it does not know; for every decoder that meets a Function."""
-    if kind is Duration and isinstance(value, str):
+    if kind is Duration:
+        if not isinstance(value, str):
+            raise ValueError(f"{value!r} is not a duration; write it with a unit, like 30s")
         return Duration.parse(value)
     raise NotImplementedError(f"{kind.__name__} cannot be read from {type(value).__name__}")
 

@@ -1,5 +1,61 @@
-"""Entry point of the `wick` command."""
+"""Entry point of the `wick` command.
+
+``wick --help`` and shell completion are answered from the table below: a command's module, and with it the Kubernetes
+client, aiohttp or rich, is imported only when that command runs. A test holds the list of modules a ``--help`` loads.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import NamedTuple
+
+import click
 
 
+class Entry(NamedTuple):
+    """Where a command lives (`module` has a ``command`` in it) and the line that ``wick --help`` shows for it."""
+
+    module: str
+    help: str
+
+
+COMMANDS: Mapping[str, Entry] = {
+    "init": Entry("wick_cli.init", "Write a new function, with a test, into a folder."),
+    "completion": Entry("wick_cli.completion", "Print the script that completes `wick` in your shell."),
+}
+
+
+class Lazy(click.Group):
+    """A group that knows its commands' names and one-line helps without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = import_module(entry.module).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry.module}.command is not a click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+@click.group(
+    cls=Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="""\b
+Start here:
+  wick init hello && wick up hello     a function of your own, running at http://127.0.0.1:8080
+  wick invoke hello --local            call it
+  wick deploy hello                    run it on the cluster of your current kubeconfig context
+
+\b
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid file, 4 not found, 5 platform unreachable, 6 too late.""",
+)
+@click.version_option(package_name="kubewick", prog_name="wick")
 def main() -> None:
-    """Run the command line."""
+    """Kubewick: functions that cost nothing when idle and answer in milliseconds."""

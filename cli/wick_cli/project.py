@@ -1,0 +1,129 @@
+"""What a person hands to ``wick up`` and ``wick deploy``: Functions and the ConfigMaps and Secrets they name.
+
+Broken documents become `Problem`s beside the good ones, never an exception: ``wick up`` serves the rest, ``wick
+deploy`` prints them all and applies nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wick_api import names
+from wick_api.function import Function, Invalid, parse
+from wick_api.names import Key
+from wick_cli import folder, manifest
+from wick_cli.manifest import Document, Problem
+from wick_cli.spelling import unknown_fields
+
+SUPPORTING = ("ConfigMap", "Secret")
+
+
+@dataclass(frozen=True)
+class Authored:
+    """A Function and the document it was written in, for messages with a line."""
+
+    function: Function
+    document: Document
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything found under the given paths."""
+
+    functions: dict[Key, Authored] = field(default_factory=dict)
+    config_maps: dict[Key, Document] = field(default_factory=dict)
+    secrets: dict[Key, Document] = field(default_factory=dict)
+    others: tuple[Document, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def read(paths: Iterable[Path], namespace: str = "default") -> Project:
+    """Read files and folders; `namespace` is given to documents that name none."""
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            files = folder.manifest_files(path)
+        except FileNotFoundError:
+            problems.append(Problem(path, 0, "no such file or folder"))
+            continue
+        for file in files:
+            found, wrong = _read_file(file)
+            documents += found
+            problems += wrong
+    return assemble(documents, problems, namespace)
+
+
+def assemble(documents: Sequence[Document], problems: Sequence[Problem], namespace: str) -> Project:
+    """Sort documents by kind and parse the Functions; pure apart from filling in missing namespaces."""
+    functions: dict[Key, Authored] = {}
+    supporting: dict[str, dict[Key, Document]] = {kind: {} for kind in SUPPORTING}
+    others: list[Document] = []
+    wrong = list(problems)
+    for document in documents:
+        kind = document.manifest.get("kind")
+        metadata = document.manifest.get("metadata")
+        if isinstance(metadata, dict):
+            metadata.setdefault("namespace", namespace)
+        if kind == names.KIND and str(document.manifest.get("apiVersion")).startswith(names.GROUP):
+            _add_function(document, functions, wrong)
+        elif kind in supporting and isinstance(metadata, dict) and isinstance(metadata.get("name"), str):
+            supporting[kind][Key(str(metadata["namespace"]), metadata["name"])] = document
+        else:
+            others.append(document)
+    return Project(functions, supporting["ConfigMap"], supporting["Secret"], tuple(others), tuple(wrong))
+
+
+def watched_files(paths: Iterable[Path]) -> set[Path]:
+    """Files whose change may change the Project, for reloading."""
+    found: set[Path] = set()
+    for path in paths:
+        try:
+            files = folder.manifest_files(path)
+        except FileNotFoundError:
+            continue
+        found.update(files)
+        for file in files:
+            if file.name == folder.FUNCTION_FILE:
+                found.update(folder.source_files(file.parent))
+    return found
+
+
+def _read_file(file: Path) -> tuple[list[Document], list[Problem]]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return [], [Problem(file, 1, f"cannot be read: {error}")]
+    documents, problems = manifest.read(file, text)
+    if file.name == folder.FUNCTION_FILE:
+        for document in documents:
+            if _wants_the_files_beside(document.manifest):
+                try:
+                    document.manifest["spec"]["source"] = {"inline": folder.read_source(file.parent)}
+                except (OSError, ValueError) as error:
+                    problems.append(document.problem(f"spec: {error}"))
+    return documents, problems
+
+
+def _wants_the_files_beside(written: dict[str, Any]) -> bool:
+    spec = written.setdefault("spec", {}) if written.get("kind") == names.KIND else None
+    return isinstance(spec, dict) and "source" not in spec and "image" not in spec
+
+
+def _add_function(document: Document, functions: dict[Key, Authored], problems: list[Problem]) -> None:
+    misspelt = [document.problem(message) for message in unknown_fields(document.manifest.get("spec"))]
+    if misspelt:
+        problems += misspelt
+        return
+    try:
+        function = parse(document.manifest)
+    except Invalid as error:
+        problems.append(document.problem(str(error)))
+        return
+    first = functions.get(function.key)
+    if first is not None:
+        where = f"{first.document.file}:{first.document.line()}"
+        problems.append(document.problem(f"metadata.name: Function {function.key} is already in {where}"))
+        return
+    functions[function.key] = Authored(function, document)
