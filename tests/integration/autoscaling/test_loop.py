@@ -1,0 +1,182 @@
+"""The loop against real HTTP servers that write what routers write."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from wick_api.function import parse
+from wick_api.names import Key
+from wick_operator.autoscaling.loop import Autoscaler, Settings
+from wick_operator.autoscaling.scaler import NotScaled, Replicas
+
+HELLO = Key("default", "hello")
+FAST = Settings(period=0.05, patience=0.2)
+
+
+def function(**scale):
+    return parse(
+        {
+            "apiVersion": "kubewick.dev/v1alpha1",
+            "kind": "Function",
+            "metadata": {"name": "hello"},
+            "spec": {"image": "hello", "scale": {"window": "1s", "idle": "300ms", **scale}},
+        }
+    )
+
+
+class Platform:
+    """A Scaler that gives what is asked for at once and keeps what was asked."""
+
+    def __init__(self, function, count=0):
+        self.function, self.count, self.asked, self.refusals = function, count, [], 0
+
+    def functions(self):
+        return [self.function] if self.function else []
+
+    def replicas(self, _key):
+        return Replicas(self.count, self.count)
+
+    def instances(self, _key):
+        return []
+
+    async def scale(self, _key, decision):
+        if self.refusals:
+            self.refusals -= 1
+            raise NotScaled("quota")
+        self.asked.append((decision.replicas, decision.reason))
+        self.count = decision.replicas
+
+
+class Router:
+    """Counts demand the way a router does and writes it as Prometheus text."""
+
+    def __init__(self):
+        self.level, self.total, self.requests, self.since, self.broken = 0.0, 0.0, 0, time.monotonic(), False
+
+    def load(self, level, requests=0):
+        self._integrate()
+        self.level, self.requests = level, self.requests + requests
+
+    def _integrate(self):
+        now = time.monotonic()
+        self.total, self.since = self.total + self.level * (now - self.since), now
+
+    async def metrics(self, _request):
+        if self.broken:
+            raise web.HTTPServiceUnavailable
+        self._integrate()
+        label = '{namespace="default",function="hello"'
+        return web.Response(
+            text=f'kubewick_function_inflight_seconds_total{label},revision="r"}} {self.total}\n'
+            f'kubewick_function_requests_total{label},revision="r",code="200"}} {self.requests}\n'
+            f"kubewick_function_in_flight{label}}} {self.level}\n"
+        )
+
+
+@asynccontextmanager
+async def served(*routers):
+    runners, urls = [], []
+    for router in routers:
+        application = web.Application()
+        application.router.add_get("/metrics", router.metrics)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        runners.append(runner)
+        urls.append(f"http://127.0.0.1:{runner.addresses[0][1]}/metrics")
+    yield urls
+    for runner in runners:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def running(platform, urls, settings=FAST):
+    autoscaler = Autoscaler(platform, lambda: urls, time.monotonic, settings)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(autoscaler.run())
+        yield autoscaler
+        task.cancel()
+
+
+async def eventually(condition, within=10.0):
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110 - the condition is what others did, nobody signals it
+            await asyncio.sleep(0.01)
+
+
+async def test_load_scales_up_and_idleness_to_zero():
+    platform, router = Platform(function(), count=1), Router()
+    async with served(router) as urls, running(platform, urls):
+        router.load(30)
+        await eventually(lambda: platform.count == 5)  # 30 at 70 % of 10
+        router.load(0)
+        await eventually(lambda: platform.count == 0)
+    assert platform.asked[-1][1] == "idle"
+
+
+async def test_load_of_all_routers_adds_up():
+    platform, one, other = Platform(function(), count=1), Router(), Router()
+    async with served(one, other) as urls, running(platform, urls):
+        one.load(20)
+        other.load(22)
+        await eventually(lambda: platform.count == 6)
+
+
+async def test_a_router_that_does_not_answer_freezes_rather_than_shrinks():
+    platform, one, other = Platform(function(), count=3), Router(), Router()
+    async with served(one, other) as urls, running(platform, urls) as autoscaler:
+        other.broken = True
+        await eventually(lambda: HELLO in autoscaler.tracks and autoscaler.tracks[HELLO].decided)
+        await eventually(lambda: autoscaler.tracks[HELLO].decided[-1][2].reason == "blind")
+        assert platform.count == 3
+        other.broken = False
+        await eventually(lambda: platform.count == 0)
+
+
+async def test_a_poke_does_not_wait_for_the_period():
+    platform, router = Platform(function(), count=0), Router()
+    async with (
+        served(router) as urls,
+        running(platform, urls, Settings(period=60, patience=1)) as autoscaler,
+    ):
+        await eventually(lambda: HELLO in autoscaler.tracks)
+        router.load(15)
+        autoscaler.poke([HELLO])
+        await eventually(lambda: platform.count == 3, within=5)
+
+
+async def test_a_request_that_came_and_went_between_two_looks_counts_as_demand():
+    platform, router = Platform(function(idle="1h"), count=1), Router()
+    async with served(router) as urls, running(platform, urls) as autoscaler:
+        await eventually(lambda: HELLO in autoscaler.tracks)
+        before = autoscaler.tracks[HELLO].last_demand
+        router.load(0, requests=1)
+        await eventually(lambda: autoscaler.tracks[HELLO].last_demand > before)
+
+
+async def test_a_refused_number_is_asked_for_again():
+    platform, router = Platform(function(min=2), count=0), Router()
+    platform.refusals = 2
+    async with served(router) as urls, running(platform, urls):
+        await eventually(lambda: platform.count == 2)
+
+
+async def test_a_function_that_went_is_forgotten():
+    platform, router = Platform(function(), count=1), Router()
+    async with served(router) as urls, running(platform, urls) as autoscaler:
+        await eventually(lambda: HELLO in autoscaler.tracks)
+        platform.function = None
+        await eventually(lambda: not autoscaler.tracks)
+
+
+@pytest.mark.parametrize("urls", [[], ["http://127.0.0.1:9/metrics"]])
+async def test_no_router_at_all_takes_nothing_away(urls):
+    platform = Platform(function(), count=4)
+    async with running(platform, urls) as autoscaler:
+        await eventually(lambda: HELLO in autoscaler.tracks and autoscaler.tracks[HELLO].decided)
+        since = time.monotonic()
+        await eventually(lambda: time.monotonic() > since + 1.5)
+    assert platform.asked == []
