@@ -39,6 +39,7 @@ def simulate(plane: Plane, stack: ExitStack, count: int) -> None:
     command = [
         tools.path("kwok"),
         f"--kubeconfig={kubeconfig}",
+        f"--config={Path(__file__).parent / 'stages.yaml'}",
         "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
         "--node-lease-duration-seconds=40",
         f"--server-address=127.0.0.1:{port}",

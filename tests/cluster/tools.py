@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Missing(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """One Go program: `package` is its import path, `project` the module that is pinned, `module` its folder."""
+    """One Go program: `package` is its import path, `project` the module that is pinned (our own: empty)."""
 
     module: str
     project: str
@@ -56,10 +57,11 @@ PROGRAMS = {
         Program("helm", "helm.sh/helm/v3", "helm.sh/helm/v3/cmd/helm"),
         Program("coredns", "github.com/coredns/coredns", "github.com/coredns/coredns"),
         Program("kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+        Program("pause", "", "kubewick.dev/tests/cluster/tools/pause"),
     )
 }
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
-NODE = (*CONTROL_PLANE, "kubelet", "kube-proxy", "coredns", "helm")
+NODE = (*CONTROL_PLANE, "kubelet", "kube-proxy", "coredns", "helm", "pause")
 
 
 def cache() -> Path:
@@ -75,20 +77,26 @@ def pinned(go_mod: str, project: str) -> str:
     return found.group(1)
 
 
-def linker_flags(project: str, version: str) -> str:
+def linker_flags(project: str, wanted: str) -> str:
     """Strips symbols; Kubernetes without its version set calls itself v0.0.0 and clients refuse it."""
     if project != "k8s.io/kubernetes":
         return "-s -w"
-    major, minor, _ = version.removeprefix("v").split(".", 2)
-    said = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    major, minor, _ = wanted.removeprefix("v").split(".", 2)
+    said = {"gitVersion": wanted, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     return " ".join(["-s -w", *(f"-X k8s.io/component-base/version.{name}={value}" for name, value in said.items())])
+
+
+def version(program: Program) -> str:
+    """The pinned version, or for a program of our own a digest of its source."""
+    folder = MODULES / program.module
+    if program.project:
+        return pinned((folder / "go.mod").read_text(), program.project)
+    return "v" + sha256((folder / "main.go").read_bytes()).hexdigest()[:10]
 
 
 def path(name: str) -> Path:
     """Where the program `name` is, or will be once `ensure` has built it."""
-    program = PROGRAMS[name]
-    version = pinned((MODULES / program.module / "go.mod").read_text(), program.project)
-    return cache() / f"{name}-{version}" / name
+    return cache() / f"{name}-{version(PROGRAMS[name])}" / name
 
 
 def ensure(*names: str) -> None:
@@ -111,8 +119,7 @@ def _build(module: str, names: Sequence[str]) -> None:
         started = time.monotonic()
         with tempfile.TemporaryDirectory(dir=cache(), prefix=f"{module}-") as folder:
             packages = [PROGRAMS[name] for name in names]
-            version = path(names[0]).parent.name.rpartition("-v")[2]
-            flags = linker_flags(packages[0].project, f"v{version}")
+            flags = linker_flags(packages[0].project, version(packages[0]))
             command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", f"{folder}/"]
             subprocess.run([*command, *(program.package for program in packages)], cwd=MODULES / module, check=True)
             for name in names:

@@ -42,3 +42,9 @@ def test_controllers_make_replica_sets_of_deployments(controlled_plane, controll
     eventually(lambda: len(pods()) == 2, within=20)
     kubectl(controlled_plane.kubeconfig, "delete", "deployment", "two", "-n", controlled_namespace)
     eventually(lambda: pods() == [], within=20)
+
+
+def test_pods_become_ready_on_simulated_nodes(simulated_plane, simulated_namespace):
+    kubeconfig, where = simulated_plane.kubeconfig, ("-n", simulated_namespace)
+    kubectl(kubeconfig, "apply", *where, "-f", "-", stdin=json.dumps(deployment("many", 20)))
+    kubectl(kubeconfig, "wait", *where, "deployment/many", "--for=condition=Available", "--timeout=30s")

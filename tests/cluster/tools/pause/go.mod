@@ -1,0 +1,3 @@
+module kubewick.dev/tests/cluster/tools/pause
+
+go 1.24
