@@ -23,9 +23,9 @@ class Metric(Struct, frozen=True, rename="camel", kw_only=True):
 
     type: Literal["concurrency", "rps", "cpu", "memory", "queue", "prometheus"] = "concurrency"
     target: Annotated[float, Meta(gt=0)] | None = None
-    query: str = ""
-    server: str = ""
-    secret: str = ""
+    query: Annotated[str, Meta(max_length=4096)] = ""
+    server: Annotated[str, Meta(max_length=1024)] = ""
+    secret: Annotated[str, Meta(max_length=253)] = ""
     """Secret beside the Function with `token`, or `username` and `password`; `ca.crt`, `tls.crt`, `tls.key`."""
     activation_threshold: Annotated[float, Meta(ge=0)] = 0.0
     """A prometheus value up to this is no demand, so the function may go to zero."""
@@ -43,11 +43,11 @@ class Panic(Struct, frozen=True, rename="camel", kw_only=True):
 class Schedule(Struct, frozen=True, rename="camel", kw_only=True):
     """Another `min` for a while: from each time `start` names, for `duration`."""
 
-    start: str
+    start: Annotated[str, Meta(max_length=128)]
     """Five cron fields: minute, hour, day of month, month, day of week."""
     duration: Duration
     min: Annotated[int, Meta(ge=0, le=10_000)]
-    time_zone: str = "UTC"
+    time_zone: Annotated[str, Meta(max_length=64)] = "UTC"
 
 
 class Prediction(Struct, frozen=True, rename="camel", kw_only=True):
@@ -73,7 +73,7 @@ class Scale(Struct, frozen=True, rename="camel", kw_only=True):
     target: Annotated[float, Meta(gt=0)] | None = None
     utilization: Annotated[int, Meta(ge=1, le=100)] = 70
     """Per cent of `target` to aim for, for concurrency and rps."""
-    metrics: tuple[Metric, ...] = ()
+    metrics: Annotated[tuple[Metric, ...], Meta(max_length=8)] = ()
     """Several signals, the largest answer wins; replaces `metric` and `target`."""
     window: Duration = Duration(60)
     average: Literal["linear", "exponential"] = "linear"
@@ -86,7 +86,7 @@ class Scale(Struct, frozen=True, rename="camel", kw_only=True):
     """Fewer instances only after wanting fewer for so long."""
     idle: Duration = Duration(60)
     """How long without demand before `min` (zero, by default)."""
-    schedules: tuple[Schedule, ...] = ()
+    schedules: Annotated[tuple[Schedule, ...], Meta(max_length=16)] = ()
     prediction: Prediction = Prediction()
 
 
@@ -120,7 +120,10 @@ def scale_rules(scale: Scale) -> Iterator[tuple[bool, str]]:
     yield not 1 <= scale.window <= LONGEST_WINDOW, f"{at}.window: must be from 1s to 1h"
     yield scale.idle > LONGEST_IDLE, f"{at}.idle: must be at most 168h"
     yield scale.down_delay > LONGEST_DELAY, f"{at}.downDelay: must be at most 1h"
-    yield not 0 < scale.prediction.ahead <= LONGEST_SEASON_AHEAD, f"{at}.prediction.ahead: must be from 1ms to 1h"
+    yield (
+        not 0 < scale.prediction.ahead <= LONGEST_SEASON_AHEAD,
+        f"{at}.prediction.ahead: must be more than 0s and at most 1h",
+    )
     for position, metric in enumerate(scale.metrics):
         where, named = f"{at}.metrics[{position}]", metric.type == "prometheus"
         yield named and not (metric.query and metric.target), f"{where}: prometheus needs query and target"
@@ -133,9 +136,12 @@ def scale_rules(scale: Scale) -> Iterator[tuple[bool, str]]:
             metric.server != "" and not re.match(r"https?://[^/]", metric.server),
             f"{where}.server: must start with http:// or https://",
         )
+    yield (
+        any(schedule.min > scale.max for schedule in scale.schedules),
+        f"{at}.schedules: min must be at most spec.scale.max",
+    )
     for position, schedule in enumerate(scale.schedules):
         where = f"{at}.schedules[{position}]"
         yield not re.match(CRON_PATTERN, schedule.start), f"{where}.start: {schedule.start!r} is not five cron fields"
         yield not re.match(TIME_ZONE_PATTERN, schedule.time_zone), f"{where}.timeZone: is not the name of a time zone"
-        yield not 0 < schedule.duration <= LONGEST_SCHEDULE, f"{where}.duration: must be more than 0s, at most 24h"
-        yield schedule.min > scale.max, f"{where}.min: must be at most spec.scale.max"
+        yield not 0 < schedule.duration <= LONGEST_SCHEDULE, f"{where}.duration: must be more than 0s and at most 24h"
