@@ -9,7 +9,6 @@ Several can run at once: each has its own ports, folder and certificate authorit
 does the death of the process that started it.
 """
 
-import shutil
 import tempfile
 import time
 import urllib.request
@@ -77,7 +76,7 @@ class ControlPlane:
 
 
 def _programs(*, controllers: bool, nodes: int) -> list[str]:
-    names = ["kube-apiserver", "kubectl"]
+    names = ["etcd", "kube-apiserver", "kubectl"]
     if controllers:
         names.append("kube-controller-manager")
     if nodes:
@@ -100,9 +99,6 @@ def _first_that_starts(stack: ExitStack, *, controllers: bool) -> ControlPlane:
 
 
 def _api_server(stack: ExitStack, *, controllers: bool) -> ControlPlane:
-    etcd = shutil.which("etcd")
-    if etcd is None:
-        raise tools.Missing("etcd (Debian package etcd-server)")
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kubewick-control-plane-", dir=_memory())))
     authority = Authority.create(folder / "pki")
     client_port, peer_port, port = process.free_ports(3)
@@ -110,7 +106,14 @@ def _api_server(stack: ExitStack, *, controllers: bool) -> ControlPlane:
 
     servers: dict[str, Server] = {}
     for name, command in (
-        ("etcd", [etcd, *flags.etcd(folder / "etcd", "127.0.0.1", client_port, peer_port)]),
+        (
+            "etcd",
+            [
+                tools.path("etcd"),
+                "--unsafe-no-fsync",
+                *flags.etcd(folder / "etcd", "127.0.0.1", client_port, peer_port),
+            ],
+        ),
         (
             "kube-apiserver",
             [

@@ -19,7 +19,7 @@ class Need:
     package: str
 
 
-CONTROL_PLANE = (Need("etcd", "etcd-server"), Need("openssl", "openssl"))
+CONTROL_PLANE = (Need("openssl", "openssl"), Need("setpriv", "util-linux"))
 NODE = (
     *CONTROL_PLANE,
     Need("containerd", "containerd"),

@@ -32,17 +32,19 @@ class Missing(Exception):
 class Program:
     """One Go program: `package` is its import path, `project` the module that is pinned (our own: empty)."""
 
+    name: str
     module: str
     project: str
     package: str
 
     @property
-    def name(self) -> str:
-        return self.package.rsplit("/", 1)[1]
+    def output(self) -> str:
+        """What `go build` calls the file: the last element of the path that is no version."""
+        return next(part for part in reversed(self.package.split("/")) if not re.fullmatch(r"v\d+", part))
 
 
 def _kubernetes(name: str) -> Program:
-    return Program("kubernetes", "k8s.io/kubernetes", f"k8s.io/kubernetes/cmd/{name}")
+    return Program(name, "kubernetes", "k8s.io/kubernetes", f"k8s.io/kubernetes/cmd/{name}")
 
 
 PROGRAMS = {
@@ -54,13 +56,14 @@ PROGRAMS = {
         _kubernetes("kubelet"),
         _kubernetes("kube-proxy"),
         _kubernetes("kubectl"),
-        Program("helm", "helm.sh/helm/v3", "helm.sh/helm/v3/cmd/helm"),
-        Program("coredns", "github.com/coredns/coredns", "github.com/coredns/coredns"),
-        Program("kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok"),
-        Program("pause", "", "kubewick.dev/tests/cluster/tools/pause"),
+        Program("etcd", "etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3"),
+        Program("helm", "helm", "helm.sh/helm/v3", "helm.sh/helm/v3/cmd/helm"),
+        Program("coredns", "coredns", "github.com/coredns/coredns", "github.com/coredns/coredns"),
+        Program("kwok", "kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+        Program("pause", "pause", "", "kubewick.dev/tests/cluster/tools/pause"),
     )
 }
-CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 NODE = (*CONTROL_PLANE, "kubelet", "kube-proxy", "coredns", "helm", "pause")
 
 
@@ -122,9 +125,9 @@ def _build(module: str, names: Sequence[str]) -> None:
             flags = linker_flags(packages[0].project, version(packages[0]))
             command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", f"{folder}/"]
             subprocess.run([*command, *(program.package for program in packages)], cwd=MODULES / module, check=True)
-            for name in names:
-                path(name).parent.mkdir(parents=True, exist_ok=True)
-                (Path(folder) / name).rename(path(name))
+            for program in packages:
+                path(program.name).parent.mkdir(parents=True, exist_ok=True)
+                (Path(folder) / program.output).rename(path(program.name))
         say(f"built {', '.join(names)} in {time.monotonic() - started:.0f} s")
 
 
