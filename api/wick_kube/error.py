@@ -1,0 +1,75 @@
+"""What the API server says when it refuses, as a small tree: catch the case you can answer."""
+
+from http import HTTPStatus
+
+import msgspec
+
+
+class ApiError(Exception):
+    """The API server answered with an error; `reason` and `message` are its own words."""
+
+    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(f"{status} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+
+
+class NotFound(ApiError):
+    """404: no such object, or no such kind."""
+
+
+class Conflict(ApiError):
+    """409: somebody else changed, created or owns it first."""
+
+
+class Gone(ApiError):
+    """410: the resource version is too old to continue from; list again."""
+
+
+class Refused(ApiError):
+    """400, 403 or 422: the request itself is wrong, forbidden or invalid; repeating it will not help."""
+
+
+class Throttled(ApiError):
+    """429: not executed; safe to repeat after `retry_after` seconds."""
+
+
+class Unreachable(Exception):
+    """The API server could not be reached, or the connection broke: whether the call took effect is unknown."""
+
+
+_BY_STATUS = {
+    HTTPStatus.BAD_REQUEST: Refused,
+    HTTPStatus.FORBIDDEN: Refused,
+    HTTPStatus.NOT_FOUND: NotFound,
+    HTTPStatus.CONFLICT: Conflict,
+    HTTPStatus.GONE: Gone,
+    HTTPStatus.UNPROCESSABLE_ENTITY: Refused,
+    HTTPStatus.TOO_MANY_REQUESTS: Throttled,
+}
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The part of a metav1.Status that says what went wrong."""
+
+    code: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+def from_status(status: Status, retry_after: float | None = None) -> ApiError:
+    """The error a metav1.Status describes."""
+    kind = _BY_STATUS.get(HTTPStatus(status.code), ApiError) if status.code in _BY_STATUS else ApiError
+    return kind(status.code, status.reason, status.message, retry_after)
+
+
+def from_response(code: int, body: bytes, retry_after: str | None) -> ApiError:
+    """The error an HTTP answer describes, whether or not its body is a metav1.Status."""
+    try:
+        status = msgspec.json.decode(body, type=Status)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        status = Status(message=body[:500].decode(errors="replace"))
+    seconds = float(retry_after) if retry_after is not None and retry_after.isdigit() else None
+    return from_status(Status(code, status.reason or str(code), status.message), seconds)
