@@ -1,0 +1,120 @@
+"""Processes instead of pods: the local platform behind the router's `Backend` and the autoscaler's `Scaler`.
+
+Holds one `Fleet` a function and follows the `Project` read from the files. Decides nothing about how many instances
+there should be: the router asks for the first, the autoscaler for the rest.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import aiohttp
+
+from wick_api.function import Function
+from wick_api.names import Key
+from wick_api.reason import Reason
+from wick_cli.local.environment import Unrunnable
+from wick_cli.local.fleet import Failure, Fleet
+from wick_cli.local.pool import Pool
+from wick_cli.local.runtime import HOST
+from wick_cli.local.specialization import specialization
+from wick_cli.project import Project
+from wick_operator.autoscaling.decision import Decision
+from wick_operator.autoscaling.scaler import NotScaled, Replicas
+from wick_router.backend import Sink
+
+ACTIVATION_SECONDS = 1.0
+"""A decision to go to zero that crosses a fresh activation is not carried out: it was made before it."""
+STOP_SECONDS = 5.0
+"""For instances to finish, when the platform stops."""
+
+
+class Processes:
+    """The platform of ``wick up``."""
+
+    def __init__(
+        self,
+        project: Project,
+        pool_size: int,
+        folder: Path,
+        tell: Callable[[str], None],
+        line: Callable[[Key, str], None],
+    ) -> None:
+        self.fleets: dict[Key, Fleet] = {}
+        self._project, self._line = project, line
+        self._pool_size, self._folder, self._tell = pool_size, folder, tell
+        self._make: Callable[[], Fleet] | None = None
+        self._sink: Sink | None = None
+        self._scaled: set[Key] = set()
+
+    async def run(self, sink: Sink) -> None:
+        """Serve the project until cancelled; then stop every process."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, connect=1.0)) as session:
+            pool = Pool(self._pool_size, self._folder, session, self._tell)
+            async with pool.running():
+                self._make = lambda: Fleet(pool, session, sink, self._line)
+                self._sink = sink
+                self.follow(self._project)
+                sink.synced(in_touch=True)
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    await self._stop(self.fleets.values())
+
+    def activate(self, key: Key) -> None:
+        """Ask for a first instance (`Backend`)."""
+        if fleet := self.fleets.get(key):
+            fleet.activate()
+
+    def follow(self, project: Project) -> None:
+        """Serve what the files say now: new Functions, changed ones, and no longer those that are gone."""
+        self._project = project
+        if self._make is None or self._sink is None:
+            return
+        for key in self.fleets.keys() - project.functions.keys():
+            self._sink.function_gone(key)
+            fleet = self.fleets.pop(key)
+            self._ending = asyncio.create_task(self._stop([fleet]), name=f"end of {key}")
+        for key, authored in project.functions.items():
+            fleet = self.fleets.get(key) or self._make()
+            body = _body(authored.function, project)
+            unchanged = key in self.fleets and fleet.function == authored.function
+            if unchanged and not isinstance(body, Failure) and body["revision"] == fleet.revision:
+                continue
+            self.fleets[key] = fleet
+            self._sink.function(authored.function)
+            fleet.become(authored.function, body)
+
+    def functions(self) -> Iterable[Function]:
+        """All of them (`Scaler`)."""
+        return [fleet.function for fleet in self.fleets.values()]
+
+    def replicas(self, key: Key) -> Replicas | None:
+        """What was asked for and what is there (`Scaler`)."""
+        fleet = self.fleets.get(key)
+        return Replicas(wanted=fleet.want, ready=fleet.ready, fresh=key not in self._scaled) if fleet else None
+
+    def instances(self, key: Key) -> Iterable[str]:
+        """Metrics of the ready instances (`Scaler`)."""
+        fleet = self.fleets.get(key)
+        return [f"http://{HOST}:{port}/metrics" for port in fleet.control_ports()] if fleet else []
+
+    async def scale(self, key: Key, decision: Decision) -> None:
+        """Carry a decision out (`Scaler`)."""
+        fleet = self.fleets.get(key)
+        if fleet is None:
+            return
+        if decision.replicas == 0 and asyncio.get_running_loop().time() - fleet.activated < ACTIVATION_SECONDS:
+            raise NotScaled("a request has just started it")
+        self._scaled.add(key)
+        fleet.scale(decision.replicas)
+
+    async def _stop(self, fleets: Iterable[Fleet]) -> None:
+        await asyncio.gather(*(fleet.close(STOP_SECONDS) for fleet in fleets))
+
+
+def _body(function: Function, project: Project) -> dict[str, object] | Failure:
+    try:
+        return specialization(function, project)
+    except Unrunnable as error:
+        return Failure(Reason(error.reason), error.message)

@@ -1,0 +1,224 @@
+"""The instances of one function: carries out `plan` with real processes, and tells the router.
+
+Each instance is one task from birth to end (`_live`), so whoever ends the task ends the process. Everything happens in
+the data plane's event loop; `step` is called after every change and is safe to repeat.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from wick_api.function import Function
+from wick_api.names import Key
+from wick_api.reason import Reason
+from wick_cli.local.plan import Member, State, plan
+from wick_cli.local.pool import Pool
+from wick_cli.local.runtime import GRACE_SECONDS, HOST, LoadFailed, Runtime, Unstartable
+from wick_router.backend import Instance, Sink
+
+RETRY_SECONDS = 5.0
+"""After a failed start; then the next request tries again. An edit tries at once."""
+CRASH_SECONDS = 1.0
+"""An instance that ends by itself sooner than this is not replaced at once."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the current revision does not start."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass
+class _Unit:
+    """One instance and the task that is its life."""
+
+    id: str
+    revision: str
+    state: State = State.STARTING
+    runtime: Runtime | None = None
+    phases: tuple[tuple[str, float], ...] = ()
+    task: asyncio.Task[None] | None = None
+
+    def member(self) -> Member:
+        return Member(self.id, self.revision, self.state)
+
+
+class Fleet:
+    """All instances of one function, and how many there should be."""
+
+    def __init__(
+        self, pool: Pool, session: aiohttp.ClientSession, sink: Sink, line: Callable[[Key, str], None]
+    ) -> None:
+        self._pool, self._session, self._sink, self._line = pool, session, sink, line
+        self._units: list[_Unit] = []
+        self._numbers = itertools.count(1)
+        self._retry: asyncio.TimerHandle | None = None
+        self._body: Mapping[str, Any] = {}
+        self.function: Function
+        self.want = 0
+        self.activated = float("-inf")
+        self.failure: Failure | None = None
+
+    @property
+    def revision(self) -> str:
+        return str(self._body.get("revision", ""))
+
+    @property
+    def ready(self) -> int:
+        """Instances that serve, of any revision."""
+        return sum(unit.state is State.READY for unit in self._units)
+
+    def become(self, function: Function, body: Mapping[str, Any] | Failure) -> None:
+        """Take over a new text of the function: `body` for `specialize`, or why it cannot run here."""
+        self.function = function
+        self.want = min(max(self.want, function.spec.scale.min), function.spec.scale.max)
+        self._forget_failure()
+        if isinstance(body, Failure):
+            self._body = {}
+            self._fail(body, retry=False)
+        else:
+            self._body = body
+        self.step()
+
+    def scale(self, want: int) -> None:
+        self.want = want
+        self.step()
+
+    def activate(self) -> None:
+        """At least one instance, please."""
+        self.activated = asyncio.get_running_loop().time()
+        if self.failure:
+            self._sink.failed(self.function.key, self.failure.reason, self.failure.message)
+        else:
+            self.scale(max(self.want, 1))
+
+    def step(self) -> None:
+        """Do what `plan` says and tell the router who is there."""
+        members = [unit.member() for unit in self._units]
+        to_do = plan(self.want, self.revision, members, blocked=self.failure is not None)
+        for unit in [unit for unit in self._units if unit.id in to_do.retire]:
+            self._retire(unit)
+        self._report()
+        for _ in range(to_do.start):
+            unit = _Unit(str(next(self._numbers)), self.revision)
+            self._units.append(unit)
+            unit.task = asyncio.create_task(self._live(unit, self._body), name=f"instance of {self.function.key}")
+
+    async def close(self, seconds: float) -> None:
+        """Retire everything and wait at most `seconds` for it, then kill."""
+        if self._retry:
+            self._retry.cancel()
+        for unit in self._units:
+            if unit.state is not State.RETIRING:
+                self._retire(unit)
+        tasks = [unit.task for unit in self._units if unit.task]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def instances(self) -> list[Instance]:
+        """The router's view."""
+        return [
+            Instance(
+                id=f"{unit.id}-{unit.runtime.pid}",
+                host=HOST,
+                port=unit.runtime.port,
+                revision=unit.revision,
+                ready=unit.state is State.READY,
+                terminating=unit.state is State.RETIRING,
+                origin="process",
+                phases=unit.phases,
+            )
+            for unit in self._units
+            if unit.runtime is not None and unit.state is not State.STARTING
+        ]
+
+    def control_ports(self) -> list[int]:
+        return [unit.runtime.control_port for unit in self._units if unit.runtime and unit.state is State.READY]
+
+    async def _live(self, unit: _Unit, body: Mapping[str, Any]) -> None:
+        """Start, serve, end: one instance's whole life."""
+        try:
+            await self._come_up(unit, body)
+            if unit.runtime is not None:
+                await self._serve(unit, unit.runtime)
+        finally:
+            if unit.runtime is not None:
+                unit.runtime.kill()
+            self._units.remove(unit)
+        self.step()
+
+    async def _come_up(self, unit: _Unit, body: Mapping[str, Any]) -> None:
+        """Leave `unit.runtime` set and ready, or the failure noted."""
+        runtime = None
+        clock = asyncio.get_running_loop().time
+        try:
+            began = clock()
+            runtime = await self._pool.take()
+            took = (clock() - began) * 1000
+            runtime.line = lambda line: self._line(self.function.key, line)
+            phases = await runtime.specialize(self._session, body)
+        except (LoadFailed, Unstartable) as error:
+            if runtime:
+                runtime.kill()
+            if unit.revision == self.revision:
+                reason = error.reason if isinstance(error, LoadFailed) else Reason.CLUSTER_ERROR
+                self._fail(Failure(reason, str(error)))
+            return
+        except BaseException:
+            if runtime:
+                runtime.kill()
+            raise
+        unit.runtime, unit.phases, unit.state = runtime, (("claim", took), *phases), State.READY
+        self.step()
+
+    async def _serve(self, unit: _Unit, runtime: Runtime) -> None:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        code = await runtime.process.wait()
+        if unit.state is not State.RETIRING:
+            self._line(self.function.key, f"the instance ended by itself, with {code}")
+            if clock() - began < CRASH_SECONDS and unit.revision == self.revision:
+                self._fail(Failure(Reason.CRASH_LOOP, f"the instance ended by itself at once, with {code}"))
+
+    def _retire(self, unit: _Unit) -> None:
+        """Let a serving one finish what it has; one that is only starting is given up."""
+        if unit.state is State.STARTING or unit.runtime is None:
+            unit.state = State.RETIRING
+            if unit.task:
+                unit.task.cancel()
+        else:
+            unit.state = State.RETIRING
+            unit.runtime.stop()
+            asyncio.get_running_loop().call_later(GRACE_SECONDS + 1, unit.runtime.kill)
+
+    def _report(self) -> None:
+        self._sink.instances(self.function.key, self.instances())
+
+    def _fail(self, failure: Failure, *, retry: bool = True) -> None:
+        self.failure = failure
+        if not self.ready:
+            self.want = self.function.spec.scale.min
+            self._sink.failed(self.function.key, failure.reason, failure.message)
+        if retry and self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._try_again)
+
+    def _forget_failure(self) -> None:
+        self.failure = None
+        if self._retry:
+            self._retry.cancel()
+            self._retry = None
+
+    def _try_again(self) -> None:
+        """Let the next request, or the wish for more instances, start one."""
+        self._forget_failure()
+        self._sink.recovered(self.function.key)
+        self.step()

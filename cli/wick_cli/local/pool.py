@@ -1,0 +1,97 @@
+"""Runtimes that wait, already running, so that a function's first request costs a fork and not an interpreter's start.
+
+`size` of them are kept ready. Taking one makes room for the next, which is started after `BREATH` seconds unless
+somebody waits, so that on a small machine the refill doesn't compete with the very request that caused it.
+"""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import aiohttp
+
+from wick_cli.local import runtime
+from wick_cli.local.runtime import Runtime, Unstartable
+
+BREATH = 0.05  # s
+STARTERS = 2
+"""Runtimes that start at once: an interpreter's start is all CPU."""
+RETRY_SECONDS = 1.0
+
+
+class Pool:
+    """Runtimes without a function; owns each until it is taken."""
+
+    def __init__(self, size: int, folder: Path, session: aiohttp.ClientSession, tell: Callable[[str], None]) -> None:
+        """`tell` is the guardian's ear: ``+pid`` and ``-pid``."""
+        self._folder, self._session, self._tell = folder, session, tell
+        self._ready: asyncio.Queue[Runtime | Unstartable] = asyncio.Queue()
+        self._room = asyncio.Semaphore(size)
+        self._number = itertools.count(1)
+        self._waiting = 0
+        self._tasks: asyncio.TaskGroup | None = None
+
+    async def take(self) -> Runtime:
+        """One that waits for a function; the caller owns it now. `Unstartable` when none can be started."""
+        self._waiting += 1
+        try:
+            while True:
+                found = await self._ready.get()
+                self._room.release()
+                if isinstance(found, Unstartable):
+                    raise found
+                if found.process.returncode is None:
+                    return found
+        finally:
+            self._waiting -= 1
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep the pool full inside the block; at its end, end every process that is left."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            starters = [tasks.create_task(self._start_some(), name=f"pool starter {n}") for n in range(STARTERS)]
+            try:
+                yield
+            finally:
+                for starter in starters:
+                    starter.cancel()
+                while not self._ready.empty():
+                    left = self._ready.get_nowait()
+                    if isinstance(left, Runtime):
+                        left.kill()
+
+    async def _start_some(self) -> None:
+        while True:
+            await self._room.acquire()
+            if not self._waiting:
+                await asyncio.sleep(BREATH)
+            try:
+                self._ready.put_nowait(await self._start())
+            except Unstartable as error:
+                if self._waiting:
+                    self._ready.put_nowait(error)
+                else:  # nobody to tell; the next to come deserves a fresh try
+                    self._room.release()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _start(self) -> Runtime:
+        if self._tasks is None:
+            raise RuntimeError("the pool is not running")
+        started = await runtime.start(self._folder / str(next(self._number)))
+        self._tell(f"+{started.pid}")
+        self._tasks.create_task(self._follow(started), name=f"runtime {started.pid}")
+        try:
+            await started.wait_until_empty(self._session)
+        except BaseException:
+            started.kill()
+            raise
+        return started
+
+    async def _follow(self, started: Runtime) -> None:
+        """Read what it prints and reap it: every runtime has one such task for its whole life."""
+        await started.read_lines()
+        await started.process.wait()
+        self._tell(f"-{started.pid}")
