@@ -20,6 +20,12 @@ class Entry(NamedTuple):
 
 COMMANDS: Mapping[str, Entry] = {
     "init": Entry("wick_cli.init", "Write a new function, with a test, into a folder."),
+    "deploy": Entry("wick_cli.deploy", "Apply functions and wait until they are ready."),
+    "list": Entry("wick_cli.list", "List functions, their state and what is wrong with them."),
+    "describe": Entry("wick_cli.describe", "Show one function: conditions, instances, scaling decisions."),
+    "invoke": Entry("wick_cli.invoke", "Call a function and print its answer."),
+    "logs": Entry("wick_cli.logs", "Print a function's log lines."),
+    "delete": Entry("wick_cli.delete", "Delete functions."),
     "completion": Entry("wick_cli.completion", "Print the script that completes `wick` in your shell."),
 }
 

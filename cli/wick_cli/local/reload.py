@@ -1,8 +1,8 @@
 """Noticing edits: the stamps of the watched files, twice a second.
 
 Polling, because the standard library has nothing that notices changes on both Linux and macOS; 500 files cost a
-millisecond of a helper thread twice a second. A file that is broken in the middle of an edit doesn't take its functions away: `keep_serving`
-keeps what it said before.
+helper thread a few milliseconds twice a second. A file that is broken in the middle of an edit doesn't take its
+functions away: `keep_serving` keeps what it said before.
 """
 
 import asyncio

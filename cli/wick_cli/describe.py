@@ -1,0 +1,76 @@
+"""`wick describe`."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from wick_cli.output import age, output_option, structured, table
+from wick_cli.platform import Shown, Target, key_of, target_options
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  wick describe hello
+  wick describe team/hello      in another namespace
+  wick describe hello --local -o yaml"""
+)
+@click.argument("name")
+@output_option
+@target_options
+def command(*, target: Target, name: str, output: str) -> None:
+    """Show one function: conditions, instances, scaling decisions."""
+    platform = target.open()
+    key = key_of(platform, name)
+    shown, instances = platform.function(key), platform.instances(key)
+    if output != "table":
+        click.echo(structured({**shown, "instances": instances}, output))
+    else:
+        click.echo("\n".join(as_text(shown, instances, dt.datetime.now(dt.UTC))))
+
+
+def as_text(shown: Shown, instances: Sequence[Shown], now: dt.datetime) -> Iterator[str]:
+    """Line by line what a person wants to know, the most wanted first."""
+    metadata, status = shown["metadata"], shown.get("status") or {}
+    facts = {
+        "Function": f"{metadata.get('namespace')}/{metadata['name']}",
+        "Why": status.get("why"),
+        "URL": status.get("url"),
+        "Instances": f"{status.get('readyReplicas', 0)} ready of {status.get('replicas', 0)}",
+        "Revision": status.get("revision"),
+        "Last cold start": _cold_start(status.get("lastColdStart") or {}, now),
+        "Age": age(metadata.get("creationTimestamp"), now),
+    }
+    width = max(len(name) for name in facts) + 2
+    yield from (f"{name + ':':<{width}}{value}" for name, value in facts.items() if value)
+    conditions = [
+        [c["type"], c["status"], c.get("reason", ""), c.get("message", "")] for c in status.get("conditions") or []
+    ]
+    if conditions:
+        yield "\n" + table(["CONDITION", "STATUS", "REASON", "MESSAGE"], conditions)
+    if instances:
+        rows = [
+            [str(each.get(name, "")) for name in ("id", "state", "revision")] + [age(each.get("started"), now)]
+            for each in instances
+        ]
+        yield "\n" + table(["INSTANCE", "STATE", "REVISION", "AGE"], rows)
+    decisions = _decisions(status.get("scale") or {})
+    if decisions:
+        yield "\n" + table(["DECIDED", "INSTANCES", "REASON"], decisions)
+
+
+def _cold_start(last: Mapping[str, Any], now: dt.datetime) -> str:
+    if "milliseconds" not in last:
+        return ""
+    ago = f", {age(last['time'], now)} ago" if last.get("time") else ""
+    return f"{last['milliseconds']} ms ({last.get('path', 'unknown path')}{ago})"
+
+
+def _decisions(scale: Mapping[str, Any]) -> list[list[str]]:
+    """Rows of the autoscaler's last decisions, newest first as it gives them."""
+    return [
+        [str(each.get("time", "")), str(each.get("replicas", "")), str(each.get("reason", ""))]
+        for each in scale.get("decisions") or []
+    ]
