@@ -196,7 +196,12 @@ class Cluster:
                 if response.status >= 400:  # noqa: PLR2004 - HTTP's own boundary
                     answer = await response.read()
                     raise from_response(response.status, answer, response.headers.get("Retry-After"))
-                yield response.content.iter_any()
+                try:
+                    yield response.content.iter_any()
+                finally:
+                    # An endless answer is never read to its end, and a polite TLS goodbye would outlive us.
+                    if response.connection is not None and response.connection.transport is not None:
+                        response.connection.transport.abort()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unreachable(f"GET {path}: {error}") from error
 
