@@ -1,0 +1,44 @@
+"""The hard limit of requests in flight, and what each one may take: shared by every kind of application."""
+
+from wick_runtime.config import Limits
+from wick_runtime.http.exchange import Exchange
+from wick_runtime.http.refusal import Refusal
+from wick_runtime.table import BUSY, OUTCOMES, Table
+
+OK, ERROR, TIMEOUT, CRASH, REFUSED = range(len(OUTCOMES))
+
+DEADLINE = Refusal(504, "deadline", "the function did not answer within its time")
+DRAINING = Refusal(503, "shutting-down", "this instance is shutting down", refused="draining")
+
+
+class Admission:
+    """Counts who is in, and turns the rest away at once."""
+
+    def __init__(self, limits: Limits, table: Table) -> None:
+        self.limits = limits
+        self.table = table
+        self.in_flight = 0
+        self.draining = False
+        self._full = Refusal(
+            429, "too-many-requests", f"this instance is at its limit of {limits.concurrency}", refused="concurrency"
+        )
+
+    def enter(self) -> Refusal | None:
+        """Let one in, or say why not."""
+        if self.draining:
+            return DRAINING
+        if self.in_flight >= self.limits.concurrency:
+            return self._full
+        self.in_flight += 1
+        self.table.counters[BUSY] = self.in_flight
+        return None
+
+    def leave(self) -> None:
+        """One is done."""
+        self.in_flight -= 1
+        self.table.counters[BUSY] = self.in_flight
+
+    def done(self, exchange: Exchange, outcome: int, now: float) -> None:
+        """One that ran is done: count it."""
+        self.leave()
+        self.table.count(outcome, now - exchange.begun)

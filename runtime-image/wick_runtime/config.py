@@ -1,0 +1,155 @@
+"""What an instance is told, read once from the environment; every variable and its default is listed here.
+
+The table with meanings and units is in ``docs/contracts.md``, "Inside an instance".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+INTERFACES = ("auto", "native", "asgi", "wsgi", "cloudevent", "lambda", "functions-framework")
+MAX_CONCURRENCY = 1000
+MAX_TIMEOUT = 86_400.0  # s; a day, longer than any function platform allows
+MAX_BODY = 1 << 40  # bytes
+
+
+class Invalid(Exception):
+    """A setting that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request, and all of them together, may take."""
+
+    concurrency: int = 10
+    """Requests in flight at once, 1 to 1000."""
+    timeout: float = 60.0
+    """Seconds a request may take when its deadline header does not say less."""
+    max_request_bytes: int = 10_485_760
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which code to run, and who it is."""
+
+    code: str = "/function"
+    handler: str = "main:handle"
+    interface: str = "auto"
+    function: str = ""
+    namespace: str = ""
+    revision: str = ""
+    debug: bool = False
+    """Tracebacks go into answers, not only into the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration of an instance."""
+
+    target: Target = Target()
+    limits: Limits = Limits()
+    port: int = 8080
+    control_port: int = 8081
+    host: str = "127.0.0.1"
+    grace: float = 30.0
+    """Seconds to finish what is in flight after SIGTERM."""
+    preload: tuple[str, ...] = ()
+    """Modules the zygote imports, so that every fork has them."""
+    pool: bool = False
+    """No function yet: wait for ``POST /specialize``."""
+    token: str = ""
+    parser: str = ""
+    """``httptools`` or ``python`` to insist on one; empty for the best installed. For tests."""
+    loop: str = ""
+    """``uvloop`` or ``asyncio`` to insist on one; empty for the best installed. For tests."""
+
+
+def read(environ: Mapping[str, str]) -> Config:
+    """Parse the environment; raises `Invalid` for the first variable that cannot be read."""
+    pool = _flag(environ, "KUBEWICK_POOL")
+    token = environ.get("KUBEWICK_TOKEN", "")
+    if pool and not token:
+        raise Invalid("KUBEWICK_TOKEN: needed with KUBEWICK_POOL=1, or anybody could specialize this instance")
+    return Config(
+        target=_target(environ),
+        limits=_limits(environ),
+        port=int(_number(environ, "PORT", 8080, 0, 65535)),
+        control_port=int(_number(environ, "KUBEWICK_CONTROL_PORT", 8081, 0, 65535)),
+        host=environ.get("KUBEWICK_HOST", "") or "127.0.0.1",
+        grace=_number(environ, "KUBEWICK_GRACE", 30, 0, MAX_TIMEOUT, whole=False),
+        preload=tuple(name.strip() for name in environ.get("KUBEWICK_PRELOAD", "").split(",") if name.strip()),
+        pool=pool,
+        token=token,
+        parser=_choice(environ, "KUBEWICK_PARSER", ("", "httptools", "python")),
+        loop=_choice(environ, "KUBEWICK_LOOP", ("", "uvloop", "asyncio")),
+    )
+
+
+def handler_name(text: str, name: str) -> str:
+    """Check ``module:attribute``."""
+    module, colon, attribute = text.partition(":")
+    dotted = [*module.split("."), *attribute.split(".")]
+    if not colon or not all(part.isidentifier() for part in dotted):
+        raise Invalid(f"{name}: {text!r} is not module:attribute, like main:handle")
+    return text
+
+
+def interface_name(text: str, name: str) -> str:
+    """Check one of `INTERFACES`."""
+    if text not in INTERFACES:
+        raise Invalid(f"{name}: {text!r} is none of {', '.join(INTERFACES)}")
+    return text
+
+
+def number(value: object, name: str, low: float, high: float, *, whole: bool = True) -> float:
+    """Check a number between `low` and `high`, both allowed."""
+    kind = "a whole number" if whole else "a number"
+    problem = Invalid(f"{name}: {value!r} is not {kind} from {low:g} to {high:g}")
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise problem
+    try:
+        found: float = int(value) if whole else float(value)
+    except (ValueError, OverflowError):
+        raise problem from None
+    if not low <= found <= high or (whole and isinstance(value, float) and value != found):
+        raise problem
+    return found
+
+
+def _target(environ: Mapping[str, str]) -> Target:
+    return Target(
+        code=environ.get("KUBEWICK_CODE", "") or "/function",
+        handler=handler_name(environ.get("KUBEWICK_HANDLER", "") or "main:handle", "KUBEWICK_HANDLER"),
+        interface=interface_name(environ.get("KUBEWICK_INTERFACE", "") or "auto", "KUBEWICK_INTERFACE"),
+        function=environ.get("KUBEWICK_FUNCTION", ""),
+        namespace=environ.get("KUBEWICK_NAMESPACE", ""),
+        revision=environ.get("KUBEWICK_REVISION", ""),
+        debug=_flag(environ, "KUBEWICK_DEBUG"),
+    )
+
+
+def _limits(environ: Mapping[str, str]) -> Limits:
+    return Limits(
+        concurrency=int(_number(environ, "KUBEWICK_CONCURRENCY", 10, 1, MAX_CONCURRENCY)),
+        timeout=_number(environ, "KUBEWICK_TIMEOUT", 60, 0.001, MAX_TIMEOUT, whole=False),
+        max_request_bytes=int(_number(environ, "KUBEWICK_MAX_REQUEST_BYTES", 10_485_760, 0, MAX_BODY)),
+    )
+
+
+def _number(
+    environ: Mapping[str, str], name: str, default: float, low: float, high: float, *, whole: bool = True
+) -> float:
+    return number(environ.get(name, "") or default, name, low, high, whole=whole)
+
+
+def _choice(environ: Mapping[str, str], name: str, offered: tuple[str, ...]) -> str:
+    text = environ.get(name, "")
+    if text not in offered:
+        raise Invalid(f"{name}: {text!r} is none of {', '.join(filter(None, offered))}")
+    return text
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "")
+    if text not in ("", "0", "1"):
+        raise Invalid(f"{name}: {text!r} is neither 1 nor 0")
+    return text == "1"

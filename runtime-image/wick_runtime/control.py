@@ -1,0 +1,46 @@
+"""The control process: its entry, its loop, and the channel to the supervisor."""
+
+import asyncio
+import signal
+import socket
+import sys
+from types import FrameType
+
+from wick_runtime.channel import Channel
+from wick_runtime.config import Config
+from wick_runtime.control_port import ControlPort
+from wick_runtime.http.parser import choose
+from wick_runtime.http.server import Server, Settings
+from wick_runtime.instance import Instance
+from wick_runtime.loop import run
+from wick_runtime.table import Table
+from wick_runtime.worker import Shared
+
+
+def main(config: Config, channel: Channel, shared: Shared, listener: socket.socket) -> int:
+    """Until the instance is over; its exit code."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ignored)  # the supervisor gets them and says so on the channel
+    try:
+        return run(_main(config, channel, shared, listener), config.loop)
+    except BaseException:  # noqa: BLE001 - the last frame of this process: show it and end
+        sys.excepthook(*sys.exc_info())
+        return 70
+
+
+async def _main(config: Config, channel: Channel, shared: Shared, listener: socket.socket) -> int:
+    instance = Instance(config, channel, shared)
+    port = ControlPort(instance, instance.spawn)
+    server = Server(port, choose(config.parser), Table(), Settings(config.target.function, timeout=600.0))
+    port.bind(server)
+    await server.listen(listener)
+    asyncio.get_running_loop().add_reader(channel.fileno(), instance.supervisor_said)
+    sys.stderr.write(
+        f"wick_runtime: data port {shared.listener.getsockname()[1]}, control port {listener.getsockname()[1]}\n"
+    )
+    instance.begin()
+    return await instance.over
+
+
+def _ignored(_signal: int, _frame: FrameType | None) -> None:
+    """See `main`."""

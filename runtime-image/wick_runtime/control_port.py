@@ -1,0 +1,95 @@
+"""The control port: liveness, readiness, metrics and `specialize`, over the same HTTP server as the data port."""
+
+import hmac
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from wick_runtime.http.exchange import Exchange
+from wick_runtime.http.refusal import Headers, Refusal
+from wick_runtime.http.server import Server
+from wick_runtime.request import split
+
+JSON: Headers = [(b"content-type", b"application/json")]
+TEXT: Headers = [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")]
+MAX_BODY = 16_777_216
+"""Bytes of a `specialize` body: a ConfigMap's 1 MiB of code and environment, with room for escapes."""
+
+Reply = tuple[int, dict[str, Any]]
+
+
+class Instance(Protocol):
+    """What the control port tells and commands."""
+
+    def readiness(self) -> Reply: ...
+    async def liveness(self) -> Reply: ...
+    def metrics(self) -> str: ...
+    async def specialize(self, body: bytes) -> Reply: ...
+    def authorized(self, token: str) -> bool: ...
+
+
+class ControlPort:
+    """The application of the control port."""
+
+    hold = MAX_BODY
+    max_body = MAX_BODY
+
+    def __init__(self, instance: Instance, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+        self.server: Server
+        self._instance = instance
+        self._spawn = spawn
+
+    def bind(self, server: Server) -> None:
+        self.server = server
+
+    def admit(self, exchange: Exchange) -> Refusal | None:
+        del exchange
+        return None
+
+    def release(self, exchange: Exchange) -> None:
+        """Nothing is counted here."""
+
+    def begin(self, exchange: Exchange) -> None:
+        path = split(exchange.target)[0]
+        routes = {b"/healthz": "GET", b"/readyz": "GET", b"/metrics": "GET", b"/specialize": "POST"}
+        method = routes.get(path)
+        if method is None:
+            exchange.refuse(Refusal(404, "not-found", "the control port has /healthz, /readyz, /metrics, /specialize"))
+        elif exchange.method not in (method, "HEAD" if method == "GET" else method):
+            exchange.refuse(Refusal(405, "method-not-allowed", f"{path.decode()} takes {method}"))
+        elif path == b"/readyz":
+            _reply(exchange, self._instance.readiness())
+        elif path == b"/metrics":
+            exchange.respond(200, TEXT, self._instance.metrics().encode())
+        elif path == b"/healthz":
+            self._spawn(self._later(exchange, self._instance.liveness()))
+        else:
+            self._specialize(exchange)
+
+    def _specialize(self, exchange: Exchange) -> None:
+        if not self._instance.authorized(bearer(exchange.headers)):
+            _reply(exchange, (401, {"error": {"code": "unauthorized", "message": "a bearer token is needed"}}))
+            return
+        self._spawn(self._later(exchange, self._instance.specialize(exchange.take_body())))
+
+    async def _later(self, exchange: Exchange, reply: Coroutine[Any, Any, Reply]) -> None:
+        _reply(exchange, await reply)
+
+
+def bearer(headers: Headers) -> str:
+    """The bearer token, or an empty string."""
+    for name, value in headers:
+        if name == b"authorization":
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            return token.strip() if scheme.lower() == "bearer" else ""
+    return ""
+
+
+def same(given: str, expected: str) -> bool:
+    """Compare secrets in a time that does not tell how much of one was right; an empty one never fits."""
+    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
+
+
+def _reply(exchange: Exchange, reply: Reply) -> None:
+    status, body = reply
+    exchange.respond(status, JSON, json.dumps(body).encode())

@@ -1,0 +1,409 @@
+"""One client connection: bytes in, exchanges one after the other, bytes out.
+
+::
+
+    data -> parser -> Exchange --admit--> begin --respond--> next exchange
+                         |   (pipelined ones wait in order, and reading stops while any does)
+                         +-- refused: answered without the application
+
+What is written goes straight to the kernel with one call; only what the kernel does not take is left to the event
+loop's transport. So "response complete" is known the moment it is written, and the shared table never calls a
+connection quiet while part of an answer sits in a buffer that would die with this process.
+"""
+
+import asyncio
+import os
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from wick_runtime.http.exchange import Exchange
+from wick_runtime.http.refusal import Refusal, bad_request
+from wick_runtime.http.rules import check, head_too_large
+from wick_runtime.table import HELD, QUIET, STARTED
+
+if TYPE_CHECKING:
+    from wick_runtime.http.server import Server
+
+MAX_HEAD: Final = 65536
+"""Bytes of request line and headers."""
+MAX_FIELDS: Final = 256
+WORTH_DRAINING: Final = 1_048_576
+"""Bytes of an unwanted request body that are read and dropped to keep the connection."""
+LINGER: Final = 2.0
+"""Seconds a refused client may go on sending before the connection is cut under it."""
+
+
+class Connection(asyncio.Protocol):
+    """See the module."""
+
+    def __init__(self, server: "Server") -> None:
+        self.server = server
+        self.writable = True
+        self.slot = -1
+        self.raw: Callable[[bytes], None] | None = None
+        """After an upgrade: takes the bytes as they come."""
+        self.touched = 0.0
+        self.used = False
+        """A request has come on it."""
+        self._transport: Any = None
+        self._fd = -1
+        self._states = server.table.states
+        self._buffered = False
+        self._parser = server.parser(self)
+        self._current: Exchange | None = None
+        self._incoming: Exchange | None = None
+        self._waiting: deque[Exchange] = deque()
+        self._closing = False
+        self._feeding = False
+        self._in_head = False
+        self._head_bytes = 0
+        self._target = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._failed: Refusal | None = None
+        self._held = False
+
+    # -- the event loop's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        sock = transport.get_extra_info("socket")
+        self._fd = sock.fileno()
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not self.server.opened(self, self._fd):
+            self._closing = True
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        if self.raw is not None:
+            self.raw(data)
+            return
+        if self._current is None:
+            self._states[self.slot] = HELD
+            self.touched = self.server.now()
+        self._feeding = True
+        self._feed(data)
+        self._feeding = False
+        if self._in_head and self._failed is None:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD:
+                self._failed = head_too_large("request head is larger than 64 KiB")
+        if self._failed is not None:
+            self._broken(self._failed)
+        self._settle()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._closing = True
+        self.server.closed(self)
+        waiting = [self._current, *self._waiting] if self._current else list(self._waiting)
+        self._current = self._incoming = None
+        self._waiting.clear()
+        for exchange in waiting:
+            self._forget(exchange)
+
+    def _forget(self, exchange: Exchange) -> None:
+        answered, exchange.ended = exchange.ended, True
+        if exchange.job is not None and not answered:
+            exchange.job.cancel("disconnect")
+        elif exchange.admitted and exchange.job is None and not answered:
+            self.server.app.release(exchange)
+
+    def pause_writing(self) -> None:
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        self.writable = True
+        if self._current is not None and self._current.job is not None:
+            self._current.job.writable()
+
+    # -- the parser's side
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        self._head_bytes = 0
+        self._target = b""
+        self._headers = []
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer: nothing may depend on it
+        self._headers.append((name.lower(), value))
+        self._head_bytes += len(name) + len(value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self.used = True
+        if self._failed is not None:
+            return
+        parser = self._parser
+        exchange = Exchange(self, parser.get_method().decode("latin-1"), self._target, self._headers)
+        exchange.http10 = parser.get_http_version() == "1.0"
+        exchange.keep_alive = parser.should_keep_alive()
+        if self._head_bytes + len(self._target) > MAX_HEAD or len(self._headers) > MAX_FIELDS:
+            exchange.refusal = head_too_large("request head is larger than 64 KiB or 256 fields")
+            exchange.keep_alive = False
+        else:
+            check(exchange)
+        self._incoming = exchange
+        if self._current is None and not self._waiting:
+            self._current = exchange
+            self._admit(exchange)
+        else:
+            self._waiting.append(exchange)
+            self._read_or_not()
+
+    def on_body(self, data: bytes) -> None:
+        exchange = self._incoming
+        if exchange is None:
+            return
+        exchange.size += len(data)
+        if exchange.ended or exchange.refusal is not None:
+            if exchange.size > WORTH_DRAINING and exchange.ended:
+                self._cut()
+            return
+        if exchange.size > self.server.app.max_body:
+            exchange.refusal = Refusal(413, "body-too-large", self.server.too_large())
+            if exchange is self._current:
+                self._refuse(exchange, exchange.refusal)
+            return
+        if exchange.job is not None:
+            exchange.job.body(data)
+            return
+        exchange.chunks.append(data)
+        if exchange.admitted and exchange.size > self.server.app.hold:
+            self.server.app.begin(exchange)
+
+    def on_message_complete(self) -> None:
+        exchange, self._incoming = self._incoming, None
+        if exchange is None:
+            return
+        exchange.body_done = True
+        if exchange.ended:
+            if exchange is self._current:
+                self._next()
+        elif exchange.job is not None:
+            exchange.job.body(b"")
+        elif exchange.admitted:
+            self.server.app.begin(exchange)
+
+    # -- the exchange's side
+
+    def send(self, data: bytes) -> None:
+        """Hand `data` to the kernel, the rest to the transport."""
+        if self._closing:
+            return
+        self._states[self.slot] = STARTED
+        self._write(data)
+
+    def send_whole(self, data: bytes) -> None:
+        """Like `send` for a response that is complete with it."""
+        if not self._write(data):
+            self._states[self.slot] = STARTED
+
+    def ended(self, exchange: Exchange) -> None:
+        """The response is written. The request may still be arriving."""
+        self.server.table.deadlines[self.slot] = 0.0
+        if exchange is not self._current:
+            return
+        if not exchange.keep_alive:
+            self._close(exchange)
+        elif exchange.body_done:
+            self._next()
+        else:
+            self._held = False
+            self._read_or_not()
+
+    def abort(self) -> None:
+        """Reset the connection: the client sees an error, not an end."""
+        if self._closing:
+            return
+        self._closing = True
+        reset = b"\x01\0\0\0\0\0\0\0"  # struct linger {1, 0}
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        self._transport.abort()
+
+    def hold_body(self, *, hold: bool) -> None:
+        """Stop or resume reading, for an application that falls behind."""
+        self._held = hold
+        self._read_or_not()
+
+    def worth_draining(self, exchange: Exchange) -> bool:
+        """Whether reading the rest of a request's body costs less than a new connection."""
+        return exchange.body_done or (exchange.length is not None and exchange.length <= WORTH_DRAINING)
+
+    def upgrade(self, head: bytes, receive: Callable[[bytes], None]) -> None:
+        """Leave HTTP: send `head`, and give every further byte to `receive`."""
+        self.raw = receive
+        self.send(head)
+
+    def close(self) -> None:
+        """Close when everything written has gone out."""
+        if not self._closing:
+            self._closing = True
+            self._transport.close()
+
+    @property
+    def idle(self) -> bool:
+        """Between two requests, with nothing of the next one read."""
+        return self._current is None and not self._waiting and not self._in_head
+
+    @property
+    def in_head(self) -> bool:
+        return self._in_head
+
+    def time_out(self) -> None:
+        """The client was too slow with a request head."""
+        self._failed = Refusal(408, "bad-request", "the request head took too long")
+        self._fail()
+
+    # -- inside
+
+    def _feed(self, data: bytes) -> None:
+        problem = self.server.feed(self._parser, data)
+        while problem is not None:
+            if problem.upgrade:
+                data = data[problem.offset :]
+                self._parser = self.server.parser(self)
+                if self.raw is not None:
+                    self.raw(data)
+                    return
+                problem = self.server.feed(self._parser, data) if data else None
+                continue
+            if self._failed is None:
+                self._failed = bad_request(problem.message)
+            return
+
+    def _write(self, data: bytes) -> bool:
+        if self._closing:
+            return True
+        if self._buffered and self._transport.get_write_buffer_size() == 0:
+            self._buffered = False
+        if not self._buffered:
+            try:
+                sent = os.write(self._fd, data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:  # the client is gone: the loop will report it
+                return True
+            if sent == len(data):
+                return True
+            data = data[sent:]
+        self._buffered = True
+        self._transport.write(data)
+        return False
+
+    def _admit(self, exchange: Exchange) -> None:
+        refusal = exchange.refusal or self.server.admit(exchange)
+        if refusal is not None:
+            self._refuse(exchange, refusal)
+            return
+        exchange.admitted = True
+        if exchange.expects and not exchange.body_done:
+            self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        app = self.server.app
+        if exchange.body_done or exchange.size > app.hold or app.hold == 0:
+            app.begin(exchange)
+
+    def _refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        exchange.refusal = refusal
+        if exchange.expects and not exchange.body_done:
+            exchange.keep_alive = False  # the client may or may not send the body now
+        job = exchange.job
+        exchange.refuse(refusal)
+        self.server.refused(exchange, refusal)
+        if job is not None:
+            job.cancel("disconnect")
+
+    def _next(self) -> None:
+        """The one before is answered, and the job that did so may still be on the stack: go on from the loop."""
+        self._current = None
+        if self._waiting or self._failed is not None:
+            self.server.soon(self._pump)
+        elif not self._feeding:
+            self._settle()
+
+    def _pump(self) -> None:
+        if self._current is not None or self._closing:
+            return
+        if self._waiting:
+            self._states[self.slot] = HELD
+            self._current = self._waiting.popleft()
+            self._admit(self._current)
+            self._read_or_not()
+        elif self._failed is not None:
+            self._fail()
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._current is None and not self._in_head and not self._buffered and not self._closing:
+            self._states[self.slot] = QUIET
+            if self.server.draining:
+                self.close()
+
+    def _fail(self) -> None:
+        """The bytes are not HTTP, or too many: answer once and close."""
+        refusal = self._failed
+        if refusal is None or self._closing:
+            return
+        exchange = Exchange(self, "GET", b"", [])
+        exchange.keep_alive = False
+        self._current = exchange
+        self._incoming = None
+        self._in_head = False
+        exchange.refuse(refusal)
+
+    def _broken(self, problem: Refusal) -> None:
+        """The stream cannot be read on: whatever was arriving is refused, what is complete goes on."""
+        exchange, self._incoming = self._incoming, None
+        if exchange is not None and not exchange.body_done:
+            exchange.refusal = problem
+            exchange.keep_alive = False
+            if exchange is self._current and not exchange.ended:
+                self._refuse(exchange, problem)
+        elif self._current is None and not self._closing:
+            self._fail()
+
+    def _close(self, exchange: Exchange) -> None:
+        if exchange.body_done:
+            self.close()
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        """End our side, and read on for a moment: closing over unread bytes would take the answer back."""
+        self._incoming = None
+        self._failed = None
+        self.raw = _ignore
+        self._held = False
+        self._read_or_not()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self.server.later(LINGER, self._cut)
+
+    def _cut(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._transport.abort()
+
+    def _read_or_not(self) -> None:
+        if self._closing or self._transport is None:
+            return
+        if self._held or self._waiting:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+
+def _ignore(_data: bytes) -> None:
+    """Drop what a refused client still sends."""

@@ -1,0 +1,249 @@
+"""Runs asynchronous handlers in the worker's event loop, one task a request.
+
+A task that the handler finishes without waiting for anything never sees the loop: from Python 3.12 on it is started
+eagerly, in the same call that read the request. At its deadline the client gets 504 and the task is cancelled; one
+that swallows the cancellation is cancelled again each second and keeps its place in the concurrency limit.
+"""
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from wick_runtime.admission import DEADLINE, ERROR, OK, TIMEOUT, Admission
+from wick_runtime.context import Context, Identity, Ids, current, request_ids
+from wick_runtime.deadlines import Deadlines
+from wick_runtime.failure import answered, logged
+from wick_runtime.http.exchange import Exchange
+from wick_runtime.http.refusal import Refusal
+from wick_runtime.http.server import Server
+from wick_runtime.output import Lines
+
+AGAIN: Final = 1.0
+"""Seconds between two cancellations of a task that will not stop."""
+INBOX: Final = 262_144
+"""Bytes of a streamed body that wait for their handler before reading stops."""
+
+Call = Callable[["Run"], Awaitable[None]]
+"""Answers a run's exchange; one for each interface."""
+
+
+class Run:
+    """One request in the event loop."""
+
+    __slots__ = (
+        "_app",
+        "_buffered",
+        "_ended",
+        "_inbox",
+        "_news",
+        "_room",
+        "context",
+        "exchange",
+        "gone",
+        "task",
+        "why",
+    )
+
+    def __init__(self, app: "Inline", exchange: Exchange, context: Context) -> None:
+        self._app = app
+        self.exchange = exchange
+        self.context = context
+        self.task: asyncio.Task[None] | None = None
+        self.why = ""
+        """Why it was cancelled, if it was."""
+        self.gone = False
+        """The client left."""
+        self._inbox: deque[bytes] = deque()
+        self._buffered = 0
+        self._ended = exchange.body_done
+        self._news: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+
+    # -- the connection's side
+
+    def body(self, chunk: bytes) -> None:
+        if chunk:
+            self._inbox.append(chunk)
+            self._buffered += len(chunk)
+            if self._buffered > INBOX:
+                self.exchange.connection.hold_body(hold=True)
+        else:
+            self._ended = True
+        self._wake(self._news)
+
+    def writable(self) -> None:
+        self._wake(self._room)
+
+    def cancel(self, why: str) -> None:
+        self.why = self.why or why
+        if why == "disconnect":
+            self.gone = True
+            self._wake(self._news)
+            self._wake(self._room)
+        if self.task is not None and not (self.gone and self._app.keeps_after_disconnect):
+            self.task.cancel(why)
+
+    # -- deadlines' side
+
+    def due(self) -> float:
+        return self.exchange.deadline
+
+    def expire(self) -> float | None:
+        if not self.exchange.ended:
+            self.exchange.refuse(DEADLINE)
+        self.why = "deadline"
+        if self.task is not None:
+            self.task.cancel("deadline")
+        return self._app.server.now() + AGAIN
+
+    # -- the handler's side
+
+    async def receive(self) -> bytes:
+        """The next piece of the request's body; empty at its end or when the client is gone."""
+        while not self._inbox and not self._ended and not self.gone:
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+        if not self._inbox:
+            return b""
+        chunk = self._inbox.popleft()
+        self._buffered -= len(chunk)
+        if self._buffered <= INBOX // 2 and not self._ended:
+            self.exchange.connection.hold_body(hold=False)
+        return chunk
+
+    async def disconnected(self) -> None:
+        """Wait until the client leaves."""
+        while not self.gone and not self.exchange.ended:
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+
+    async def drained(self) -> None:
+        """Wait until the client keeps up."""
+        while not self.exchange.writable and not self.gone:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+
+    def seed(self) -> None:
+        """What had arrived before the handler began."""
+        if self.exchange.chunks:
+            chunk = self.exchange.take_body()
+            self._inbox.append(chunk)
+            self._buffered += len(chunk)
+
+    @property
+    def body_ended(self) -> bool:
+        return self._ended and not self._inbox
+
+    def wake(self) -> None:
+        self._wake(self._news)
+
+    @staticmethod
+    def _wake(future: asyncio.Future[None] | None) -> None:
+        if future is not None and not future.done():
+            future.set_result(None)
+
+
+class Inline:
+    """The application of an asynchronous worker."""
+
+    def __init__(
+        self, call: Call, admission: Admission, identity: Identity, lines: Lines, *, streams: bool, debug: bool
+    ) -> None:
+        self.server: Server
+        self.hold = 0 if streams else admission.limits.max_request_bytes
+        self.max_body = admission.limits.max_request_bytes
+        self.keeps_after_disconnect = False
+        self._call = call
+        self._admission = admission
+        self._identity = identity
+        self._lines = lines
+        self._debug = debug
+        self._ids: Ids = request_ids()
+        self._loop = asyncio.get_running_loop()
+        self._deadlines: Deadlines
+
+    def bind(self, server: Server) -> None:
+        """Meet the server this is the application of."""
+        self.server = server
+        self._deadlines = Deadlines(self._loop, server.now)
+
+    def admit(self, exchange: Exchange) -> Refusal | None:
+        if not exchange.request_id:
+            exchange.request_id = self._ids.next()
+        return self._admission.enter()
+
+    def release(self, exchange: Exchange) -> None:
+        del exchange
+        self._admission.leave()
+
+    def begin(self, exchange: Exchange) -> None:
+        context = Context(
+            exchange.request_id.decode("latin-1"),
+            self._identity,
+            exchange.deadline,
+            exchange.attempt,
+            cold_start=exchange.cold_start,
+            traceparent=_header(exchange, b"traceparent"),
+        )
+        run = Run(self, exchange, context)
+        exchange.job = run
+        table = self._admission.table
+        slot = exchange.connection.slot
+        table.remember(slot, exchange.request_id)
+        table.deadlines[slot] = exchange.deadline
+        task = self._start(run)
+        if not task.done():
+            run.task = task
+            self._deadlines.add(run)
+
+    if sys.version_info >= (3, 12):
+
+        def _start(self, run: Run) -> "asyncio.Task[None]":
+            return asyncio.Task(self._serve(run), loop=self._loop, eager_start=True)
+    else:
+
+        def _start(self, run: Run) -> "asyncio.Task[None]":
+            return self._loop.create_task(self._serve(run))
+
+    async def _serve(self, run: Run) -> None:
+        exchange = run.exchange
+        current.set(run.context)
+        outcome = OK
+        try:
+            await self._call(run)
+        except asyncio.CancelledError:
+            outcome = TIMEOUT if run.why == "deadline" else ERROR
+            self._unanswered(run)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's code raises
+            outcome = TIMEOUT if run.why == "deadline" else ERROR
+            self._raised(run, error)
+        finally:
+            if run.context.partial:
+                self._lines.finish(run.context)
+            if run.task is not None:
+                self._deadlines.discard(run)
+            self._admission.done(exchange, TIMEOUT if run.why == "deadline" else outcome, self.server.now())
+
+    def _raised(self, run: Run, error: BaseException) -> None:
+        logged(error)
+        if run.exchange.started:
+            run.exchange.abort()
+        else:
+            status, headers, body = answered(error, run.context, debug=self._debug)
+            run.exchange.respond(status, headers, body)
+
+    def _unanswered(self, run: Run) -> None:
+        """Cancelled, by us or by the handler's own doing."""
+        if run.exchange.started:
+            run.exchange.abort()
+        else:
+            run.exchange.refuse(Refusal(500, "function-error", "the function cancelled itself"))
+
+
+def _header(exchange: Exchange, name: bytes) -> str:
+    for key, value in exchange.headers:
+        if key == name:
+            return value.decode("latin-1")
+    return ""

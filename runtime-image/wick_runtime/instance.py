@@ -1,0 +1,489 @@
+"""The state of an instance, and every decision about its processes. Never runs user code.
+
+::
+
+            +------ specialize -----+
+    POOL ---+                       v
+                         start -> LOADING --loaded--> READY --worker died--> LOADING
+                                    |                   |
+                                    +--failed--> FAILED |
+                                                   |    |
+                              SIGTERM: any state --+----+--> DRAINING --> over
+
+For a synchronous function, and for one that cannot be loaded, this process serves the data port itself; for an
+asynchronous one the worker does, and a duplicate of each of its connections rests in a `Keeper` here.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Coroutine
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Any, Final
+
+from wick_runtime.admission import Admission
+from wick_runtime.channel import Channel, Closed, pair
+from wick_runtime.config import Config, Invalid
+from wick_runtime.control_port import Reply, same
+from wick_runtime.http.parser import choose
+from wick_runtime.http.refusal import Refusal
+from wick_runtime.http.server import Server, Settings
+from wick_runtime.keeper import Keeper
+from wick_runtime.metric import Facts, render
+from wick_runtime.pool import Processes, Worker, died
+from wick_runtime.specialize import Order, parse, unpack
+from wick_runtime.stand_in import StandIn
+from wick_runtime.worker import Shared
+
+LOAD_TIMEOUT: Final = 300.0
+"""Seconds an import and `init` may take together."""
+CALM: Final = 1.0
+"""Seconds after which a worker's death does not count as one of a row."""
+AT_ONCE: Final = 3
+"""Deaths in a row that are answered by a fork at once; then a pause doubles from 0.1 s to `MAX_PAUSE`."""
+MAX_PAUSE: Final = 10.0
+WATCH: Final = 0.25
+"""Seconds between looks at requests past their deadline in a worker that should have ended them."""
+STUCK: Final = 1.0
+"""Seconds a worker's loop may leave a ping unanswered."""
+LINGER: Final = 1.0
+"""Seconds a connection answered for a dead worker stays open, so that its last words arrive."""
+
+
+class State(StrEnum):
+    """See the module."""
+
+    POOL = "pool"
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+    DRAINING = "draining"
+
+
+class Child:
+    """The process that loaded the code: a worker with a loop, or the template of handler processes."""
+
+    def __init__(self, channel: Channel, keeper: Keeper, ordered: float) -> None:
+        self.channel = channel
+        self.keeper = keeper
+        self.ordered = ordered
+        self.pid = 0
+        self.kind = ""
+        self.forkable = False
+        self.loaded_at = 0.0
+        self.closed = False
+        self.status: int | None = None
+        self.failed = False
+        self.verdict: Refusal | None = None
+        """Why we killed it, if we did."""
+        self.pings: dict[int, float] = {}
+
+
+class Instance:
+    """See the module."""
+
+    def __init__(self, config: Config, channel: Channel, shared: Shared) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.over: asyncio.Future[int] = self._loop.create_future()
+        self._config = config
+        self._target = config.target
+        self._limits = config.limits
+        self._env: dict[str, str] | None = None
+        self._supervisor = channel
+        self._shared = shared
+        self._state = State.POOL if config.pool else State.LOADING
+        self._token = config.token
+        self._failure: dict[str, Any] = {}
+        self._child: Child | None = None
+        self._phases: dict[str, float] = {}
+        self._processes: Processes | None = None
+        self._server: Server | None = None
+        self._admission: Admission | None = None
+        self._orders: dict[int, Child | Worker] = {}
+        self._by_pid: dict[int, Child | Worker] = {}
+        self._last_order = 0
+        self._deaths = 0
+        self._quiet: list[int] = []
+        self._outcome: asyncio.Future[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def begin(self) -> None:
+        """Load what the environment names, unless this is a pool's."""
+        if self._state is not State.POOL:
+            self._load()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task that belongs to this instance."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- the control port's side
+
+    def readiness(self) -> Reply:
+        if self._state is State.READY:
+            return 200, {"state": self._state, "port": self._port()}
+        reason = {State.POOL: "NotSpecialized", State.LOADING: "Loading", State.DRAINING: "Draining"}
+        message = {
+            State.POOL: "waiting for POST /specialize",
+            State.LOADING: "the function's code is being loaded",
+            State.DRAINING: "the instance is shutting down",
+        }
+        said = {"reason": reason.get(self._state, ""), "message": message.get(self._state, ""), "file": "", "line": 0}
+        return 503, {"state": self._state, **said, **(self._failure if self._state is State.FAILED else {})}
+
+    async def liveness(self) -> Reply:
+        """Ask the worker's loop, if it has one, whether it turns."""
+        child = self._child
+        if child is None or child.kind != "inline":
+            return 200, {"state": self._state}
+        number = self._ping(child)
+        end = self._loop.time() + STUCK
+        while number in child.pings and self._child is child and self._loop.time() < end:  # noqa: ASYNC110 - rare
+            await asyncio.sleep(0.005)
+        if number in child.pings and self._child is child:
+            return 500, {"state": self._state, "message": "the worker's event loop is blocked"}
+        return 200, {"state": self._state}
+
+    def metrics(self) -> str:
+        pids = [os.getpid(), os.getppid(), *self._by_pid]
+        target = self._target
+        facts = Facts(target.namespace, target.function, target.revision, self._phases, tuple(pids))
+        return render(self._shared.table, facts)
+
+    def authorized(self, token: str) -> bool:
+        return same(token, self._token) or (not self._token and not self._config.pool)
+
+    async def specialize(self, body: bytes) -> Reply:
+        """Load a function into an instance of the pool; once."""
+        if self._state is not State.POOL:
+            return 409, {
+                "state": self._state,
+                "reason": "AlreadySpecialized",
+                "message": "this instance has a function",
+            }
+        try:
+            order = parse(body, self._config)
+        except Invalid as problem:
+            return 422, {"state": self._state, "reason": "InvalidOrder", "message": str(problem), "file": "", "line": 0}
+        self._state = State.LOADING
+        outcome = self._outcome = self._loop.create_future()
+        self._specialized(order)
+        await outcome
+        if self._failure:
+            return 422, {"state": State.FAILED, **self._failure}
+        return 200, {"state": self._state, "phases": self._phases, "port": self._port()}
+
+    def _specialized(self, order: Order) -> None:
+        try:
+            unpack(order)
+        except OSError as error:
+            self._fail({"reason": "LoadFailed", "message": f"cannot write the code: {error}", "file": "", "line": 0})
+            return
+        self._target, self._limits, self._env = order.target, order.limits, order.env
+        self._load()
+
+    # -- the supervisor's side
+
+    def supervisor_said(self) -> None:
+        try:
+            messages = self._supervisor.receive(wait=False)
+        except Closed:
+            os._exit(1)
+        for message, _ in messages:
+            if message["op"] == "signal":
+                self._stop(message["signal"])
+            else:
+                self._forker_said(message)
+
+    def _forker_said(self, message: dict[str, Any]) -> None:
+        if message["op"] == "forked":
+            one = self._orders.pop(message["id"], None)
+            if one is not None:
+                self._by_pid[message["pid"]] = one
+                if isinstance(one, Worker):
+                    one.forked(message["pid"])
+                else:
+                    one.pid = message["pid"]
+        elif message["op"] == "unforked":
+            self._unforked(self._orders.pop(message["id"], None), message["message"])
+        elif message["op"] == "exited":
+            self._exited(self._by_pid.pop(message["pid"], None), message["status"])
+
+    def _unforked(self, one: "Child | Worker | None", message: str) -> None:
+        sys.stderr.write(f"wick_runtime: {message}\n")
+        if isinstance(one, Worker):
+            one.exited(os.EX_OSERR)
+        elif one is not None:
+            self._died(one, os.EX_OSERR)
+
+    def _exited(self, one: "Child | Worker | None", status: int) -> None:
+        if isinstance(one, Worker):
+            one.exited(status)
+        elif one is not None:
+            self._died(one, status)
+
+    # -- loading
+
+    def _load(self) -> None:
+        """Fork a worker that imports the code."""
+        ours, theirs = pair()
+        child = Child(Channel(ours), Keeper(self._shared.table, self._target.function), time.monotonic())
+        self._child = child
+        self._state = State.LOADING
+        with theirs:
+            order = {"role": "load", "target": asdict(self._target), "limits": asdict(self._limits), "env": self._env}
+            self._order(self._supervisor, child, order, theirs)
+        self._loop.add_reader(ours.fileno(), self._child_said, child)
+        self._timer("load", LOAD_TIMEOUT, lambda: self._condemn(child, f"loading took longer than {LOAD_TIMEOUT:g} s"))
+
+    def _order(self, channel: Channel, one: "Child | Worker", order: dict[str, Any], sock: socket.socket) -> None:
+        self._last_order += 1
+        self._orders[self._last_order] = one
+        channel.send({"op": "fork", "id": self._last_order, **order}, [sock.fileno()])
+
+    def _fork_process(self, worker: Worker, sock: socket.socket) -> None:
+        """A handler process: from the template, or with an import of its own where that cannot be forked."""
+        child = self._child
+        if child is not None and not child.closed and child.forkable:
+            self._order(child.channel, worker, {}, sock)
+            return
+        order = {"role": "process", "target": asdict(self._target), "limits": asdict(self._limits), "env": self._env}
+        self._order(self._supervisor, worker, order, sock)
+
+    def _child_said(self, child: Child) -> None:
+        try:
+            messages = child.channel.receive(wait=False)
+        except Closed:
+            self._loop.remove_reader(child.channel.fileno())
+            child.closed = True
+            child.channel.close()
+            self._conclude(child)
+            return
+        for message, fds in messages:
+            self._heard(child, message, fds)
+
+    def _heard(self, child: Child, message: dict[str, Any], fds: list[int]) -> None:
+        match message["op"]:
+            case "opened":
+                child.keeper.opened(message["slot"], fds[0])
+                self._watch()
+            case "closed":
+                child.keeper.closed(message["slot"])
+            case "pong":
+                child.pings.pop(message["id"], None)
+            case "loaded":
+                self._loaded(child, message)
+            case "failed":
+                child.failed = True
+                self._fail({key: message[key] for key in ("reason", "message", "file", "line")})
+            case _:
+                self._forker_said(message)
+
+    def _loaded(self, child: Child, message: dict[str, Any]) -> None:
+        self._cancel("load")
+        phases = message["phases"]
+        born = phases.pop("born")
+        self._phases = {"fork": max(born - child.ordered, 0.0) * 1000, **phases}
+        child.kind = message["kind"]
+        child.forkable = message.get("forkable", False)
+        child.loaded_at = time.monotonic()
+        if child.kind == "processes":
+            self.spawn(self._serve_processes(child))
+        else:
+            self._adopt(child)
+            self._ready()
+
+    def _adopt(self, child: Child) -> None:
+        """Quiet connections of the worker before go to this one."""
+        quiet, self._quiet = self._quiet, []
+        for fd in quiet:
+            child.channel.send({"op": "adopt"}, [fd])
+            os.close(fd)
+
+    async def _serve_processes(self, child: Child) -> None:
+        if self._processes is None:
+            admission = self._admission = Admission(self._limits, self._shared.table)
+            processes = Processes(self._fork_process, admission)
+            self._server = self._data_server(processes)
+            processes.bind(self._server)
+            self._processes = processes
+            await processes.warm()
+            await self._server.listen(self._shared.listener)
+        if self._child is child:
+            self._ready()
+
+    def _data_server(self, app: Processes | StandIn) -> Server:
+        settings = Settings(self._target.function, self._limits.timeout)
+        return Server(app, choose(self._config.parser), self._shared.table, settings)
+
+    def _ready(self) -> None:
+        if self._state is not State.DRAINING:
+            self._state = State.READY
+            self._failure = {}
+        self._settle()
+
+    def _fail(self, failure: dict[str, Any]) -> None:
+        self._cancel("load")
+        self._failure = failure
+        if self._state is not State.DRAINING:
+            self._state = State.FAILED
+        self.spawn(self._stand_in())
+
+    async def _stand_in(self) -> None:
+        """The outcome is known, and it is bad: say so on the data port."""
+        if self._server is None:
+            self._server = self._data_server(StandIn(self._why))
+            await self._server.listen(self._shared.listener)
+            quiet, self._quiet = self._quiet, []
+            for fd in quiet:
+                await self._server.adopt(socket.socket(fileno=fd))
+        self._settle()
+
+    def _why(self) -> Refusal:
+        failure = self._failure
+        place = f"{failure['file']}:{failure['line']}: " if failure.get("file") and failure.get("line") else ""
+        return Refusal(503, "cannot-start", f"{place}{failure.get('message', '')}", refused="failed", extra=failure)
+
+    def _settle(self) -> None:
+        """Whoever waits for the outcome of loading may look."""
+        if self._outcome is not None and not self._outcome.done():
+            self._outcome.set_result(None)
+
+    # -- death
+
+    def _condemn(self, child: Child, why: str, verdict: Refusal | None = None) -> None:
+        """Kill a worker that does not make progress."""
+        sys.stderr.write(f"wick_runtime: killing worker {child.pid}: {why}\n")
+        child.verdict = verdict or Refusal(502, "instance-failed", f"the worker was replaced: {why}")
+        if child.pid and child.status is None:
+            os.kill(child.pid, signal.SIGKILL)
+
+    def _died(self, child: Child, status: int) -> None:
+        child.status = status
+        self._conclude(child)
+
+    def _conclude(self, child: Child) -> None:
+        """The worker is dead, its last words are heard, and how it died is known."""
+        if child.status is None or not child.closed:
+            return
+        self._cancel("load")
+        how = died(child.status)
+        reason = child.verdict or Refusal(502, "instance-failed", f"the worker {how}")
+        late = Refusal(504, "deadline", f"the function did not answer within its time; {reason.message}")
+        overdue = dict.fromkeys(child.keeper.overdue(time.monotonic()), late)
+        quiet, answered, lost = child.keeper.bury(overdue, reason)
+        self._quiet += quiet
+        table = self._shared.table
+        for _ in range(lost):
+            table.count(3, None)
+        for sock in answered:
+            self._loop.call_later(LINGER, sock.close)
+        if child.failed or child is not self._child:
+            return
+        if self._state is State.DRAINING:
+            self._finish(lost)
+        elif not child.kind:
+            message = f"the process {how} while it loaded the code"
+            self._fail({"reason": "LoadFailed", "message": message, "file": "", "line": 0})
+        else:
+            sys.stderr.write(f"wick_runtime: {reason.message}; replacing it\n")
+            self._replace(child)
+
+    def _replace(self, child: Child) -> None:
+        calm = time.monotonic() - child.loaded_at > CALM
+        self._deaths = 0 if calm else self._deaths + 1
+        self._state = State.LOADING if child.kind == "inline" else self._state
+        self._child = None
+        if self._deaths <= AT_ONCE:
+            self._load()
+        else:
+            self._timer("replace", min(0.1 * 2 ** (self._deaths - AT_ONCE), MAX_PAUSE), self._load)
+
+    # -- overruns
+
+    def _watch(self) -> None:
+        if "watch" not in self._timers:
+            self._timer("watch", WATCH, self._look)
+
+    def _look(self) -> None:
+        """A request past its deadline means that the loop, which should have ended it, may not turn."""
+        self._cancel("watch")
+        child = self._child
+        if child is None or child.kind != "inline" or not len(child.keeper):
+            return
+        self._watch()
+        now = self._loop.time()
+        if any(now - sent > STUCK for sent in child.pings.values()):
+            self._condemn(child, "its event loop is blocked by a handler past its deadline")
+        elif not child.pings and child.keeper.overdue(time.monotonic() - WATCH):
+            self._ping(child)
+
+    def _ping(self, child: Child) -> int:
+        self._last_order += 1
+        child.pings[self._last_order] = self._loop.time()
+        child.channel.send({"op": "ping", "id": self._last_order})
+        return self._last_order
+
+    # -- the end
+
+    def _stop(self, number: int) -> None:
+        """Drain. A second Ctrl-C is somebody who will not wait; a second SIGTERM is only the same order again."""
+        if self._state is State.DRAINING:
+            if number == signal.SIGINT:
+                self._finish(1)
+            return
+        self._state = State.DRAINING
+        self._cancel("replace")
+        self._timer("grace", self._config.grace, self._out_of_grace)
+        child = self._child
+        if child is not None and child.kind == "inline" and not child.closed:
+            child.channel.send({"op": "drain"})
+        elif self._server is not None:
+            self.spawn(self._drain(self._server))
+        elif child is None or child.closed:
+            self._finish(0)
+        else:
+            self._condemn(child, "shutting down while loading")
+
+    async def _drain(self, server: Server) -> None:
+        if self._admission is not None:
+            self._admission.draining = True
+        server.drain()
+        while server.connections or (self._admission is not None and self._admission.in_flight):
+            await asyncio.sleep(0.01)
+            server.drain()
+        server.close()
+        if self._processes is not None:
+            self._processes.close()
+        child = self._child
+        if child is None or child.closed:
+            self._finish(0)
+        else:
+            child.channel.send({"op": "stop"})
+
+    def _out_of_grace(self) -> None:
+        self._finish(1)
+
+    def _finish(self, code: int) -> None:
+        if not self.over.done():
+            self.over.set_result(1 if code else 0)
+
+    # -- small things
+
+    def _port(self) -> int:
+        return int(self._shared.listener.getsockname()[1])
+
+    def _timer(self, name: str, seconds: float, call: Any) -> None:
+        self._cancel(name)
+        self._timers[name] = self._loop.call_later(seconds, call)
+
+    def _cancel(self, name: str) -> None:
+        timer = self._timers.pop(name, None)
+        if timer is not None:
+            timer.cancel()

@@ -1,0 +1,88 @@
+"""Calls native handlers: ``handle(request, context)`` and its shorter forms."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from wick_runtime.answer import Answer, answer, chunk
+from wick_runtime.context import Context
+from wick_runtime.frame import Call
+from wick_runtime.inline import Call as InLoop
+from wick_runtime.inline import Run
+from wick_runtime.interface import Form
+from wick_runtime.process import Handle
+from wick_runtime.request import Request, StreamingRequest
+
+
+def adapt(handler: Callable[..., Any], arity: int) -> Callable[[Any, Any], Any]:
+    """The handler with two parameters, whatever it has."""
+    if arity == 0:
+        return lambda _request, _context: handler()
+    if arity == 1:
+        return lambda request, _context: handler(request)
+    return handler
+
+
+def in_loop(handler: Callable[..., Any], form: Form) -> InLoop:
+    """An asynchronous native handler as the event loop's application."""
+    handle = adapt(handler, form.arity)
+
+    async def call(run: Run) -> None:
+        exchange = run.exchange
+        if form.streams:
+            run.seed()
+            request: Request = StreamingRequest(exchange.method, exchange.target, exchange.headers, incoming(run))
+        else:
+            request = Request(exchange.method, exchange.target, exchange.headers, exchange.take_body())
+        result = handle(request, run.context)
+        if hasattr(result, "__await__"):
+            result = await result
+        await send(run, answer(result))
+
+    return call
+
+
+async def incoming(run: Run) -> AsyncIterator[bytes]:
+    """The body as it arrives."""
+    while piece := await run.receive():
+        yield piece
+
+
+async def send(run: Run, ready: Answer) -> None:
+    """Whole or in pieces; a stream whose client left is closed, so that its ``finally`` runs now."""
+    exchange = run.exchange
+    if isinstance(ready.body, bytes):
+        exchange.respond(ready.status, ready.headers, ready.body)
+        return
+    exchange.start(ready.status, ready.headers)
+    if isinstance(ready.body, Iterator):
+        for piece in ready.body:
+            exchange.write(chunk(piece))
+            await run.drained()
+    else:
+        try:
+            async for piece in ready.body:
+                exchange.write(chunk(piece))
+                await run.drained()
+        finally:
+            await _close(ready.body)
+    exchange.end()
+
+
+async def _close(stream: AsyncIterator[Any]) -> None:
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def in_process(handler: Callable[..., Any], form: Form) -> Handle:
+    """A synchronous native handler for a process of its own."""
+    handle = adapt(handler, form.arity)
+
+    def run(call: Call, body: Iterator[bytes], context: Context) -> Answer:
+        if form.streams:
+            request: Request = StreamingRequest(call.method, call.target, call.headers, body)
+        else:
+            request = Request(call.method, call.target, call.headers, b"".join(body))
+        return answer(handle(request, context))
+
+    return run

@@ -1,0 +1,334 @@
+"""Runs synchronous handlers: the front's side of the handler processes.
+
+The front owns the data port and never runs user code, so it answers 429, 502 and 504 whatever the handlers do.
+Processes are forked on demand, up to the concurrency limit, and the last one used is used first, so that the others
+fall idle and can go.
+
+A process's life::
+
+    spawn --> busy <--> idle --(rest)--> hung up
+                |
+                +-- deadline or client gone: SIGUSR1, then SIGKILL --> dead, replaced on demand
+                +-- died by itself: its request gets 502 and how it died
+"""
+
+import asyncio
+import marshal
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+from wick_runtime.admission import CRASH, DEADLINE, ERROR, OK, TIMEOUT, Admission
+from wick_runtime.context import Ids, request_ids
+from wick_runtime.deadlines import Deadlines
+from wick_runtime.frame import BODY, BROKEN, END, HEAD, RESPONSE, Call, Frames, pack, pack_call
+from wick_runtime.http.exchange import Exchange
+from wick_runtime.http.refusal import Refusal
+from wick_runtime.http.server import Server
+
+HOLD: Final = 65536
+"""Bytes of a body gathered before a process is given the request, so that a slow client does not occupy one."""
+PATIENCE: Final = 0.5
+"""Seconds an interrupted handler has for its ``finally`` blocks before it is killed."""
+REST: Final = 60.0
+"""Seconds after which a process that had nothing to do goes; one always stays."""
+
+Spawn = Callable[["Worker", socket.socket], None]
+"""Asks a forker for a process behind the socket; `Worker.forked` and `Worker.exited` tell how it went."""
+
+
+class Worker(asyncio.Protocol):
+    """One handler process, seen from the front."""
+
+    def __init__(self, pool: "Processes") -> None:
+        self.pid = 0
+        self.exchange: Exchange | None = None
+        self.idle_since = 0.0
+        self._pool = pool
+        self._frames = Frames()
+        self._transport: Any = None
+        self._lost = False
+        self._status: int | None = None
+        self._killed = ""
+        self._stopping = 0
+
+    # -- the pool's side
+
+    def give(self, exchange: Exchange) -> None:
+        """Run a request."""
+        self.exchange = exchange
+        exchange.job = self
+        complete = exchange.body_done
+        self._transport.write(
+            pack_call(
+                Call(
+                    exchange.method,
+                    exchange.target,
+                    exchange.headers,
+                    exchange.request_id.decode("latin-1"),
+                    exchange.deadline,
+                    exchange.attempt,
+                    exchange.cold_start,
+                    exchange.take_body(),
+                    complete,
+                )
+            )
+        )
+        self._pool.deadlines.add(self)
+
+    def hang_up(self) -> None:
+        """Let it end by itself."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def forked(self, pid: int) -> None:
+        self.pid = pid
+        if self._stopping:
+            self._signal(signal.SIGKILL)
+
+    def exited(self, status: int) -> None:
+        """`status` as `os.waitstatus_to_exitcode` gives it."""
+        self._status = status
+        self._conclude()
+
+    # -- the exchange's side
+
+    def body(self, chunk: bytes) -> None:
+        self._transport.write(pack(BODY, chunk) if chunk else pack(END))
+
+    def writable(self) -> None:
+        self._transport.resume_reading()
+
+    def cancel(self, why: str) -> None:
+        self._killed = self._killed or why
+        self._stop()
+
+    # -- deadlines' side
+
+    def due(self) -> float:
+        return self.exchange.deadline if self.exchange is not None else 0.0
+
+    def expire(self) -> float | None:
+        """First 504 and an interruption, then the end."""
+        if self.exchange is not None and not self.exchange.ended:
+            self._killed = "deadline"
+            self.exchange.refuse(DEADLINE)
+        self._stop()
+        return self._pool.server.now() + PATIENCE if self._stopping == 1 else None
+
+    # -- the process's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        for kind, payload in self._frames.feed(data):
+            self._heard(kind, payload)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._lost = True
+        self._conclude()
+
+    def pause_writing(self) -> None:
+        if self.exchange is not None:
+            self.exchange.connection.hold_body(hold=True)
+
+    def resume_writing(self) -> None:
+        if self.exchange is not None:
+            self.exchange.connection.hold_body(hold=False)
+
+    # -- inside
+
+    def _heard(self, kind: int, payload: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            return
+        if kind == RESPONSE:
+            outcome, status, headers, body = marshal.loads(payload)  # noqa: S302 - see `frame`
+            self._finished(outcome)
+            exchange.respond(status, headers, body)
+        elif kind == HEAD:
+            exchange.start(*marshal.loads(payload))  # noqa: S302 - see `frame`
+        elif kind == BODY:
+            exchange.write(payload)
+            if not exchange.writable and not exchange.ended:
+                self._transport.pause_reading()
+        elif kind == END:
+            self._finished(OK)
+            exchange.end()
+        elif kind == BROKEN:
+            self._finished(ERROR)
+            exchange.abort()
+
+    def _finished(self, outcome: int) -> None:
+        exchange, self.exchange = self.exchange, None
+        if exchange is None:
+            return
+        if not exchange.body_done:
+            self._transport.write(pack(END))
+            exchange.job = None
+        self._pool.deadlines.discard(self)
+        self._pool.done(self, exchange, TIMEOUT if self._killed == "deadline" else outcome, fit=not self._stopping)
+
+    def _stop(self) -> None:
+        self._stopping += 1
+        self._signal(signal.SIGUSR1 if self._stopping == 1 else signal.SIGKILL)
+        if self._stopping == 1:
+            self._pool.deadlines.add(self)
+
+    def _signal(self, number: int) -> None:
+        if self.pid and self._status is None:
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:  # it ended by itself; the report is on its way
+                return
+
+    def _conclude(self) -> None:
+        """Dead, and known how."""
+        if self._status is None or not self._lost:
+            return
+        exchange, self.exchange = self.exchange, None
+        self._pool.deadlines.discard(self)
+        self._pool.gone(self)
+        if exchange is None:
+            return
+        if not exchange.ended:
+            exchange.refuse(Refusal(502, "instance-failed", f"the handler's process {died(self._status)}"))
+        self._pool.done(self, exchange, {"deadline": TIMEOUT, "disconnect": ERROR}.get(self._killed, CRASH), fit=False)
+
+
+class Processes:
+    """The application of a function with a synchronous handler."""
+
+    def __init__(self, spawn: Spawn, admission: Admission) -> None:
+        self.server: Server
+        self.deadlines: Deadlines
+        self.hold = HOLD
+        self.max_body = admission.limits.max_request_bytes
+        self._spawn = spawn
+        self._admission = admission
+        self._loop = asyncio.get_running_loop()
+        self._idle: list[Worker] = []
+        self._all: set[Worker] = set()
+        self._starting: set[asyncio.Task[None]] = set()
+        self._ids: Ids = request_ids()
+        self._reaper: asyncio.TimerHandle | None = None
+
+    def bind(self, server: Server) -> None:
+        """Meet the server this is the application of."""
+        self.server = server
+        self.deadlines = Deadlines(self._loop, server.now)
+
+    async def warm(self) -> None:
+        """Have a process ready before the first request."""
+        worker = await self._start()
+        worker.idle_since = self.server.now()
+        self._idle.append(worker)
+
+    def admit(self, exchange: Exchange) -> Refusal | None:
+        if not exchange.request_id:
+            exchange.request_id = self._ids.next()
+        return self._admission.enter()
+
+    def release(self, exchange: Exchange) -> None:
+        del exchange
+        self._admission.leave()
+
+    def begin(self, exchange: Exchange) -> None:
+        if self._idle:
+            self._idle.pop().give(exchange)
+            return
+        exchange.job = _Waiting(exchange)
+        task = self._loop.create_task(self._start_for(exchange))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+
+    def done(self, worker: Worker, exchange: Exchange, outcome: int, *, fit: bool) -> None:
+        """A request has left its process."""
+        now = self.server.now()
+        self._admission.done(exchange, outcome, now)
+        if not fit:
+            return
+        worker.idle_since = now
+        self._idle.append(worker)
+        if self._reaper is None and len(self._idle) > 1:
+            self._reaper = self._loop.call_later(REST, self._reap)
+
+    def gone(self, worker: Worker) -> None:
+        """A process has ended."""
+        self._all.discard(worker)
+        if worker in self._idle:
+            self._idle.remove(worker)
+
+    def close(self) -> None:
+        """Let every process end."""
+        for worker in self._all:
+            worker.hang_up()
+        if self._reaper is not None:
+            self._reaper.cancel()
+        self.deadlines.close()
+
+    @property
+    def pids(self) -> list[int]:
+        return [worker.pid for worker in self._all if worker.pid]
+
+    async def _start_for(self, exchange: Exchange) -> None:
+        worker = await self._start()
+        job = exchange.job
+        if isinstance(job, _Waiting) and job.gone:
+            self.done(worker, exchange, ERROR, fit=True)
+            return
+        worker.give(exchange)
+        if isinstance(job, _Waiting):
+            for chunk in job.rest:
+                worker.body(chunk)
+
+    async def _start(self) -> Worker:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        worker = Worker(self)
+        self._all.add(worker)
+        with theirs:
+            self._spawn(worker, theirs)
+        ours.setblocking(False)  # noqa: FBT003 - the socket module's signature
+        await self._loop.create_unix_connection(lambda: worker, sock=ours)
+        return worker
+
+    def _reap(self) -> None:
+        """Hang up on what rested long; the one used last stays."""
+        self._reaper = None
+        now = self.server.now()
+        for worker in self._idle[:-1]:
+            if now - worker.idle_since >= REST:
+                self._idle.remove(worker)
+                worker.hang_up()
+        if len(self._idle) > 1:
+            self._reaper = self._loop.call_later(REST, self._reap)
+
+
+class _Waiting:
+    """Stands in for the process that is being forked."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self.gone = False
+        self.rest: list[bytes] = []
+
+    def body(self, chunk: bytes) -> None:
+        self.rest.append(chunk)
+
+    def writable(self) -> None:
+        """Nothing was written yet."""
+
+    def cancel(self, why: str) -> None:
+        del why
+        self.gone = True
+
+
+def died(status: int) -> str:
+    """How a process ended, in words."""
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"exited with code {status}"

@@ -1,0 +1,135 @@
+"""A handler process: runs synchronous handlers, one request at a time, in its main thread, with no event loop.
+
+It lives behind a socket pair whose other end the front holds; its end is this process's end. Being alone in its
+process is what makes a deadline real: SIGUSR1 raises `Interrupted` in the handler, so that its ``finally`` blocks
+run, and a handler that holds on nevertheless is killed.
+"""
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import NamedTuple
+
+from wick_runtime.admission import ERROR, OK
+from wick_runtime.answer import Answer, Unsuitable, chunk
+from wick_runtime.context import Context, Identity, current
+from wick_runtime.failure import answered, logged
+from wick_runtime.frame import BODY, BROKEN, END, REQUEST, Call, Frames, pack, pack_head, pack_response, unpack_call
+from wick_runtime.output import Lines
+
+_READ = 262_144
+
+Handle = Callable[["Call", Iterator[bytes], Context], Answer]
+"""Turns a call, with what may still come of its body, into an answer; one for each interface."""
+
+
+class Interrupted(BaseException):
+    """The request's time is up, or its client is gone."""
+
+
+class Setting(NamedTuple):
+    """What every request of this process shares."""
+
+    handle: Handle
+    identity: Identity
+    lines: Lines
+    debug: bool
+
+
+class Process:
+    """See the module."""
+
+    def __init__(self, sock: socket.socket, setting: Setting) -> None:
+        self._sock = sock
+        self._setting = setting
+        self._frames = Frames()
+        self._queue: list[tuple[int, bytes]] = []
+        self._running = False
+        self._begun = False
+
+    def run(self) -> None:
+        """Until the front hangs up, or a request was interrupted."""
+        signal.signal(signal.SIGUSR1, self._interrupt)
+        while (frame := self._next()) is not None:
+            if frame[0] == REQUEST and not self._serve(unpack_call(frame[1])):
+                return
+
+    def _serve(self, call: Call) -> bool:
+        setting = self._setting
+        context = Context(
+            call.request_id, setting.identity, call.deadline, call.attempt, cold_start=call.cold_start,
+            traceparent=_header(call, b"traceparent"),
+        )  # fmt: skip
+        current.set(context)
+        self._begun = False
+        try:
+            self._running = True
+            self._answer(setting.handle(call, self._body(call), context))
+            self._running = False
+        except Interrupted:
+            return False  # a fresh process follows: this one's state is whatever the interruption left
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's code raises
+            self._running = False
+            logged(error)
+            self._send(
+                pack(BROKEN) if self._begun else pack_response(ERROR, *answered(error, context, debug=setting.debug))
+            )
+        finally:
+            self._running = False
+            setting.lines.finish(context)
+            current.set(None)
+        return True
+
+    def _answer(self, answer: Answer) -> None:
+        if isinstance(answer.body, bytes):
+            self._running = False  # from here on an interruption would cut our own frame
+            self._send(pack_response(OK, answer.status, answer.headers, answer.body))
+            return
+        if not isinstance(answer.body, Iterator):
+            raise Unsuitable("an async generator needs an 'async def' handler, or to be the handler itself")
+        self._begun = True
+        self._send(pack_head(answer.status, answer.headers))
+        try:
+            for piece in answer.body:
+                self._send(pack(BODY, chunk(piece)))
+        finally:
+            close = getattr(answer.body, "close", None)
+            if close is not None:
+                close()
+        self._running = False
+        self._send(pack(END))
+
+    def _body(self, call: Call) -> Iterator[bytes]:
+        if call.body:
+            yield call.body
+        complete = call.complete
+        while not complete:
+            frame = self._next()
+            if frame is None or frame[0] != BODY:
+                return
+            yield frame[1]
+
+    def _next(self) -> tuple[int, bytes] | None:
+        while not self._queue:
+            data = self._sock.recv(_READ)
+            if not data:
+                return None
+            self._queue.extend(self._frames.feed(data))
+        return self._queue.pop(0)
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._sock.sendall(data)
+        except BrokenPipeError:  # the front is gone: nobody needs this process
+            os._exit(0)
+
+    def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._running:
+            self._running = False
+            raise Interrupted
+
+
+def _header(call: Call, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in call.headers if key == name), "")

@@ -1,0 +1,125 @@
+"""An asynchronous worker at work: its event loop serves the data port and runs the handlers.
+
+It tells the control process of every connection, with a duplicate of its descriptor, before a byte is read from it;
+so when this process dies, somebody still holds the clients and can answer them.
+"""
+
+import asyncio
+import os
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+from wick_runtime import adapters
+from wick_runtime.admission import Admission
+from wick_runtime.channel import Channel, Closed
+from wick_runtime.http.parser import choose
+from wick_runtime.http.server import Server, Settings
+from wick_runtime.inline import Inline
+from wick_runtime.load import LoadError, failure
+from wick_runtime.loop import run
+
+if TYPE_CHECKING:
+    from wick_runtime.worker import Code, Shared
+
+
+def serve(code: "Code", channel: Channel, shared: "Shared") -> int:
+    """Until drained."""
+    return run(_Serving(code, channel, shared).main(), shared.loop)
+
+
+class _Keeper:
+    """The control process, as the connections know it."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def opened(self, slot: int, fd: int) -> None:
+        self._channel.send({"op": "opened", "slot": slot}, [fd])
+
+    def closed(self, slot: int) -> None:
+        self._channel.send({"op": "closed", "slot": slot})
+
+
+class _Serving:
+    def __init__(self, code: "Code", channel: Channel, shared: "Shared") -> None:
+        self._code = code
+        self._channel = channel
+        self._shared = shared
+        self._loop: asyncio.AbstractEventLoop
+        self._over: asyncio.Future[int]
+        self._server: Server
+        self._admission = Admission(code.limits, shared.table)
+        self._app: Inline
+
+    async def main(self) -> int:
+        code = self._code
+        self._loop = asyncio.get_running_loop()
+        self._over = self._loop.create_future()
+        try:
+            await self._init()
+        except LoadError as problem:
+            self._channel.send({"op": "failed", **problem.report()})
+            return 1
+        call = adapters.in_loop(code.loaded, code.form)
+        self._app = Inline(
+            call, self._admission, code.identity, code.lines, streams=code.form.streams, debug=code.target.debug
+        )
+        settings = Settings(code.target.function, code.limits.timeout)
+        self._server = Server(
+            self._app, choose(self._shared.parser), self._shared.table, settings, _Keeper(self._channel)
+        )
+        self._app.bind(self._server)
+        await self._server.listen(self._shared.listener)
+        self._loop.add_reader(self._channel.fileno(), self._told)
+        self._channel.send({"op": "loaded", "kind": "inline", "phases": code.phases})
+        result = await self._over
+        await self._shut_down()
+        return result
+
+    async def _init(self) -> None:
+        init = self._code.loaded.init
+        if init is None:
+            return
+        start = time.monotonic()
+        try:
+            result = init()
+            if hasattr(result, "__await__"):
+                await result
+        except (Exception, SystemExit) as error:
+            raise failure(error, self._code.target.code, "init failed: ") from error
+        self._code.phases["init"] = (time.monotonic() - start) * 1000
+
+    async def _shut_down(self) -> None:
+        hook = self._code.loaded.shutdown
+        result: Any = hook() if hook is not None else None
+        if hasattr(result, "__await__"):
+            await result
+
+    def _told(self) -> None:
+        try:
+            messages = self._channel.receive(wait=False)
+        except Closed:  # the control process is gone, and with it the instance
+            os._exit(1)
+        for message, fds in messages:
+            self._obey(message, fds)
+
+    def _obey(self, message: dict[str, Any], fds: list[int]) -> None:
+        if message["op"] == "ping":
+            self._channel.send({"op": "pong", "id": message["id"]})
+        elif message["op"] == "adopt":
+            sock = socket.socket(fileno=fds[0])
+            self._adopting = self._loop.create_task(self._server.adopt(sock))
+        elif message["op"] == "drain":
+            self._admission.draining = True
+            self._server.drain()
+            self._draining = self._loop.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        """Finish what runs; what arrives meanwhile is refused, so that a router takes it elsewhere."""
+        while self._admission.in_flight or self._server.connections:
+            await asyncio.sleep(0.01)
+            self._server.drain()
+        self._server.close()
+        if not self._over.done():
+            self._over.set_result(0)

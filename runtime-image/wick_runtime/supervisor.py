@@ -1,0 +1,80 @@
+"""PID 1: bind the ports, load the runtime once, fork the control process, and from then on only fork and reap.
+
+::
+
+    supervisor (PID 1; no loop, no thread; forks with everything preloaded)
+      +-- control     control port, all decisions; serves the data port where no user code may be in the way
+      +-- worker      imports the user's code (see `worker`)
+            +-- handler processes, for synchronous functions
+
+SIGTERM and SIGINT go to the control process as a message; when it ends, everything ends with its exit code.
+"""
+
+import gc
+import importlib
+import os
+import socket
+import sys
+from typing import Any
+
+from wick_runtime import control, worker
+from wick_runtime.channel import Channel, pair
+from wick_runtime.config import Config, Invalid
+from wick_runtime.forker import Forker
+from wick_runtime.http.parser import choose
+from wick_runtime.table import Table
+
+
+def main(config: Config) -> int:
+    """Run an instance to its end; the exit code."""
+    listener = bind(config.host, config.port, "PORT")
+    control_listener = bind(config.host, config.control_port, "KUBEWICK_CONTROL_PORT")
+    preload(config)
+    shared = worker.Shared(Table(), listener, config.parser, config.loop)
+    ours, theirs = pair()
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        os._exit(control.main(config, Channel(theirs), shared, control_listener))
+    theirs.close()
+    control_listener.close()
+
+    def start(order: dict[str, Any], fds: list[int]) -> int:
+        return worker.main(order, fds, shared)
+
+    forker = Forker(Channel(ours), start, signals=True)
+    try:
+        return forker.run(watched=pid)
+    finally:
+        forker.end()
+
+
+def bind(host: str, port: int, name: str) -> socket.socket:
+    """A TCP socket that does not listen yet: until then clients are refused, not left hanging."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        raise Invalid(f"{name}: cannot use {host}:{port}: {error.strerror}") from error
+    return sock
+
+
+def preload(config: Config) -> None:
+    """Import what every fork needs: the runtime's own, and what the configuration names."""
+    choose(config.parser)
+    if config.loop != "asyncio":
+        try:
+            importlib.import_module("uvloop")
+        except ImportError:
+            if config.loop:
+                raise
+    for name in config.preload:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            sys.stderr.write(f"KUBEWICK_PRELOAD: {name}: {error}; going on without it\n")

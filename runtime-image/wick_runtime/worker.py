@@ -1,0 +1,198 @@
+"""The process that imports the user's code, and what becomes of it then.
+
+::
+
+    fork --> import --> init --+-- asynchronous handler: serves the data port in its own event loop
+                               +-- synchronous handler, safe to fork: a template the handler processes are forked from
+                               +-- synchronous handler, not safe to fork: the first handler process itself
+
+A process with threads, or with a socket that its import opened, must not be forked: the threads would be missing in
+the child and the socket shared with it. Each handler process then imports the code for itself.
+"""
+
+import asyncio
+import os
+import socket
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from wick_runtime import adapters
+from wick_runtime.channel import Channel, Closed
+from wick_runtime.config import Limits, Target
+from wick_runtime.context import Identity
+from wick_runtime.forker import Forker
+from wick_runtime.interface import Form, Unfit, form
+from wick_runtime.load import Loaded, LoadError, called, load
+from wick_runtime.output import Lines, capture
+from wick_runtime.process import Process, Setting
+from wick_runtime.serving import serve
+from wick_runtime.table import Table
+
+
+class Shared(NamedTuple):
+    """What every process of the instance inherits."""
+
+    table: Table
+    listener: socket.socket
+    """The data port, bound; whoever serves it listens."""
+    parser: str
+    loop: str
+
+
+class Code(NamedTuple):
+    """The function, ready to run."""
+
+    loaded: Loaded
+    form: Form
+    target: Target
+    limits: Limits
+    identity: Identity
+    lines: Lines
+    phases: dict[str, float]
+
+
+def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
+    """Load the code of `order` and serve it; 0 when it ended as it should."""
+    born = time.monotonic()
+    sock = socket.socket(fileno=fds[0])
+    own = order["role"] == "process"
+    channel = Channel(sock)
+    before = set(open_files())
+    try:
+        code = prepare(order, born)
+    except LoadError as problem:
+        sys.stderr.write(f"cannot load {order['target']['handler']}: {describe(problem)}\n")
+        if not own:
+            channel.send({"op": "failed", **problem.report()})
+        return 1
+    if code.form.asynchronous:
+        return serve(code, channel, shared)
+    shared.listener.close()
+    if own:
+        return run_process(sock, code)
+    return _template(channel, code, forkable=safe_to_fork(before))
+
+
+def prepare(order: dict[str, Any], born: float) -> Code:
+    """Import and initialise; raises `LoadError`."""
+    target, limits = Target(**order["target"]), Limits(**order["limits"])
+    identity = Identity(target.function, target.namespace, target.revision)
+    environment(order["env"], target)
+    lines = capture(identity)
+    loaded = load(target)
+    name = target.handler.partition(":")[2]
+    try:
+        found = form(loaded.handler, target.interface, name, adapters.registered(name))
+    except Unfit as unfit:
+        raise LoadError(str(unfit), getattr(loaded.module, "__file__", "") or "") from unfit
+    imported = time.monotonic()
+    if loaded.init is not None and not found.asynchronous:
+        called(lambda: run_hook(loaded.init), target.code, "init")
+    phases = {"import": (imported - born) * 1000, "init": (time.monotonic() - imported) * 1000, "born": born}
+    return Code(loaded, found, target, limits, identity, lines, phases)
+
+
+def environment(given: dict[str, str] | None, target: Target) -> None:
+    """What the user's code sees: its own variables, and of the runtime's only who it is."""
+    for name in [name for name in os.environ if name.startswith("KUBEWICK_")]:
+        del os.environ[name]
+    os.environ.update(given or {})
+    os.environ.update(
+        KUBEWICK_FUNCTION=target.function, KUBEWICK_NAMESPACE=target.namespace, KUBEWICK_REVISION=target.revision
+    )
+
+
+def run_hook(hook: Callable[[], Any] | None) -> None:
+    """Run an ``init`` or ``shutdown``, plain or asynchronous, outside any loop."""
+    result = hook() if hook is not None else None
+    if hasattr(result, "__await__"):
+        asyncio.run(_await(result))
+
+
+async def _await(result: Any) -> None:
+    await result
+
+
+def run_process(sock: socket.socket, code: Code) -> int:
+    """Be a handler process that loaded the code for itself."""
+    _process(sock, code)
+    return _shut_down(code)
+
+
+def _process(sock: socket.socket, code: Code) -> None:
+    setting = Setting(adapters.in_process(code.loaded, code.form), code.identity, code.lines, code.target.debug)
+    Process(sock, setting).run()
+
+
+def _template(channel: Channel, code: Code, *, forkable: bool) -> int:
+    channel.send({"op": "loaded", "kind": "processes", "forkable": forkable, "phases": code.phases})
+    if not forkable:
+        return _only_process(channel, code)
+
+    def start(order: dict[str, Any], fds: list[int]) -> int:
+        del order
+        _process(socket.socket(fileno=fds[0]), code)
+        return 0
+
+    forker = Forker(channel, start, signals=False)
+    forker.run()
+    forker.end()
+    return _shut_down(code)
+
+
+def _only_process(channel: Channel, code: Code) -> int:
+    """Wait for the first order to fork, and be that process."""
+    try:
+        (order, fds), *_ = channel.receive(wait=True)
+    except Closed:
+        return _shut_down(code)
+    if order["op"] != "fork":
+        return _shut_down(code)
+    channel.send({"op": "forked", "id": order["id"], "pid": os.getpid()})
+    return run_process(socket.socket(fileno=fds[0]), code)
+
+
+def _shut_down(code: Code) -> int:
+    if code.loaded.shutdown is not None:
+        run_hook(code.loaded.shutdown)
+    return 0
+
+
+def describe(problem: LoadError) -> str:
+    """One line: place and message."""
+    place = f"{problem.file}:{problem.line}: " if problem.file and problem.line else ""
+    return place + problem.message
+
+
+def open_files() -> list[int]:
+    """Descriptors open in this process."""
+    return [int(name) for name in os.listdir("/dev/fd") if name.isdigit()]  # noqa: PTH208 - pathlib costs 5 ms to import
+
+
+def safe_to_fork(before: set[int]) -> bool:
+    """Whether a copy of this process would work: one thread, and no socket or pipe opened since `before`."""
+    return (
+        threading.active_count() == 1
+        and _native_threads() == 1
+        and not any(_shared_state(fd) for fd in open_files() if fd not in before)
+    )
+
+
+def _native_threads() -> int:
+    """Threads that Python may not know of, such as those of a numeric library; 1 where that cannot be seen."""
+    try:
+        return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - as above
+    except FileNotFoundError:  # not Linux
+        return 1
+
+
+def _shared_state(fd: int) -> bool:
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:  # closed meanwhile: it was the listing's own
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISCHR(mode))
