@@ -1,5 +1,7 @@
 """What a Function asks of the autoscaler, made ready to be used every second."""
 
+import math
+
 from msgspec import Struct
 
 from wick_api.function import Function, FunctionSpec
@@ -40,9 +42,14 @@ def policy(function: Function) -> Policy:
     return Policy(
         scale=scale,
         goals=tuple(Goal(metric, goal(metric, spec)) for metric in metrics),
-        panic_window=max(1.0, float(round(scale.window * scale.panic.window / 100))),
+        panic_window=panic_window(scale),
         usage=any(metric.type in USAGE for metric in metrics),
     )
+
+
+def panic_window(scale: Scale) -> float:
+    """Whole seconds, half a second rounded up as Go does, and at least one."""
+    return float(max(1, math.floor(scale.window * scale.panic.window / 100 + 0.5)))
 
 
 def goal(metric: Metric, spec: FunctionSpec) -> float:
