@@ -11,16 +11,22 @@ One task runs it all and owns the ones that write; nothing is kept after `run` e
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 
 import aiohttp
 from msgspec import Struct
 
 from wick_api.names import Key
+from wick_operator.autoscaling import body
 from wick_operator.autoscaling.decision import Decision, decide
 from wick_operator.autoscaling.demand import NOTHING, SERIES, Change, Reading
 from wick_operator.autoscaling.exposition import CONTENT_TYPE
+from wick_operator.autoscaling.outside import Sources, Watcher
 from wick_operator.autoscaling.scaler import NotScaled, Replicas, Scaler
-from wick_operator.autoscaling.track import Track
+from wick_operator.autoscaling.track import Decided, Track
+
+Listener = Callable[[Track, Decided], None]
+"""Called when a function's decision differs from the one before; must not block."""
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +45,8 @@ class Settings(Struct, frozen=True):
     """Least seconds between two looks, however often it is poked."""
     writes: int = 20
     """Replica changes under way at once."""
+    sources: Sources = Sources()
+    """Metrics that routers do not know."""
     largest: int = 64 * 1024 * 1024
     """Bytes of one router's metrics; more is an error."""
 
@@ -52,10 +60,12 @@ class Autoscaler:
         targets: Callable[[], Iterable[str]],
         clock: Callable[[], float],
         settings: Settings = Settings(),  # noqa: B008 - frozen
-        explain: Callable[[Key, Decision], None] = lambda _key, _decision: None,
+        *,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        listener: Listener = lambda _track, _decided: None,
     ) -> None:
-        self._scaler, self._targets, self._settings, self._clock = scaler, targets, settings, clock
-        self._explain = explain
+        self._scaler, self._targets, self._settings = scaler, targets, settings
+        self._clock, self._wall, self._listener = clock, wall, listener
         self._readings: dict[str, Reading] = {}
         self._asked: dict[Key, Replicas] = {}
         self._early: dict[Key, Change] = {}
@@ -64,6 +74,7 @@ class Autoscaler:
         self._writing: set[Key] = set()
         self._slots = asyncio.Semaphore(settings.writes)
         self.tracks: dict[Key, Track] = {}
+        self._watcher = Watcher(scaler, self.tracks, clock, settings.sources)
 
     def poke(self, keys: Iterable[Key] = ()) -> None:
         """Look again at once; these functions' demand may have changed. Call from the loop's own thread."""
@@ -76,6 +87,7 @@ class Autoscaler:
         """Look, decide and act until cancelled."""
         timeout = aiohttp.ClientTimeout(total=self._settings.patience)
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as writers:
+            writers.create_task(self._watcher.run(), name="metrics from outside")
             looked = self._clock()
             while True:
                 began = self._clock()
@@ -109,16 +121,10 @@ class Autoscaler:
         try:
             async with session.get(url, params=_FILTER, headers={"Accept": CONTENT_TYPE}) as response:
                 response.raise_for_status()
-                text = await response.content.read(self._settings.largest)
-                while more := await response.content.read(self._settings.largest - len(text)):
-                    text += more
-        except (aiohttp.ClientError, TimeoutError) as error:
-            log.warning("router %s did not answer: %s", url, error or type(error).__name__)
+                return await body.read(response, self._settings.largest)
+        except (aiohttp.ClientError, TimeoutError, body.TooLarge) as error:
+            log.warning("router %s did not answer: %s", url, str(error) or type(error).__name__)
             return None
-        if len(text) >= self._settings.largest:
-            log.warning("router %s answers more than %d bytes", url, self._settings.largest)
-            return None
-        return text
 
     def decide(
         self,
@@ -130,6 +136,7 @@ class Autoscaler:
         writers: asyncio.TaskGroup,
     ) -> None:
         """Take the changes in and decide for every function that may need it."""
+        wall = self._wall()
         self._know(now)
         for router in changes:
             for key, change in router.items():
@@ -140,13 +147,15 @@ class Autoscaler:
                     self._count(track, looked, now, change)
         for key, track in self.tracks.items():
             replicas = self._scaler.replicas(key)
+            if track.floor.look(wall):
+                track.due = now
             if replicas is None or (track.due > now and complete and self._asked.get(key) == replicas):
                 continue
             self._asked[key] = replicas
-            seen = track.seen(now, replicas, complete=complete, outside={})
+            seen = track.seen(now, replicas, complete=complete)
             decision = decide(track.policy.scale, seen)
-            track.remember(now, seen, decision)
-            self._explain(key, decision)
+            if track.remember(now, wall, seen, decision):
+                self._listener(track, track.decided[-1])
             if decision.replicas != replicas.wanted and key not in self._writing:
                 self._writing.add(key)
                 writers.create_task(self._write(key, decision), name=f"scale {key}")

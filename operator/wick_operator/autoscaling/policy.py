@@ -33,6 +33,8 @@ class Policy(Struct, frozen=True):
     """Seconds."""
     usage: bool
     """CPU or memory is asked for, so the instances are scraped too."""
+    outside: bool
+    """Some metric does not come from the routers."""
 
 
 def policy(function: Function) -> Policy:
@@ -44,6 +46,7 @@ def policy(function: Function) -> Policy:
         goals=tuple(Goal(metric, goal(metric, spec)) for metric in metrics),
         panic_window=panic_window(scale),
         usage=any(metric.type in USAGE for metric in metrics),
+        outside=any(metric.type not in OWN_SIGNALS for metric in metrics),
     )
 
 

@@ -1,18 +1,40 @@
 """What the autoscaler remembers of one function between looks, and how that becomes a `Seen`."""
 
-from collections import deque
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
 
 from wick_api.function import Function
 from wick_operator.autoscaling.decision import Decision, Seen, Signal, Why
 from wick_operator.autoscaling.demand import IN_FLIGHT, REQUESTS, SECONDS, WAITING, Change
-from wick_operator.autoscaling.policy import OWN_SIGNALS, policy
+from wick_operator.autoscaling.floor import Floor
+from wick_operator.autoscaling.policy import OWN_SIGNALS, Goal, policy
 from wick_operator.autoscaling.scaler import Replicas
 from wick_operator.autoscaling.window import History
 
 _KEPT = 8
-Outside = Mapping[str, tuple[float | None, float | None]]
-"""Stable and short average of the metrics that routers do not know, by `Goal` position as text."""
+
+
+class Decided(Struct, frozen=True):
+    """One decision with what it was made from."""
+
+    at: datetime
+    seen: Seen
+    decision: Decision
+
+
+class Outside(Struct, frozen=True):
+    """A metric that routers do not know, as last read; None when it could not be."""
+
+    stable: float | None = None
+    panic: float | None = None
+    trouble: str = "not read yet"
+    """Why it could not be read."""
+
+
+UNREAD = Outside()
 
 
 class Track:
@@ -23,11 +45,14 @@ class Track:
         "_history",
         "_panic_peak",
         "_panic_since",
+        "counts",
         "decided",
         "due",
+        "floor",
         "function",
         "in_flight",
         "last_demand",
+        "outside",
         "policy",
         "since",
         "waiting",
@@ -38,22 +63,30 @@ class Track:
         self.in_flight = self.waiting = 0.0
         self.due = now
         """When to decide again though nothing new was seen."""
-        self.decided: deque[tuple[float, Seen, Decision]] = deque(maxlen=_KEPT)
+        self.decided: deque[Decided] = deque(maxlen=_KEPT)
         """The last decisions that differed from the one before, oldest first."""
+        self.counts: Counter[Why] = Counter()
+        """All such decisions by reason."""
         self._history = History(now)
         self._panic_since: float | None = None
         self._panic_peak = 0
         self._delayed: deque[tuple[float, int]] = deque()
         self.function, self.policy = function, policy(function)
+        self.floor = Floor(self.policy.scale)
+        self.outside: Sequence[Outside] = [UNREAD] * len(self.policy.goals)
+        """By position in the policy's goals."""
 
     def changed(self, function: Function, now: float) -> None:
         """The Function was edited: what is known of its demand stays."""
+        goals = self.policy.goals
         self.function, self.policy, self.due = function, policy(function), now
+        self.floor.adjust(self.policy.scale)
+        if goals != self.policy.goals:
+            self.outside = [UNREAD] * len(self.policy.goals)
 
     def count(self, since: float, now: float, change: Change, *, ready: int) -> None:
         """Take in what routers counted between two looks."""
-        quiet = since - self.last_demand
-        if not ready and quiet >= self.policy.scale.window:
+        if not ready and since - self.last_demand >= self.policy.scale.window:
             self._history.restart(since)
         self.in_flight += change[IN_FLIGHT]
         self.waiting += change[WAITING]
@@ -66,7 +99,17 @@ class Track:
         """What routers will take back once this function's requests are over."""
         return [0.0, 0.0, self.in_flight, self.waiting]
 
-    def seen(self, now: float, replicas: Replicas, *, complete: bool, outside: Outside) -> Seen:
+    def told(self, now: float, outside: Sequence[Outside]) -> None:
+        """Take in the metrics routers do not know. A prometheus value over its activation threshold is demand."""
+        if len(outside) != len(self.policy.goals):
+            return  # the Function was edited while they were being asked
+        self.outside, self.due = outside, now
+        for goal, reading in zip(self.policy.goals, outside, strict=True):
+            value = reading.stable
+            if goal.metric.type == "prometheus" and value is not None and value > goal.metric.activation_threshold:
+                self.last_demand = now
+
+    def seen(self, now: float, replicas: Replicas, *, complete: bool) -> Seen:
         """Everything `decide` may depend on."""
         in_use = max(self.in_flight, 0.0) + max(self.waiting, 0.0)
         if in_use:
@@ -76,13 +119,13 @@ class Track:
         return Seen(
             replicas=replicas.wanted,
             ready=replicas.ready,
-            signals=self._signals(now, in_use if not replicas.ready else 0.0, outside),
+            signals=self._signals(now, in_use if not replicas.ready else 0.0),
             in_use=in_use,
             idle_for=now - self.last_demand,
             known_for=now - self.since,
             complete=complete,
-            floor=self.policy.scale.min,
-            floor_from=Why.MIN,
+            floor=self.floor.instances,
+            floor_from=self.floor.why,
             panic_for=None if self._panic_since is None else now - self._panic_since,
             panic_peak=self._panic_peak,
             delayed_peak=self._delayed[0][1] if self._delayed else 0,
@@ -90,33 +133,27 @@ class Track:
             others=replicas.others,
         )
 
-    def _signals(self, now: float, at_zero: float, outside: Outside) -> tuple[Signal, ...]:
+    def _signals(self, now: float, at_zero: float) -> tuple[Signal, ...]:
         """Read every goal. With no instance ready, what waits right now is the load, whatever the averages say."""
         return tuple(
-            Signal(
-                goal.metric.type,
-                goal.target,
-                *(
-                    self._own(goal.metric.type, now, at_zero)
-                    if goal.metric.type in OWN_SIGNALS
-                    else outside.get(str(position), (None, None))
-                ),
-            )
+            Signal(goal.metric.type, goal.target, *self._averages(position, goal, now, at_zero))
             for position, goal in enumerate(self.policy.goals)
         )
 
-    def _own(self, kind: str, now: float, at_zero: float) -> tuple[float, float]:
+    def _averages(self, position: int, goal: Goal, now: float, at_zero: float) -> tuple[float | None, float | None]:
+        if goal.metric.type not in OWN_SIGNALS:
+            return self.outside[position].stable, self.outside[position].panic
         history, scale, panic = self._history, self.policy.scale, self.policy.panic_window
-        if kind == "queue":
+        if goal.metric.type == "queue":
             return max(self.waiting, 0.0), max(self.waiting, 0.0)
-        if kind == "rps":
+        if goal.metric.type == "rps":
             mean = history.rate if scale.average == "linear" else history.weighted_rate
             return mean(now, scale.window), mean(now, panic)
         mean = history.concurrency if scale.average == "linear" else history.weighted_concurrency
         return max(mean(now, scale.window), at_zero), max(mean(now, panic), at_zero)
 
-    def remember(self, now: float, seen: Seen, decision: Decision) -> None:
-        """Keep what the next decision depends on."""
+    def remember(self, now: float, wall: datetime, seen: Seen, decision: Decision) -> bool:
+        """Keep what the next decision depends on; whether this one differs from the last."""
         self.due = now + decision.recheck_after
         if decision.over:
             self._panic_since = now
@@ -127,6 +164,10 @@ class Track:
             while self._delayed and self._delayed[-1][1] <= decision.wanted:
                 self._delayed.pop()
             self._delayed.append((now, decision.wanted))
-        last = self.decided[-1][2] if self.decided else None
-        if last is None or (last.replicas, last.reason) != (decision.replicas, decision.reason):
-            self.decided.append((now, seen, decision))
+        self.floor.record(wall, decision.wanted)
+        last = self.decided[-1].decision if self.decided else None
+        if last is not None and (last.replicas, last.reason) == (decision.replicas, decision.reason):
+            return False
+        self.decided.append(Decided(wall, seen, decision))
+        self.counts[decision.reason] += 1
+        return True

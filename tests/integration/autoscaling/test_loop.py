@@ -130,7 +130,7 @@ async def test_a_router_that_does_not_answer_freezes_rather_than_shrinks():
     async with served(one, other) as urls, running(platform, urls) as autoscaler:
         other.broken = True
         await eventually(lambda: HELLO in autoscaler.tracks and autoscaler.tracks[HELLO].decided)
-        await eventually(lambda: autoscaler.tracks[HELLO].decided[-1][2].reason == "blind")
+        await eventually(lambda: autoscaler.tracks[HELLO].decided[-1].decision.reason == "blind")
         assert platform.count == 3
         other.broken = False
         await eventually(lambda: platform.count == 0)

@@ -1,0 +1,27 @@
+"""The autoscaler's own metrics as Prometheus text."""
+
+from collections.abc import Iterator, Mapping
+
+from wick_api import metric
+from wick_api.names import Key
+from wick_operator.autoscaling.track import Track
+
+_HEADS = (
+    (metric.DESIRED_REPLICAS, "gauge", "Instances the last decision asks for."),
+    (metric.PANIC, "gauge", "1 while the short window counts."),
+    (metric.DECISIONS, "counter", "Decisions that differed from the one before, by reason."),
+)
+
+
+def lines(tracks: Mapping[Key, Track]) -> Iterator[str]:
+    """Every series of every function, without line ends. Names of Kubernetes objects need no escaping."""
+    for name, kind, text in _HEADS:
+        yield f"# HELP {name} {text}"
+        yield f"# TYPE {name} {kind}"
+        for key, track in tracks.items():
+            label = f'namespace="{key.namespace}",function="{key.name}"'
+            if name == metric.DECISIONS:
+                yield from (f'{name}{{{label},reason="{why}"}} {count}' for why, count in track.counts.items())
+            elif track.decided:
+                last = track.decided[-1].decision
+                yield f"{name}{{{label}}} {last.replicas if name == metric.DESIRED_REPLICAS else int(last.panicking)}"
