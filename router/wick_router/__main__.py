@@ -1,0 +1,5 @@
+"""See `wick_router.main`."""
+
+from wick_router.main import main
+
+main()

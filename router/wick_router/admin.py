@@ -1,0 +1,144 @@
+"""The admin API: health, readiness, metrics and what the router knows, on a port of its own.
+
+It runs in its own thread with its own loop, so nothing that is asked of it delays a request. It reads the data plane
+only through `in_plane`, which runs a piece of work in the data plane's loop.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+import uvicorn
+from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from wick_api.names import Key
+from wick_router import exposition
+from wick_router.listen import bound
+from wick_router.view import FunctionView, function_view
+
+if TYPE_CHECKING:
+    from wick_router.plane import Plane
+    from wick_router.router import Router
+
+T = TypeVar("T")
+ANSWER_TIMEOUT = 10.0
+"""Seconds the data plane's loop may take to answer before the admin API calls it stuck."""
+SLICE = 20
+"""Functions written to the metrics page before other work of the loop has its turn."""
+
+
+class Admin:
+    """See the module."""
+
+    def __init__(self, router: "Router") -> None:
+        self._router = router
+        self._socket = bound(router.config.admin_host, router.config.admin_port, shared=False)
+        self.port = int(self._socket.getsockname()[1])
+        config = uvicorn.Config(
+            application(router), log_config=None, lifespan="off", access_log=False, timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="admin", daemon=True)
+
+    def start(self) -> None:
+        """Serve, in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End and wait for the end."""
+        self._server.should_exit = True
+        self._thread.join(timeout=5)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._socket]))
+
+
+async def in_plane(plane: "Plane", work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in the data plane's loop; 503 when that does not answer."""
+    future = asyncio.run_coroutine_threadsafe(work, plane.loop)
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(future), ANSWER_TIMEOUT)
+    except TimeoutError as error:
+        raise HTTPException(503, "the data plane does not answer") from error
+
+
+async def _alive() -> None:
+    """Answer."""
+
+
+async def _page(plane: "Plane") -> str:
+    page = exposition.Page()
+    for count, page in enumerate(exposition.write(plane)):  # noqa: B007 - the last one is whole
+        if count % SLICE == 0:
+            await asyncio.sleep(0)
+    return page.text()
+
+
+async def _views(plane: "Plane", namespace: str | None) -> list[FunctionView]:
+    lanes = [plane.lanes[key] for key in sorted(plane.lanes)]
+    return [function_view(lane) for lane in lanes if namespace in (None, lane.key.namespace)]
+
+
+async def _view(plane: "Plane", key: Key) -> FunctionView | None:
+    lane = plane.lanes.get(key)
+    return function_view(lane) if lane else None
+
+
+def application(router: "Router") -> FastAPI:
+    """The admin API of one router."""
+    app = FastAPI(title="Kubewick router", version="v1alpha1", docs_url="/docs", redoc_url=None)
+    app.include_router(_health(router))
+    app.include_router(_functions(router.plane))
+    return app
+
+
+def _health(router: "Router") -> APIRouter:
+    api = APIRouter()
+    plane = router.plane
+
+    @api.get("/healthz")
+    async def healthz() -> Response:
+        """200 while the data plane's loop answers."""
+        await in_plane(plane, _alive())
+        return PlainTextResponse("ok\n")
+
+    @api.get("/readyz")
+    async def readyz() -> Response:
+        """200 while new requests are welcome; says ``degraded`` when the platform cannot be seen."""
+        if not router.ready:
+            return JSONResponse({"state": "draining"}, 503)
+        return JSONResponse({"state": "ready" if plane.in_touch else "degraded"})
+
+    @api.get("/metrics")
+    async def metrics() -> Response:
+        """Prometheus text."""
+        return PlainTextResponse(await in_plane(plane, _page(plane)), media_type=exposition.CONTENT_TYPE)
+
+    return api
+
+
+def _functions(plane: "Plane") -> APIRouter:
+    api = APIRouter(prefix="/api/v1/functions")
+
+    @api.get("")
+    async def functions(namespace: str | None = None) -> Response:
+        """Every function the router knows, or those of one namespace."""
+        return _json({"functions": await in_plane(plane, _views(plane, namespace))})
+
+    @api.get("/{namespace}/{name}")
+    async def function(namespace: str, name: str) -> Response:
+        """One function."""
+        found = await in_plane(plane, _view(plane, Key(namespace, name)))
+        if found is None:
+            raise HTTPException(404, f"no function {namespace}/{name}")
+        return _json(found)
+
+    return api
+
+
+def _json(value: Any) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")

@@ -1,0 +1,371 @@
+"""A client's connection: reads requests, keeps their order, and hands each to its `Exchange`.
+
+    head --on_headers_complete--> body --complete--> head ...      one parser per connection
+                                   | a counted body that did not come with its head is counted here, past the parser
+    101 -> the socket changes hands (`splice`);  error or early answer -> linger: read and drop, then close
+
+Requests that come before the one ahead of them is answered (pipelining) wait in `_pending`; reading stops meanwhile.
+Reading also stops while an instance takes no more of a body, and while the memory for waiting bodies is used up; the
+reasons are counted apart, so that one does not undo the other.
+"""
+
+import asyncio
+import enum
+import struct
+from collections import deque
+from socket import SO_LINGER, SOL_SOCKET
+from typing import TYPE_CHECKING, cast
+
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from wick_api.reason import Refusal
+from wick_router import heads, intake
+from wick_router.exchange import Exchange
+from wick_router.refusal import Refused
+
+if TYPE_CHECKING:
+    from wick_router.plane import Plane
+
+MAX_PIPELINED = 64
+"""Requests read ahead of the one being answered; a client that sends more is not read further."""
+LINGER = 2.0
+"""Seconds a closing connection is read and dropped, so that the answer is not lost in a reset."""
+RESET = struct.pack("ii", 1, 0)
+PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
+
+
+class Hold(enum.IntFlag):
+    """Why a client is not read from."""
+
+    NONE = 0
+    PIPELINE = 1
+    UPSTREAM = 2
+    MEMORY = 4
+    UPGRADE = 8
+
+
+class Client(asyncio.Protocol):
+    """See the module."""
+
+    transport: asyncio.Transport
+    parser: HttpRequestParser
+
+    def __init__(self, plane: "Plane", scheme: bytes) -> None:
+        self.plane = plane
+        self.scheme = scheme
+        self.peer = ""
+        self.trusted = False
+        self.exchange: Exchange | None = None
+        """The request being answered."""
+        self.incoming: Exchange | None = None
+        """The request whose body is being read."""
+        self.heard = plane.clock()
+        self.head_since = 0.0
+        """When the head being read began; 0 between heads."""
+        self.closing = False
+        self.closing_since = 0.0
+        self.half_closed = False
+        self.write_paused = False
+        self.write_paused_since = 0.0
+        self._pending: deque[Exchange] = deque()
+        self._holds = Hold.NONE
+        self._left = 0
+        self._url = b""
+        self._kept: list[bytes] = []
+        self._read: dict[bytes, bytes] = {}
+        self._head_bytes = 0
+        self._fed = 0
+        self._trailers: list[tuple[bytes, bytes]] = []
+        self._bad: Refused | None = None
+        self.host = b""
+        """The last request's Host, found legal, and the lines that go with it."""
+        self.forwarded = b""
+
+    # Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.write = self.transport.write
+        peer = transport.get_extra_info("peername")
+        self.peer = peer[0] if isinstance(peer, tuple) else ""
+        self.trusted = heads.trusted(self.peer, self.plane.config.trusted_proxies)
+        self.transport.set_write_buffer_limits(high=self.plane.write_high)
+        self.parser = HttpRequestParser(self)
+        self.plane.joined(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the transport's signature
+        self.closing = True
+        self.plane.left(self)
+        exchange, self.exchange, self.incoming = self.exchange, None, None
+        self._drop_pending()
+        del self.parser
+        if exchange is not None:
+            exchange.client_left()
+
+    def _drop_pending(self) -> None:
+        while self._pending:
+            self._pending.popleft().client_left()
+
+    def eof_received(self) -> bool:
+        """A client may close its side and still read the answer; `Plane.sweep` finds out whether it is there at all."""
+        self.half_closed = True
+        if self.closing or self.exchange is None or self.incoming is not None or self.scheme == b"https":
+            return False
+        self.exchange.keep_alive = False
+        if self.exchange.minor and not self.exchange.response_started:
+            self.write(PROCESSING)  # draws a reset from a client that is gone
+        self.plane.watch_half_closed(self)
+        return True
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+        self.write_paused_since = self.plane.clock()
+        if self.exchange is not None and self.exchange.conn is not None:
+            self.exchange.conn.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        if self.exchange is not None and self.exchange.conn is not None:
+            self.exchange.conn.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = self.plane.clock()
+        if self.closing:
+            return
+        if self._left:
+            data = self._counted_body(data)
+            if not data:
+                return
+        self._feed(data)
+
+    # Reading
+
+    def hold(self, why: Hold) -> None:
+        """Stop reading for this reason."""
+        if not self._holds:
+            self.transport.pause_reading()
+        self._holds |= why
+
+    def release(self, why: Hold) -> None:
+        """This reason to stop reading is over."""
+        if self._holds & why:
+            self._holds &= ~why
+            if not self._holds and not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    @property
+    def reading(self) -> bool:
+        """Whether the next byte is up to the client."""
+        return not self._holds
+
+    def _feed(self, data: bytes) -> None:
+        if self.incoming is None:
+            if not self.head_since:
+                self.head_since = self.heard
+                self._fed = 0
+            self._fed += len(data)
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            self._other_protocol(data[upgrade.args[0] :])
+        except HttpParserCallbackError as error:
+            raise error.__context__ or error from error  # a bug of ours; the loop reports it and closes
+        except HttpParserError as error:
+            self._malformed(error)
+        else:
+            if self.head_since:
+                if self._fed > self.plane.config.header_bytes:
+                    self._refuse_head(Refused(Refusal.HEADERS_TOO_LARGE, "the request's head is too large"))
+            elif self.incoming is not None and self.incoming.length > self.incoming.received:
+                self._left = self.incoming.length - self.incoming.received
+
+    def _counted_body(self, data: bytes) -> bytes:
+        """Take what belongs to the body; the rest is the next request's."""
+        incoming = cast("Exchange", self.incoming)
+        left = self._left - len(data)
+        if left > 0:
+            self._left = left
+            incoming.feed(data)
+            return b""
+        rest = data[self._left :] if left else b""
+        self._left = 0
+        self.parser = HttpRequestParser(self)  # the old one still waits for the body
+        incoming.feed(data[: len(data) + left] if left else data)
+        self.on_message_complete()
+        return b"" if self.closing else rest
+
+    # The parser's callbacks
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        if not self.head_since:
+            self.head_since = self.heard
+            self._fed = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value) + 4
+        if self.incoming is not None:
+            self._trailers.append((name, value))
+            return
+        lower = name.lower()
+        if lower in heads.REQUEST_FIELDS:
+            if lower in self._read:
+                self._repeated(lower, value)
+            else:
+                self._read[lower] = value
+        elif lower[0] != heads.K or not lower.startswith(heads.INTERNAL):
+            self._kept.append(b"%b: %b\r\n" % (name, value))
+            if len(self._kept) > self.plane.config.header_count:
+                self._bad = Refused(Refusal.HEADERS_TOO_LARGE, "the request has too many header fields")
+                self._kept.clear()
+
+    def on_headers_complete(self) -> None:
+        self.head_since = 0.0
+        read, url = self._read, self._url
+        exchange = Exchange(self, self.parser.get_method(), self.heard)
+        exchange.kept = self._kept
+        self._read, self._url, self._kept = {}, b"", []
+        size, self._head_bytes = self._head_bytes + len(url), 0
+        version = self.parser.get_http_version()
+        exchange.minor = 0 if version == "1.0" else 1
+        exchange.keep_alive = self.parser.should_keep_alive()
+        exchange.request_id, exchange.traceparent = heads.identity(
+            read.get(b"x-request-id"), read.get(b"traceparent"), self.plane.random_bits(192)
+        )
+        if size > self.plane.config.header_bytes:
+            self._bad = Refused(Refusal.HEADERS_TOO_LARGE, "the request's head is too large")
+        elif version not in ("1.1", "1.0"):
+            self._bad = Refused(Refusal.BAD_REQUEST, f"HTTP/{version} is not spoken here", status=505)
+        refused = self._bad or intake.framing(exchange, read) or intake.route(self, exchange, read, url)
+        if refused is not None:
+            self._bad = None
+            exchange.refused = refused
+        self.incoming = exchange
+        if self.exchange is None and not self._pending:
+            self.exchange = exchange
+            exchange.begin(self.heard)
+        else:
+            exchange.upgrade = b""  # what follows is read as HTTP already
+            self._pending.append(exchange)
+            self.hold(Hold.PIPELINE)
+
+    def on_body(self, data: bytes) -> None:
+        if self.incoming is not None:
+            self.incoming.feed(data)
+
+    def on_message_complete(self) -> None:
+        incoming, self.incoming = self.incoming, None
+        trailers, self._trailers = self._trailers, []
+        self._head_bytes = 0
+        if incoming is not None:
+            incoming.feed_end(heads.trailer_lines(trailers) if trailers else b"")
+            if len(self._pending) >= MAX_PIPELINED:
+                self._pending[-1].keep_alive = False
+
+    # What a head means
+
+    def _repeated(self, name: bytes, value: bytes) -> None:
+        if name in (b"host", b"content-length", b"transfer-encoding"):
+            self._bad = Refused(Refusal.BAD_REQUEST, f"the request has two {name.decode()} fields")
+        elif name in (b"connection", b"forwarded", b"x-forwarded-for", b"upgrade", b"te"):
+            self._read[name] += b", " + value
+
+    def _other_protocol(self, rest: bytes) -> None:
+        """After a request that asks for an upgrade the parser stops: what follows waits for the answer."""
+        exchange = self.exchange
+        if exchange is not None and exchange.upgrade and not exchange.settled and not self._pending:
+            exchange.tail = rest
+            self.hold(Hold.UPGRADE)
+            return
+        self._speak_http(rest)
+
+    def _speak_http(self, rest: bytes) -> None:
+        self.parser = HttpRequestParser(self)
+        if rest and not self.closing:
+            self._feed(rest)
+
+    def handed_over(self, side: asyncio.Protocol) -> None:
+        """Another protocol has the socket from here on."""
+        self.closing = True
+        self.exchange = self.incoming = None
+        self.plane.left(self)
+        self.transport.set_protocol(side)
+        del self.parser
+
+    def not_upgraded(self, tail: bytes) -> None:
+        """The instance did not take the upgrade: what followed is the next request."""
+        self._speak_http(tail)
+        self.release(Hold.UPGRADE)
+
+    # Trouble
+
+    def _malformed(self, error: HttpParserError) -> None:
+        last = self._pending[-1] if self._pending else self.exchange
+        if self.incoming is None and last is not None and not last.keep_alive:
+            return  # bytes after a request that said it was the last
+        self._refuse_head(Refused(Refusal.BAD_REQUEST, f"the request is not HTTP: {error}"))
+
+    def _refuse_head(self, refused: Refused) -> None:
+        """Nothing after this point of the stream can be understood."""
+        self.head_since = 0.0
+        incoming, self.incoming = self.incoming, None
+        if incoming is not None:  # in a body
+            if incoming is self.exchange:
+                incoming.refuse(refused)
+                return
+            self._pending.pop()
+        exchange = Exchange(self, b"GET", self.heard)
+        exchange.refused, exchange.keep_alive = refused, False
+        exchange.request_done = False
+        exchange.request_id = heads.identity(None, None, self.plane.random_bits(192))[0]
+        if self.exchange is None:
+            self.exchange = exchange
+            exchange.begin(self.heard)
+        else:
+            self._pending.append(exchange)
+            self.hold(Hold.PIPELINE)
+
+    def timed_out(self) -> None:
+        """The client took too long to send a head or a body."""
+        refused = Refused(Refusal.BAD_REQUEST, "the request did not come in time", status=408)
+        if self.exchange is not None:
+            self.exchange.refuse(refused)
+        else:
+            self._refuse_head(refused)
+
+    # Answers
+
+    def answered(self, exchange: Exchange) -> None:
+        """An exchange is over: the next one, or the end."""
+        self.exchange = None
+        if not exchange.keep_alive:
+            self.finish(clean=exchange.request_done)
+        elif self._pending:
+            self.exchange = following = self._pending.popleft()
+            if not self._pending:
+                self.release(Hold.PIPELINE)
+            following.begin(self.plane.clock())
+        elif self.plane.draining:
+            self.finish(clean=True)
+
+    def finish(self, *, clean: bool) -> None:
+        """Close once everything is written; when the client may still be sending, read it off first."""
+        if self.closing:
+            return
+        self.closing = True
+        self._drop_pending()
+        if clean or self.half_closed or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.closing_since = self.plane.clock()
+        self.transport.write_eof()
+        self._holds = Hold.NONE
+        self.transport.resume_reading()
+
+    def abort(self) -> None:
+        """Break off so that the client can tell: a reset, not an end."""
+        self.closing = True
+        socket = self.transport.get_extra_info("socket")
+        if socket is not None:
+            socket.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
+        self.transport.abort()

@@ -1,0 +1,287 @@
+"""One request and its answer.
+
+    begin -> admitted -> forwarded -> response head -> response body -> settled
+               |            |  ^ refused, unreached, broken: back to the queue while nothing may have run
+               |            |  |
+               +-- refuse --+--+---> the router's own answer -> settled
+                            after the first byte of an answer: abort -> settled
+
+An exchange is settled exactly once, in `_settle`; that frees its slot and its memory whatever ended it.
+"""
+
+from typing import TYPE_CHECKING
+
+from wick_api.header import Refused as RefusedBy
+from wick_api.reason import Refusal
+from wick_router import heads
+from wick_router.dispatch import Ticket
+from wick_router.refusal import STATUS_LINES, Refused, answer
+
+if TYPE_CHECKING:
+    from wick_router.client import Client
+    from wick_router.instance import InstanceConnection
+    from wick_router.lane import Lane
+
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+"""Methods that may be sent twice (RFC 9110, 9.2.2)."""
+MAX_BREAKS = 2
+"""How often an idempotent request is tried again after a connection broke."""
+CLIENT_LEFT = 0
+"""The status in metrics and log of a request whose client left before the answer began."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+NEVER = float("inf")
+
+
+class Exchange(Ticket):
+    """See the module. Fields of the rare cases are class attributes, so that a plain request sets few."""
+
+    lane: "Lane | None" = None
+    conn: "InstanceConnection | None" = None
+    kept: list[bytes]
+    host = b""
+    target = b"/"
+    prefix = b""
+    forwarded = b""
+    request_id = b""
+    traceparent = b""
+    minor = 1
+    keep_alive = True
+    length = 0
+    chunked = False
+    expects = False
+    """The client waits for ``100 Continue`` before it sends the body."""
+    upgrade = b""
+    tail = b""
+    refused: Refused | None = None
+    received = 0
+    """Bytes of the request's body so far."""
+    body: list[bytes] | None = None
+    """The body so far, while it may have to be sent (again)."""
+    first = False
+    """It is the first request of an instance that it waited for."""
+    buffered = 0
+    """Bytes of `body` charged to the memory of waiting requests."""
+    trailers = b""
+    request_done = False
+    response_started = False
+    response_chunked = False
+    status = CLIENT_LEFT
+    settled = False
+    attempts = 0
+    breaks = 0
+    forwarded_at = 0.0
+    queued = 0.0
+    """Seconds waited for an instance."""
+    connecting = 0.0
+    """Seconds spent on connecting to one."""
+    sent = 0
+
+    def __init__(self, client: "Client", method: bytes, now: float) -> None:
+        self.client = client
+        self.method = method
+        self.arrived = now
+        self.deadline = NEVER
+
+    # Request
+
+    def begin(self, now: float) -> None:
+        """It is this request's turn on its connection."""
+        if self.refused is not None or self.lane is None:
+            self.refuse(self.refused or Refused(Refusal.BAD_REQUEST, "the request has no function"))
+            return
+        self.deadline = self.arrived + self.lane.timeout
+        self.lane.admit(self, now)
+
+    def feed(self, data: bytes) -> None:
+        """A piece of the request's body."""
+        if self.settled:
+            return
+        self.received += len(data)
+        lane = self.lane
+        if lane is not None and self.received > lane.max_request_bytes:
+            self.refuse(self.too_large())
+            return
+        if self.conn is not None:
+            self.conn.send_body(self, data)
+            if self.body is not None:
+                self._keep(data)
+        else:
+            if self.body is None:
+                self.body = []
+            self.body.append(data)
+            if lane is not None:
+                lane.buffer(self, len(data))
+
+    def feed_end(self, trailers: bytes) -> None:
+        """The request is complete."""
+        self.request_done = True
+        self.trailers = trailers
+        if self.conn is not None and self.chunked:
+            self.conn.send_end(trailers)
+
+    def _keep(self, data: bytes) -> None:
+        """Keep a sent piece for another try, as long as the whole is small."""
+        if self.lane is None or self.body is None or self.received > self.lane.plane.config.replay_bytes:
+            self.body = None
+        else:
+            self.body.append(data)
+
+    def head(self, now: float) -> bytes:
+        """The request as the instance reads it."""
+        lane = self.lane
+        assert lane is not None  # noqa: S101 - only admitted requests are forwarded
+        self.attempts += 1
+        parts = [self.method, b" ", self.target, b" HTTP/1.1\r\nHost: ", self.host, b"\r\n", *self.kept, self.forwarded]
+        if self.prefix:
+            parts += (b"X-Forwarded-Prefix: ", self.prefix, b"\r\n")
+        parts += (b"X-Request-Id: ", self.request_id, b"\r\nTraceparent: ", self.traceparent, b"\r\n")
+        if self.attempts == 1 and not self.queued:
+            parts.append(lane.deadline_lines)
+        else:
+            left = max(1, int((self.deadline - now) * 1000))
+            parts.append(b"Kubewick-Deadline-Ms: %d\r\nKubewick-Attempt: %d\r\n" % (left, self.attempts))
+        if self.first:
+            parts.append(b"Kubewick-Cold-Start: 1\r\n")
+        if self.upgrade:
+            parts += (b"Connection: Upgrade\r\nUpgrade: ", self.upgrade, b"\r\n")
+        if self.chunked:
+            parts.append(b"Transfer-Encoding: chunked\r\n\r\n")
+        elif self.length or self.method in (b"POST", b"PUT", b"PATCH"):
+            parts.append(b"Content-Length: %d\r\n\r\n" % self.length)
+        else:
+            parts.append(b"\r\n")
+        return b"".join(parts)
+
+    def too_large(self) -> Refused:
+        limit = self.lane.max_request_bytes if self.lane else 0
+        return Refused(Refusal.BODY_TOO_LARGE, f"the body is larger than the {limit} bytes this function takes")
+
+    # Response
+
+    def response_head(self, status: int, framing: bytes, lines: list[bytes]) -> bytes:
+        """The answer's head for the client; `framing` is its length or coding, with line end."""
+        self.response_started = True
+        self.status = status
+        self.body = None
+        if not self.request_done and not self.upgrade:
+            self.keep_alive = False
+        parts = [STATUS_LINES[status], *lines, b"X-Request-Id: ", self.request_id, b"\r\n", framing]
+        if self.cold:
+            parts.append(self._cold_lines())
+        if self.client.plane.draining:
+            self.keep_alive = False
+        if not self.keep_alive:
+            parts.append(b"Connection: close\r\n")
+        elif not self.minor:
+            parts.append(b"Connection: keep-alive\r\n")
+        parts.append(b"\r\n")
+        return b"".join(parts)
+
+    def _cold_lines(self) -> bytes:
+        phases = self.slot.instance.phases if self.slot is not None else ()
+        timing = heads.server_timing(self.queued, self.connecting, phases)
+        return b"Kubewick-Cold-Start: %d\r\nServer-Timing: %b\r\n" % ((self.queued + self.connecting) * 1000, timing)
+
+    def interim(self, data: bytes) -> None:
+        """An interim answer; HTTP/1.0 clients do not know them."""
+        if self.minor:
+            self.client.write(data)
+
+    def done(self) -> None:
+        """The answer is complete and written."""
+        self._settle()
+        if self.upgrade and self.keep_alive:
+            self.client.not_upgraded(self.tail)
+        self.client.answered(self)
+
+    # Ends
+
+    def refuse(self, refused: Refused) -> None:
+        """Answer with an error; when an answer has begun, break it off."""
+        if self.settled:
+            return
+        client = self.client
+        self._detach()
+        if self.response_started:
+            self._settle()
+            client.exchange = None
+            client.abort()
+            return
+        self.status = refused.code
+        if not self.request_done:
+            self.keep_alive = False
+        if self.lane is not None:
+            refused = Refused(
+                refused.refusal, refused.message, str(self.lane.key), refused.reason, refused.status, refused.headers
+            )
+        client.plane.refused(self.lane, refused)
+        close = not self.keep_alive or client.plane.draining
+        self.keep_alive = not close
+        client.write(answer(refused, self.request_id, close=close, head_only=self.method == b"HEAD"))
+        self._settle()
+        if self.upgrade and self.keep_alive:
+            client.not_upgraded(self.tail)
+        client.answered(self)
+
+    def broken(self, why: str, *, stale: bool) -> None:
+        """The connection to the instance broke; `stale`: it had been used before and gave no byte of an answer.
+
+        Only then is it likely that the instance hung up without having read the request, and only a method that may
+        run twice is sent again. A request that broke a fresh connection may be what kills the instance.
+        """
+        lane = self.lane
+        self.conn = None
+        if self.settled or lane is None:
+            return
+        retry = stale and not self.response_started and self.replayable and self.method in IDEMPOTENT
+        if retry and self.breaks < MAX_BREAKS:
+            self.breaks += 1
+            lane.retried("broken")
+            lane.carry_out(lane.dispatch.broken(self, lane.plane.clock()))
+        else:
+            self.refuse(Refused(Refusal.INSTANCE_FAILED, why))
+
+    def moved_on(self, how: RefusedBy) -> None:
+        """The instance declined the request before user code ran."""
+        lane = self.lane
+        self.conn = None
+        if lane is not None and not self.settled:
+            lane.retried(how.value)
+            lane.carry_out(lane.dispatch.refused(self, how, lane.plane.clock()))
+
+    @property
+    def replayable(self) -> bool:
+        """Whether everything sent so far can be sent again."""
+        return self.received == 0 or self.body is not None
+
+    def expired(self) -> None:
+        """The deadline has passed."""
+        self.refuse(Refused(Refusal.DEADLINE, "the function did not answer within its timeout"))
+
+    def client_left(self) -> None:
+        """Nobody reads the answer."""
+        self._detach()
+        self._settle()
+
+    def _detach(self) -> None:
+        conn, self.conn = self.conn, None
+        if conn is not None:
+            conn.drop()
+
+    def _settle(self) -> None:
+        if self.settled:
+            return
+        self.settled = True
+        lane = self.lane
+        if lane is not None:
+            if self.buffered:
+                lane.unbuffer(self)
+            if self.deadline is not NEVER:
+                lane.settled(self)
+
+    def placed(self, now: float) -> None:
+        """The queue is behind it."""
+        if self.waited_from:
+            self.queued += now - self.waited_from
+            self.waited_from = 0.0
+        self.forwarded_at = now

@@ -1,0 +1,123 @@
+"""The metrics page, in Prometheus text, written in slices so that the loop is never held up for long.
+
+Label strings are made once a function and revision. 1,000 functions take about 20 ms of CPU in slices of half a
+millisecond each, during which other work goes on.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from wick_api import metric
+from wick_router.histogram import Histogram
+
+if TYPE_CHECKING:
+    from wick_router.lane import Lane
+    from wick_router.plane import Plane
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+HELP = {
+    metric.INFLIGHT_SECONDS: ("counter", "Request-seconds in flight or waiting; the rate is the mean concurrency."),
+    metric.REQUESTS: ("counter", "Requests by the status the client saw; 0 when it left before an answer."),
+    metric.DURATION: ("histogram", "Seconds of a request by phase: waiting, connecting, at the instance, in all."),
+    metric.IN_FLIGHT: ("gauge", "Requests at instances now."),
+    metric.QUEUE_DEPTH: ("gauge", "Requests waiting for an instance now."),
+    metric.COLD_STARTS: ("counter", "Starts from zero that a request waited for."),
+    metric.COLD_START_SECONDS: ("histogram", "Seconds from a request's arrival at zero to a ready instance."),
+    metric.REFUSED: ("counter", "Requests the router answered itself, by reason."),
+    metric.RETRIES: ("counter", "Requests moved to another instance, by reason."),
+    metric.CONNECTIONS: ("gauge", "Open connections by side."),
+    metric.LOOP_LAG_SECONDS: ("histogram", "How late the event loop ran a timer."),
+}  # fmt: skip
+"""Type and help text of each family."""
+
+
+class Page:
+    """The lines of each family, which must stand together on the page."""
+
+    def __init__(self) -> None:
+        self.families: dict[str, list[str]] = {name: [] for name in HELP}
+
+    def text(self) -> str:
+        parts = []
+        for name, lines in self.families.items():
+            kind, words = HELP[name]
+            parts.append(f"# HELP {name} {words}\n# TYPE {name} {kind}\n")
+            parts += lines
+        return "".join(parts)
+
+
+def write(plane: "Plane") -> Iterator[Page]:
+    """Fill a page, yielding it after each function; complete when the iterator ends."""
+    page = Page()
+    families = page.families
+    unrouted = plane.unrouted
+    families[metric.REFUSED] += [
+        f'{metric.REFUSED}{{namespace="",function="",reason="{reason}"}} {count}\n'
+        for reason, count in unrouted.items()
+    ]
+    families[metric.CONNECTIONS] += [
+        f'{metric.CONNECTIONS}{{side="client"}} {len(plane.clients)}\n',
+        f'{metric.CONNECTIONS}{{side="instance"}} {len(plane.instance_connections)}\n',
+    ]
+    families[metric.LOOP_LAG_SECONDS].append(_histogram(metric.LOOP_LAG_SECONDS, "", (plane.loop_lag,)))
+    yield page
+    for lane in list(plane.lanes.values()):
+        _lane(families, lane, plane.clock())
+        yield page
+
+
+def _lane(families: dict[str, list[str]], lane: "Lane", now: float) -> None:
+    labels = lane.labels
+    dispatch = lane.dispatch
+    for revision, demand in dispatch.demands.items():
+        label = f'{labels},revision="{revision}"'
+        families[metric.INFLIGHT_SECONDS].append(f"{metric.INFLIGHT_SECONDS}{{{label}}} {demand.read(now):.6f}\n")
+        families[metric.REQUESTS] += [
+            f'{metric.REQUESTS}{{{label},code="{code}"}} {count}\n' for code, count in demand.codes.items()
+        ]
+    families[metric.IN_FLIGHT].append(f"{metric.IN_FLIGHT}{{{labels}}} {dispatch.in_flight}\n")
+    families[metric.QUEUE_DEPTH].append(f"{metric.QUEUE_DEPTH}{{{labels}}} {len(dispatch.queue)}\n")
+    families[metric.REFUSED] += [
+        f'{metric.REFUSED}{{{labels},reason="{reason}"}} {count}\n' for reason, count in lane.refusals.items()
+    ]
+    families[metric.RETRIES] += [
+        f'{metric.RETRIES}{{{labels},reason="{reason}"}} {count}\n' for reason, count in lane.retries.items()
+    ]
+    for path, histogram in lane.cold_starts.items():
+        label = f'{labels},path="{path}"'
+        families[metric.COLD_STARTS].append(f"{metric.COLD_STARTS}{{{label}}} {histogram.count}\n")
+        families[metric.COLD_START_SECONDS].append(_histogram(metric.COLD_START_SECONDS, label, (histogram,)))
+    if lane.warm.count or lane.total.count or lane.queue.count:
+        _durations(families[metric.DURATION], lane)
+
+
+def _durations(lines: list[str], lane: "Lane") -> None:
+    """The four phases; a warm request waited and connected for no time, and was at the instance all along."""
+    warm = lane.warm
+    at_once = Histogram()
+    at_once.counts[0] = warm.count
+    for phase, histograms in (
+        ("queue", (lane.queue, at_once)),
+        ("connect", (lane.connect, at_once)),
+        ("upstream", (lane.upstream, warm)),
+        ("total", (lane.total, warm)),
+    ):
+        lines.append(_histogram(metric.DURATION, f'{lane.labels},phase="{phase}"', histograms))
+
+
+def _histogram(name: str, labels: str, histograms: tuple[Histogram, ...]) -> str:
+    """The lines of one histogram: the sum of some with the same bounds."""
+    comma = "," if labels else ""
+    lines, running = [], 0
+    counts = [sum(column) for column in zip(*(histogram.counts for histogram in histograms), strict=True)]
+    for bound, count in zip(histograms[0].bounds, counts, strict=False):
+        running += count
+        lines.append(f'{name}_bucket{{{labels}{comma}le="{bound}"}} {running}\n')
+    running += counts[-1]
+    total = sum(histogram.sum for histogram in histograms)
+    braces = f"{{{labels}}}" if labels else ""
+    lines.append(
+        f'{name}_bucket{{{labels}{comma}le="+Inf"}} {running}\n'
+        f"{name}_sum{braces} {total:.6f}\n{name}_count{braces} {running}\n"
+    )
+    return "".join(lines)

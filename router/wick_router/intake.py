@@ -1,0 +1,94 @@
+"""What a request's head means: how long its body is, what becomes of its connection, and whose it is.
+
+Each step returns the refusal that ends the request, or None and has filled in the exchange.
+"""
+
+from typing import TYPE_CHECKING
+
+from wick_api.reason import Refusal
+from wick_router import heads
+from wick_router.refusal import Refused
+from wick_router.routing import Match, WrongMethod
+
+if TYPE_CHECKING:
+    from wick_router.client import Client
+    from wick_router.exchange import Exchange
+
+Fields = dict[bytes, bytes]
+
+
+def framing(exchange: "Exchange", read: Fields) -> Refused | None:
+    """Decide how long the body is; the refusal when two readers could disagree on it."""
+    length, coding = read.get(b"content-length"), read.get(b"transfer-encoding")
+    if coding is not None:
+        if coding.strip().lower() != b"chunked" or not exchange.minor or length is not None:
+            return Refused(Refusal.BAD_REQUEST, "Transfer-Encoding: only chunked, in HTTP/1.1, without a length")
+        exchange.chunked = True
+    elif length is not None:
+        if not length.isdigit():
+            return Refused(Refusal.BAD_REQUEST, "Content-Length is not a number")
+        exchange.length = int(length)
+    if b"expect" in read:
+        if read[b"expect"].lower() != b"100-continue":
+            return Refused(Refusal.BAD_REQUEST, "Expect: only 100-continue is known", status=417)
+        exchange.expects = bool(exchange.minor) and (exchange.chunked or exchange.length > 0)
+    if b"connection" in read or b"te" in read:
+        _connection(exchange, read)
+    return None
+
+
+def _connection(exchange: "Exchange", read: Fields) -> None:
+    connection = heads.tokens(read.get(b"connection"))
+    if connection:
+        if b"upgrade" in connection and exchange.minor:
+            exchange.upgrade = _upgrade(read.get(b"upgrade"))
+        exchange.kept = heads.without(exchange.kept, connection)
+    if b"trailers" in heads.tokens(read.get(b"te")):
+        exchange.kept.append(b"TE: trailers\r\n")
+
+
+def _upgrade(value: bytes | None) -> bytes:
+    """The protocol asked for, when it is one that may be passed on.
+
+    Not HTTP/2: an instance that accepted it would speak past every rule of this router (h2c smuggling).
+    """
+    if value is None or b"," in value or value.lower().startswith((b"h2", b"http", b"tls")):
+        return b""
+    return value
+
+
+def route(client: "Client", exchange: "Exchange", read: Fields, url: bytes) -> Refused | None:
+    """Find the function, and what its instance will read; the refusal when there is none."""
+    host = read.get(b"host")
+    if host is None:
+        if exchange.minor:
+            return Refused(Refusal.BAD_REQUEST, "the request has no Host field")
+        host = b""
+    if url[0] != heads.SLASH:
+        absolute = heads.split_absolute(url)
+        if absolute is not None:
+            host, url = absolute
+        elif url != b"*" or exchange.method != b"OPTIONS":
+            return Refused(Refusal.BAD_REQUEST, "the request's target is neither a path nor an http URL")
+    if b"#" in url or not url.isascii():
+        return Refused(Refusal.BAD_REQUEST, "the request's target has characters a target may not have")
+    if host != client.host or not client.forwarded or client.trusted:
+        if not heads.legal_host(host):
+            return Refused(Refusal.BAD_REQUEST, "the Host field is not a host name")
+        client.host = host
+        client.forwarded = heads.forwarded(client.peer, client.scheme, host, read if client.trusted else None)
+    exchange.host, exchange.forwarded = host, client.forwarded
+    return _find(client, exchange, url)
+
+
+def _find(client: "Client", exchange: "Exchange", url: bytes) -> Refused | None:
+    plane = client.plane
+    found = plane.table.find(exchange.host, exchange.method, url)
+    if type(found) is Match:
+        lane = plane.lanes[found.key]
+        exchange.lane, exchange.target, exchange.prefix = lane, found.target, found.prefix
+        return exchange.too_large() if exchange.length > lane.max_request_bytes else None
+    if isinstance(found, WrongMethod):
+        message = f"{exchange.method.decode()} is not served here"
+        return Refused(Refusal.METHOD_NOT_ALLOWED, message, headers=b"Allow: %b\r\n" % found.allow)
+    return Refused(Refusal.UNKNOWN_FUNCTION, plane.unknown(exchange.host, url))

@@ -1,0 +1,209 @@
+"""One function in the data plane: carries out what its `Dispatch` decides, and counts."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from wick_api.function import Function
+from wick_api.names import Key
+from wick_api.reason import Reason
+from wick_router.backend import Instance
+from wick_router.client import Hold
+from wick_router.dispatch import Activate, Dial, Dispatch, Effects, Forward, Refuse, Slot, Started
+from wick_router.endpoint import Endpoint
+from wick_router.exchange import Exchange
+from wick_router.histogram import COLD_START_BUCKETS, Histogram
+from wick_router.refusal import Refused
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle
+
+    from wick_router.plane import Plane
+
+DEFAULTS_CAPACITY = 1
+"""Of a function that was never read, because it is invalid; nothing of it ever runs."""
+
+
+class Lane:
+    """See the module."""
+
+    def __init__(self, plane: "Plane", key: Key) -> None:
+        self.plane = plane
+        self.key = key
+        self.labels = f'namespace="{key.namespace}",function="{key.name}"'
+        """As they stand in every series of this function."""
+        self.function: Function | None = None
+        self.timeout = 60.0
+        self.max_request_bytes = 0
+        self.deadline_lines = b""
+        self.idle_timeout = 0.0
+        self.dispatch = Dispatch(DEFAULTS_CAPACITY, plane.config.queue, "", plane.clock())
+        self.endpoints: dict[str, Endpoint] = {}
+        self.buffered = 0
+        """Bytes of waiting requests' bodies."""
+        self._timer: TimerHandle | None = None
+        self._timer_at = 0.0
+        self.poked_depth = 0
+        # Counters
+        self.warm = Histogram()
+        """Seconds from forwarding to the end of the answer, of requests that neither waited nor had to connect."""
+        self.queue = Histogram()
+        self.connect = Histogram()
+        self.upstream = Histogram()
+        self.total = Histogram()
+        """The four of the other requests."""
+        self.cold_starts: dict[str, Histogram] = {}
+        self.last_cold_start_ms: float | None = None
+        self.refusals: dict[str, int] = {}
+        self.retries: dict[str, int] = {}
+
+    # What the backend says
+
+    def configure(self, function: Function) -> None:
+        self.function = function
+        spec = function.spec
+        config = self.plane.config
+        self.timeout = float(spec.timeout)
+        self.max_request_bytes = spec.max_request_bytes
+        milliseconds = max(1, int(self.timeout * 1000))
+        self.deadline_lines = b"Kubewick-Deadline-Ms: %d\r\nKubewick-Attempt: 1\r\n" % milliseconds
+        self.idle_timeout = config.image_idle_timeout if spec.image else config.instance_idle_timeout
+        revision = function.status.get("revision")
+        self.carry_out(
+            self.dispatch.configured(spec.concurrency, revision if isinstance(revision, str) else "", self._now())
+        )
+
+    def gone(self) -> None:
+        self.carry_out(self.dispatch.gone(self._now()))
+        self.instances(())
+
+    def instances(self, instances: Sequence[Instance]) -> None:
+        effects = self.dispatch.instances(instances, self._now())
+        slots = self.dispatch.slots
+        for identity in self.endpoints.keys() - slots.keys():
+            self.endpoints.pop(identity).retire()
+        for identity, slot in slots.items():
+            endpoint = self.endpoints.get(identity)
+            if endpoint is None:
+                self.endpoints[identity] = Endpoint(self, slot)
+            elif not slot.live:
+                endpoint.retire()
+        self.carry_out(effects)
+
+    def failed(self, reason: Reason, message: str) -> None:
+        self.carry_out(self.dispatch.failed(reason, message, self._now()))
+
+    def recovered(self) -> None:
+        self.carry_out(self.dispatch.recovered(self._now()))
+
+    # Requests
+
+    def admit(self, exchange: Exchange, now: float) -> None:
+        """A request's turn has come on its connection."""
+        self.plane.live.add(exchange)
+        effects = self.dispatch.arrived(exchange, now)
+        if len(effects) == 1 and type(effects[0]) is Forward:
+            self._forward(exchange, effects[0].slot, now)
+        else:
+            self.carry_out(effects)
+            self.plane.poke(self)
+
+    def settled(self, exchange: Exchange) -> None:
+        """A request is over, whatever ended it."""
+        now = self.plane.clock()
+        self.plane.live.discard(exchange)
+        slot = exchange.slot
+        demand = slot.demand if slot is not None else self.dispatch.demands[self.dispatch.revision]
+        demand.codes[exchange.status] = demand.codes.get(exchange.status, 0) + 1
+        effects = self.dispatch.finished(exchange, now)
+        self._measure(exchange, now)
+        if effects:
+            self.carry_out(effects)
+        if self.plane.access is not None:
+            self.plane.access.log(exchange, now)
+
+    def carry_out(self, effects: Effects) -> None:
+        """Do what was decided, in order."""
+        for effect in effects:
+            match effect:
+                case Forward(ticket, slot) if isinstance(ticket, Exchange):
+                    self._forward(ticket, slot, self._now())
+                case Refuse(ticket, refusal, message, reason) if isinstance(ticket, Exchange):
+                    ticket.refuse(Refused(refusal, message, str(self.key), reason))
+                case Activate():
+                    self.plane.backend.activate(self.key)
+                case Dial(slot):
+                    self.endpoints[slot.instance.id].dial()
+                case Started(slot, seconds):
+                    self._started(slot, seconds)
+        self._arm()
+
+    def _forward(self, exchange: Exchange, slot: Slot, now: float) -> None:
+        exchange.placed(now)
+        if exchange.buffered:
+            self.unbuffer(exchange)
+        endpoint = self.endpoints[slot.instance.id]
+        if endpoint.fresh:
+            endpoint.fresh = False
+            exchange.first = exchange.cold
+        if endpoint.idle:
+            endpoint.idle.pop().carry(exchange, now)
+        else:
+            endpoint.connect(exchange, now)
+
+    def _arm(self) -> None:
+        """See that `tick` is called when it is due."""
+        due = self.dispatch.due()
+        if due is None:
+            return
+        if self._timer is not None:
+            if self._timer_at <= due:
+                return  # it looks again then
+            self._timer.cancel()
+        self._timer_at = due
+        self._timer = self.plane.loop.call_later(max(0.001, due - self._now()), self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.carry_out(self.dispatch.tick(self._now()))
+
+    # Memory of waiting bodies
+
+    def buffer(self, exchange: Exchange, size: int) -> None:
+        """Charge a piece of a body that has to wait; when the memory is used up its client is not read further."""
+        exchange.buffered += size
+        self.buffered += size
+        self.plane.buffered += size
+        config = self.plane.config
+        if self.buffered > config.queue_bytes or self.plane.buffered > config.total_queue_bytes:
+            exchange.client.hold(Hold.MEMORY)
+
+    def unbuffer(self, exchange: Exchange) -> None:
+        self.buffered -= exchange.buffered
+        self.plane.buffered -= exchange.buffered
+        exchange.buffered = 0
+        exchange.client.release(Hold.MEMORY)
+
+    # Counting
+
+    def retried(self, reason: str) -> None:
+        self.retries[reason] = self.retries.get(reason, 0) + 1
+
+    def _started(self, slot: Slot, seconds: float) -> None:
+        histogram = self.cold_starts.setdefault(slot.instance.origin, Histogram(COLD_START_BUCKETS))
+        histogram.observe(seconds)
+        self.last_cold_start_ms = seconds * 1000
+
+    def _measure(self, exchange: Exchange, now: float) -> None:
+        if not exchange.forwarded_at:
+            self.queue.observe(now - exchange.arrived)
+            return
+        if not exchange.queued and not exchange.connecting:
+            self.warm.observe(now - exchange.forwarded_at)
+            return
+        self.queue.observe(exchange.queued)
+        self.connect.observe(exchange.connecting)
+        self.upstream.observe(now - exchange.forwarded_at - exchange.connecting)
+        self.total.observe(now - exchange.arrived)
+
+    def _now(self) -> float:
+        return self.plane.clock()

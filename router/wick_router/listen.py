@@ -1,0 +1,95 @@
+"""The sockets clients come to: TCP, TLS and Unix."""
+
+import socket
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wick_router.client import Client
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from wick_router.plane import Plane
+
+BACKLOG = 4096
+"""Connections the kernel keeps until they are accepted; Linux cuts it to net.core.somaxconn (4096)."""
+
+
+class Listeners:
+    """All listening sockets of one process."""
+
+    def __init__(self, plane: "Plane") -> None:
+        self._plane = plane
+        self._servers: list[asyncio.Server] = []
+        self.certificate: Certificate | None = None
+        self.port = 0
+        """The data port in use."""
+        self.tls_port = 0
+
+    async def open(self) -> None:
+        """Listen on all that is configured; `OSError` says which address is taken."""
+        plane, config = self._plane, self._plane.config
+        self.port = await self._tcp(config.port, None)
+        if config.tls_certificate:
+            self.certificate = Certificate(Path(config.tls_certificate), Path(config.tls_key))
+            self.tls_port = await self._tcp(config.tls_port, self.certificate.context)
+        if config.unix:
+            self._servers.append(await plane.loop.create_unix_server(lambda: Client(plane, b"http"), config.unix))
+
+    async def _tcp(self, port: int, context: ssl.SSLContext | None) -> int:
+        plane = self._plane
+        listening = bound(plane.config.host, port, shared=plane.config.processes > 1)
+        scheme = b"https" if context else b"http"
+        server = await plane.loop.create_server(
+            lambda: Client(plane, scheme), sock=listening, ssl=context, backlog=BACKLOG
+        )
+        self._servers.append(server)
+        return int(listening.getsockname()[1])
+
+    def close(self) -> None:
+        """Accept nobody any more; connections go on."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
+
+def bound(host: str, port: int, *, shared: bool) -> socket.socket:
+    """A TCP socket bound to the address; `shared` lets other processes bind the same one and share the load."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise
+    listening.setblocking(False)  # noqa: FBT003 - its only form
+    return listening
+
+
+class Certificate:
+    """A certificate that is read again when its files change; new handshakes use the new one."""
+
+    def __init__(self, chain: Path, key: Path) -> None:
+        self._chain, self._key = chain, key
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.context.set_alpn_protocols(["http/1.1"])
+        self._seen = self._stamp()
+        self.context.load_cert_chain(chain, key)
+
+    def refresh(self) -> bool:
+        """Load the files anew if they changed; True when they did. `OSError` or `ssl.SSLError`: the old one stays."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return False
+        self.context.load_cert_chain(self._chain, self._key)
+        self._seen = stamp
+        return True
+
+    def _stamp(self) -> tuple[int, ...]:
+        found = [path.stat() for path in (self._chain, self._key)]
+        return tuple(value for stat in found for value in (stat.st_mtime_ns, stat.st_ino, stat.st_size))

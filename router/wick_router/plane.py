@@ -1,0 +1,155 @@
+"""The data plane of one process: every connection, every function, one event loop. It is the backend's `Sink`."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from wick_api.function import Function
+from wick_api.names import Key
+from wick_api.reason import Reason
+from wick_router.backend import Backend, Instance
+from wick_router.client import Client
+from wick_router.config import Config
+from wick_router.exchange import Exchange
+from wick_router.histogram import Histogram
+from wick_router.lane import Lane
+from wick_router.refusal import Refused
+from wick_router.routing import Table
+
+if TYPE_CHECKING:
+    from wick_router.instance import InstanceConnection
+
+log = logging.getLogger(__name__)
+
+
+class Plane:
+    """See the module. Built in the loop that it serves."""
+
+    write_high = 256 * 1024
+    """Bytes waiting to be written to a peer above which the other side is not read."""
+
+    def __init__(
+        self,
+        config: Config,
+        backend: Backend,
+        poke: Callable[[Lane], None] = lambda _lane: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config = config
+        self.backend = backend
+        self.poke = poke
+        self.clock = clock
+        self.loop = asyncio.get_running_loop()
+        self.random_bits = random.Random().getrandbits  # noqa: S311 - request ids are no secrets
+        self.lanes: dict[Key, Lane] = {}
+        self.table = Table((), domains=config.domains)
+        self.clients: set[Client] = set()
+        self.half_closed: set[Client] = set()
+        self.instance_connections: set[InstanceConnection] = set()
+        self.live: set[Exchange] = set()
+        """Requests admitted and not settled."""
+        self.buffered = 0
+        self.draining = False
+        self.in_touch = False
+        self.unrouted: dict[str, int] = {}
+        """Refusals without a function, by reason."""
+        self.loop_lag = Histogram()
+        self.access: Any = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._table_due = False
+
+    # Tasks
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` with an owner; a failure is a bug and goes to the loop's handler."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Cut what is left."""
+        for client in list(self.clients):
+            client.abort()
+        for conn in list(self.instance_connections):
+            conn.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # Sink
+
+    def function(self, function: Function) -> None:
+        lane = self._lane(function.key)
+        routes_before = lane.function and (lane.function.spec.routes, lane.function.metadata.creation_timestamp)
+        lane.configure(function)
+        if routes_before != (function.spec.routes, function.metadata.creation_timestamp):
+            self._table_changed()
+
+    def function_gone(self, key: Key) -> None:
+        lane = self.lanes.pop(key, None)
+        if lane is not None:
+            lane.gone()
+            self._rebuild_table()
+
+    def instances(self, key: Key, instances: Sequence[Instance]) -> None:
+        self._lane(key).instances(instances)
+
+    def failed(self, key: Key, reason: Reason, message: str) -> None:
+        self._lane(key).failed(reason, message)
+
+    def recovered(self, key: Key) -> None:
+        self._lane(key).recovered()
+
+    def synced(self, in_touch: bool) -> None:  # noqa: FBT001 - as in `Sink`
+        self.in_touch = in_touch
+
+    def _lane(self, key: Key) -> Lane:
+        lane = self.lanes.get(key)
+        if lane is None:
+            lane = self.lanes[key] = Lane(self, key)
+            self._table_changed()
+        return lane
+
+    def _table_changed(self) -> None:
+        """Rebuild the table once for all changes of this turn of the loop."""
+        if not self._table_due:
+            self._table_due = True
+            self.loop.call_soon(self._rebuild_table)
+
+    def _rebuild_table(self) -> None:
+        self._table_due = False
+        lanes = self.lanes.values()
+        functions = [lane.function for lane in lanes if lane.function is not None]
+        unparsed = [lane.key for lane in lanes if lane.function is None]
+        self.table = Table(functions, unparsed, self.config.domains)
+
+    # Clients
+
+    def joined(self, client: Client) -> None:
+        self.clients.add(client)
+        if len(self.clients) > self.config.connections:
+            client.abort()
+
+    def left(self, client: Client) -> None:
+        self.clients.discard(client)
+        self.half_closed.discard(client)
+
+    def watch_half_closed(self, client: Client) -> None:
+        self.half_closed.add(client)
+
+    def unknown(self, host: bytes, target: bytes) -> str:
+        """Words for a request that is nobody's."""
+        where = (host + target.partition(b"?")[0])[:200].decode("latin-1")
+        return f"no function serves {where}; by path it would be /function/<namespace>/<name>/"
+
+    def refused(self, lane: Lane | None, refused: Refused) -> None:
+        counts = self.unrouted if lane is None else lane.refusals
+        counts[refused.refusal.value] = counts.get(refused.refusal.value, 0) + 1
+
+    def settle_expired(self, exchanges: Iterable[Exchange], now: float) -> None:
+        """Answer what is past its deadline."""
+        for exchange in [exchange for exchange in exchanges if exchange.deadline <= now]:
+            exchange.expired()

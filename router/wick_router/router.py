@@ -1,0 +1,106 @@
+"""The router as one object: what ``python -m wick_router`` runs and ``wick up`` embeds.
+
+start --> serving --stop(): not ready, still serving for `drain_delay`
+                      --> no new connections, idle ones closed, what is in flight finishes within `grace`
+                      --> WebSockets get a close frame, the rest is cut --> stopped
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from wick_api.names import Key
+from wick_router.admin import Admin
+from wick_router.backend import Backend
+from wick_router.config import Config
+from wick_router.lane import Lane
+from wick_router.listen import Listeners
+from wick_router.plane import Plane
+from wick_router.sweep import Sweep
+
+log = logging.getLogger(__name__)
+
+SETTLE = 0.02
+"""Seconds between two looks at what is still in flight while draining."""
+
+
+class Router:
+    """See the module. `poked` is told of functions whose queue grows faster than a scrape would notice."""
+
+    plane: Plane
+
+    def __init__(self, config: Config, backend: Backend, poked: Callable[[Key], None] | None = None) -> None:
+        self.config = config
+        self._backend = backend
+        self._poked = poked
+        self._backend_task: asyncio.Task[None] | None = None
+        self._admin: Admin | None = None
+        self.ready = False
+
+    @property
+    def port(self) -> int:
+        """The data port in use."""
+        return self._listeners.port
+
+    @property
+    def tls_port(self) -> int:
+        """The HTTPS port in use, 0 without TLS."""
+        return self._listeners.tls_port
+
+    @property
+    def admin_port(self) -> int:
+        """The admin port in use; 0 without an admin API."""
+        return self._admin.port if self._admin else 0
+
+    async def start(self) -> None:
+        """Listen and serve; `OSError` when an address is taken."""
+        self.plane = Plane(self.config, self._backend, self._poke)
+        self._sweep = Sweep(self.plane)
+        self._sweep.start()
+        self._listeners = Listeners(self.plane)
+        await self._listeners.open()
+        self._backend_task = asyncio.create_task(self._backend.run(self.plane), name="backend")
+        if self.config.admin_port >= 0:
+            self._admin = Admin(self)
+            await asyncio.to_thread(self._admin.start)
+        self.ready = True
+        log.info("serving on %s:%d", self.config.host, self.port)
+
+    async def run(self) -> None:
+        """Start, serve until cancelled or until the backend fails, then stop."""
+        await self.start()
+        try:
+            assert self._backend_task is not None  # noqa: S101 - start() made it
+            await self._backend_task
+        finally:
+            await self.stop()
+
+    async def stop(self, *, delay: float = 0.0, grace: float = 0.0) -> None:
+        """Drain and end; `delay` and `grace` in seconds, see the module."""
+        self.ready = False
+        self.plane.draining = True
+        if delay:
+            await asyncio.sleep(delay)
+        self._listeners.close()
+        for client in list(self.plane.clients):
+            if client.exchange is None and not client.head_since:
+                client.finish(clean=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._nothing_live()
+        await self.plane.stop()
+        self._sweep.stop()
+        if self._backend_task is not None:
+            self._backend_task.cancel()
+            await asyncio.gather(self._backend_task, return_exceptions=True)
+        if self._admin is not None:
+            await asyncio.to_thread(self._admin.stop)
+
+    async def _nothing_live(self) -> None:
+        while self.plane.live:  # noqa: ASYNC110 - an event would cost every request a check
+            await asyncio.sleep(SETTLE)
+
+    def _poke(self, lane: Lane) -> None:
+        if self._poked is not None:
+            self._poked(lane.key)

@@ -1,0 +1,89 @@
+"""What only time can tell: deadlines, slow and silent clients, idle connections, and how late the loop is.
+
+One timer for the whole process looks at everything ten times a second, which costs less than a timer a request: an
+answered request then pays nothing for the deadline it kept. A deadline is noticed at most `PERIOD` late.
+"""
+
+import select
+from typing import TYPE_CHECKING
+
+from wick_router.client import LINGER
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle
+
+    from wick_router.client import Client
+    from wick_router.config import Config
+    from wick_router.plane import Plane
+
+PERIOD = 0.1
+"""Seconds."""
+SLOW_EVERY = 10
+"""Connections are looked at once in so many rounds."""
+
+
+class Sweep:
+    """See the module."""
+
+    def __init__(self, plane: "Plane") -> None:
+        self._plane = plane
+        self._round = 0
+        self._timer: TimerHandle | None = None
+        self._expected = 0.0
+
+    def start(self) -> None:
+        self._expected = self._plane.loop.time() + PERIOD
+        self._timer = self._plane.loop.call_at(self._expected, self._sweep)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _sweep(self) -> None:
+        plane = self._plane
+        plane.loop_lag.observe(max(0.0, plane.loop.time() - self._expected))
+        now = plane.clock()
+        plane.settle_expired(plane.live, now)
+        for client in list(plane.half_closed):
+            if hung_up(client):
+                client.transport.abort()
+        self._round += 1
+        if self._round % SLOW_EVERY == 0:
+            for client in list(plane.clients):
+                look_after(client, now, plane.config)
+            for lane in plane.lanes.values():
+                for endpoint in lane.endpoints.values():
+                    endpoint.close_idle(now - lane.idle_timeout)
+        self.start()
+
+
+def look_after(client: "Client", now: float, config: "Config") -> None:
+    """End a connection that keeps nothing but a place."""
+    if client.closing:
+        if client.closing_since and now - client.closing_since > LINGER:
+            client.transport.abort()
+    elif client.write_paused:
+        if now - client.write_paused_since > config.body_timeout:
+            client.abort()
+    elif client.head_since:
+        if now - client.head_since > config.header_timeout:
+            client.timed_out()
+    elif client.incoming is not None:
+        if client.reading and now - client.heard > config.body_timeout:
+            client.timed_out()
+    elif client.exchange is None and now - client.heard > config.idle_timeout:
+        client.transport.close()
+
+
+def hung_up(client: "Client") -> bool:
+    """Whether a client that closed its sending side has closed the other one too.
+
+    It was sent an interim answer at that moment; a socket that nobody holds any more has answered it with a reset,
+    which the kernel shows as a hang-up.
+    """
+    descriptor = client.transport.get_extra_info("socket").fileno()
+    if descriptor < 0:
+        return True
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))

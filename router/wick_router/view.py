@@ -1,0 +1,77 @@
+"""What the admin API shows of the data plane, as plain values."""
+
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from wick_router.lane import Lane
+
+State = Literal["idle", "starting", "ready", "failed"]
+
+
+class InstanceView(Struct, frozen=True, rename="camel"):
+    """One instance."""
+
+    id: str
+    host: str
+    port: int
+    revision: str
+    ready: bool
+    in_flight: int
+
+
+class FunctionView(Struct, frozen=True, rename="camel"):
+    """One function, as in docs/contracts.md."""
+
+    namespace: str
+    name: str
+    url: str
+    state: State
+    why: str
+    instances: list[InstanceView]
+    in_flight: int
+    queued: int
+    cold_starts: int
+    last_cold_start_ms: float | None
+
+
+def function_view(lane: "Lane") -> FunctionView:
+    """A function as it is at this moment."""
+    dispatch = lane.dispatch
+    state, why = _state(lane)
+    return FunctionView(
+        namespace=lane.key.namespace,
+        name=lane.key.name,
+        url=f"/function/{lane.key.namespace}/{lane.key.name}/",
+        state=state,
+        why=why,
+        instances=[
+            InstanceView(
+                id=slot.instance.id,
+                host=slot.instance.host,
+                port=slot.instance.port,
+                revision=slot.instance.revision,
+                ready=slot.ready and slot.live,
+                in_flight=slot.in_flight,
+            )
+            for slot in dispatch.slots.values()
+        ],
+        in_flight=dispatch.in_flight,
+        queued=len(dispatch.queue),
+        cold_starts=sum(histogram.count for histogram in lane.cold_starts.values()),
+        last_cold_start_ms=lane.last_cold_start_ms,
+    )
+
+
+def _state(lane: "Lane") -> tuple[State, str]:
+    dispatch = lane.dispatch
+    serving = dispatch.serving()
+    if serving:
+        waiting = f"; {len(dispatch.queue)} requests wait for a free slot" if dispatch.queue else ""
+        return "ready", f"{serving} instances serve{waiting}"
+    if dispatch.failure is not None:
+        return "failed", f"{dispatch.failure.reason.value}: {dispatch.failure.message}"
+    if dispatch.queue or any(slot.live for slot in dispatch.slots.values()):
+        return "starting", f"{len(dispatch.queue)} requests wait for the first instance"
+    return "idle", "at zero; the next request starts an instance"

@@ -1,0 +1,247 @@
+"""The invariants of `Dispatch`, under any order of events."""
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
+
+from wick_api.header import Refused
+from wick_api.reason import Reason, Refusal
+from wick_router.backend import Instance
+from wick_router.dispatch import HOLD_LAST, RETRY_ACTIVATION, Activate, Dial, Dispatch, Forward, Refuse, Started, Ticket
+
+LIMIT = 4
+
+
+class Request(Ticket):
+    def __init__(self, number, deadline):
+        self.number = number
+        self.deadline = deadline
+        self.state = "new"
+
+    def __repr__(self):
+        return f"request {self.number}"
+
+
+class DispatchMachine(RuleBasedStateMachine):
+    """Plays platform and clients, and keeps its own books to compare with."""
+
+    requests = Bundle("requests")
+
+    def __init__(self):
+        super().__init__()
+        self.now = 0.0
+        self.capacity = 2
+        self.dispatch = Dispatch(self.capacity, LIMIT, "r1", self.now)
+        self.all = []
+        self.platform = {}
+        self.forwarded_to = {}
+        self.activations = []
+        self.integral = 0.0
+        self.instances_made = 0
+        self.platform_changes = []
+
+    # Carrying out effects
+
+    def carry_out(self, effects):
+        for effect in effects:
+            match effect:
+                case Forward(ticket, slot):
+                    assert ticket.state in ("new", "waiting")
+                    waiting = [r for r in self.all if r.state == "waiting"]
+                    assert all(r.order >= ticket.order for r in waiting), "served before somebody who came first"
+                    assert self.usable(slot), f"forwarded to an instance that is {slot.instance}"
+                    ticket.state = "placed"
+                    self.forwarded_to[ticket] = slot.instance.id
+                    assert self.load(slot.instance.id) <= self.capacity, "over capacity"
+                case Refuse(ticket):
+                    assert ticket.state in ("new", "waiting"), "settled twice"
+                    ticket.state = "refused"
+                case Activate():
+                    assert not [i for i in self.platform.values() if not i.terminating and not self.is_draining(i.id)]
+                    if self.activations and self.activations[-1][1] == len(self.platform_changes):
+                        assert self.now - self.activations[-1][0] >= RETRY_ACTIVATION, "two activations in flight"
+                    self.activations.append((self.now, len(self.platform_changes)))
+                case Dial(slot):
+                    assert not slot.ready
+                case Started():
+                    pass
+        for request in self.all:
+            if request.state == "new":
+                request.state = "waiting"
+
+    def usable(self, slot):
+        listed = self.platform.get(slot.instance.id)
+        return listed is not None and not listed.terminating and slot.ready and not slot.draining
+
+    def is_draining(self, identity):
+        return self.dispatch.slots[identity].draining
+
+    def load(self, identity):
+        return sum(1 for r, i in self.forwarded_to.items() if i == identity and r.state == "placed")
+
+    def pass_time(self, seconds):
+        level = sum(r.state in ("waiting", "placed") for r in self.all)
+        self.integral += level * seconds
+        self.now += seconds
+
+    # Events
+
+    @rule(target=requests, patience=st.integers(1, 40))
+    def arrive(self, patience):
+        request = Request(len(self.all), self.now + patience)
+        self.all.append(request)
+        waiting = sum(r.state == "waiting" for r in self.all)
+        self.carry_out(self.dispatch.arrived(request, self.now))
+        if request.state == "refused":
+            assert waiting >= LIMIT or self.dispatch.failure is not None, "refused without need"
+        return request
+
+    @rule(request=consumes(requests))
+    def finish_or_leave(self, request):
+        if request.state in ("waiting", "placed"):
+            request.state = "done"
+        self.carry_out(self.dispatch.finished(request, self.now))
+
+    @rule(request=requests)
+    def finish_twice_is_harmless(self, request):
+        if request.state in ("done", "refused"):
+            assert not [e for e in self.dispatch.finished(request, self.now) if not isinstance(e, Forward)]
+
+    @rule(request=requests, how=st.sampled_from([Refused.CONCURRENCY, Refused.DRAINING, Refused.LOADING]))
+    def instance_refuses(self, request, how):
+        if request.state == "placed":
+            request.state = "waiting"
+            self.carry_out(self.dispatch.refused(request, how, self.now))
+
+    @rule(request=requests, how=st.sampled_from(["unreached", "broken"]))
+    def connection_fails(self, request, how):
+        if request.state == "placed":
+            request.state = "waiting"
+            self.carry_out(getattr(self.dispatch, how)(request, self.now))
+
+    def report(self):
+        self.platform_changes.append(dict(self.platform))
+        self.carry_out(self.dispatch.instances(list(self.platform.values()), self.now))
+
+    @rule(ready=st.booleans())
+    @precondition(lambda self: len(self.platform) < 3)
+    def instance_appears(self, ready):
+        self.instances_made += 1
+        name = f"i{self.instances_made}"
+        self.platform[name] = Instance(
+            id=name, host="10.0.0.1", port=8080, revision=f"r{self.instances_made % 2}", ready=ready
+        )
+        self.report()
+
+    @rule(data=st.data(), change=st.sampled_from(["gone", "ready", "unready", "terminating"]))
+    @precondition(lambda self: self.platform)
+    def instance_changes(self, data, change):
+        name = data.draw(st.sampled_from(sorted(self.platform)))
+        old = self.platform.pop(name)
+        if change != "gone":
+            self.platform[name] = Instance(
+                id=name,
+                host=old.host,
+                port=old.port,
+                revision=old.revision,
+                ready=change == "ready",
+                terminating=old.terminating or change == "terminating",
+            )
+        self.report()
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.dispatch.slots)
+    def dial_succeeds(self, data):
+        name = data.draw(st.sampled_from(sorted(self.dispatch.slots)))
+        self.carry_out(self.dispatch.dialled(self.dispatch.slots[name], self.now))
+
+    @rule()
+    def platform_fails(self):
+        self.platform_changes.append("failed")  # that was the answer to an activation
+        self.carry_out(self.dispatch.failed(Reason.IMAGE_PULL, "no such image", self.now))
+        if not self.dispatch.serving():
+            assert not self.dispatch.queue, "somebody waits for what cannot come"
+
+    @rule()
+    def platform_recovers(self):
+        self.carry_out(self.dispatch.recovered(self.now))
+
+    @rule(capacity=st.integers(1, 3), revision=st.sampled_from(["r1", "r2"]))
+    def function_changes(self, capacity, revision):
+        self.capacity = max(capacity, *(self.load(i) for i in self.platform), 0)
+        self.carry_out(self.dispatch.configured(self.capacity, revision, self.now))
+
+    @rule()
+    def function_is_deleted(self):
+        self.platform_changes.append("deleted")
+        self.carry_out(self.dispatch.gone(self.now))
+        assert not self.dispatch.queue
+
+    @rule(seconds=st.integers(0, 8))
+    def time_passes(self, seconds):
+        self.pass_time(seconds)
+        effects = self.dispatch.tick(self.now)
+        for effect in effects:
+            if isinstance(effect, Refuse) and effect.refusal is Refusal.DEADLINE:
+                assert effect.ticket.deadline <= self.now
+        self.carry_out(effects)
+        assert all(r.deadline > self.now for r in self.all if r.state == "waiting"), "waits past its deadline"
+
+    # What always holds
+
+    @invariant()
+    def the_books_agree(self):
+        waiting = [r for r in self.all if r.state == "waiting"]
+        assert list(self.dispatch.queue) == sorted(waiting, key=lambda r: r.order)
+        assert self.dispatch.in_flight == sum(r.state == "placed" for r in self.all)
+        for name, slot in self.dispatch.slots.items():
+            assert slot.in_flight == self.load(name)
+
+    @invariant()
+    def nobody_waits_while_an_instance_is_idle(self):
+        if self.dispatch.queue:
+            free = [
+                slot
+                for slot in self.dispatch.slots.values()
+                if self.usable(slot) and slot.in_flight < self.capacity and not slot.held_until
+            ]
+            assert not free
+
+    @invariant()
+    def whoever_waits_has_something_coming(self):
+        if self.dispatch.queue and not any(slot.live for slot in self.dispatch.slots.values()):
+            assert self.dispatch.activated_at is not None
+        if self.dispatch.queue:
+            due = self.dispatch.due()
+            assert due is not None
+            assert due <= min(self.now + RETRY_ACTIVATION, due) or due > self.now
+
+    @invariant()
+    def an_instance_is_held_only_for_moments(self):
+        assert all(slot.held_until <= self.now + HOLD_LAST for slot in self.dispatch.slots.values())
+
+    @invariant()
+    def the_queue_is_bounded(self):
+        placed_or_requeued = sum(r.state in ("waiting", "placed") for r in self.all)
+        assert len(self.dispatch.queue) <= LIMIT + placed_or_requeued - len(self.dispatch.queue) + 3 * self.capacity * 3
+
+    @invariant()
+    def demand_is_the_exact_integral(self):
+        kept = sum(demand.read(self.now) for demand in self.dispatch.demands.values())
+        if self.instances_made < 3:  # counters of old revisions are dropped in time
+            assert abs(kept - self.integral) < 1e-6
+        assert sum(d.level for d in self.dispatch.demands.values()) == sum(
+            r.state in ("waiting", "placed") for r in self.all
+        )
+
+    @invariant()
+    def load_is_spread(self):
+        usable = [s.in_flight for s in self.dispatch.slots.values() if self.usable(s) and not s.held_until]
+        least = self.dispatch._least_loaded()
+        if usable and min(usable) < self.capacity:
+            assert least is not None
+            assert least.in_flight == min(usable)
+        else:
+            assert least is None
+
+
+TestDispatch = DispatchMachine.TestCase
