@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit integration e2e images cluster-up cluster-down bench fmt clean
+.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock bench fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -32,6 +32,21 @@ check: $(VENV)/ready ## Format, lint, types, import contracts, unit tests
 integration: $(VENV)/ready ## Tests with real processes: an API server, routers, runtimes
 	$(CLUSTER) tools etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok
 	$(BIN)/python -m pytest tests/integration
+
+e2e: $(VENV)/ready ## Whole stories, on a cluster and on the local platform
+	$(CLUSTER) e2e
+
+images: $(VENV)/ready ## Build the three images; an unchanged tree builds nothing
+	$(CLUSTER) images
+
+cluster-up: $(VENV)/ready ## A Kubernetes with Kubewick on it; its kubeconfig is .cluster/kubeconfig
+	$(CLUSTER) up
+
+cluster-down: $(VENV)/ready ## Stop and remove it, whoever started it
+	$(CLUSTER) down
+
+lock: $(VENV)/ready ## Pin what goes into the images, with hashes (needs uv)
+	tests/cluster/lock.sh
 
 fmt: $(VENV)/ready ## Format and mend what can be mended
 	$(BIN)/ruff format .

@@ -1,19 +1,45 @@
 """`python -m cluster COMMAND`, with `tests/` on the path; the Makefile's door to the test cluster."""
 
 import argparse
+import sys
 
-from cluster import tools
+from cluster import debian, images, testbed, tools
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    build = commands.add_parser("tools", help="build the programs a cluster is made of")
+    build = commands.add_parser("tools", help="install and build the programs a cluster is made of")
     build.add_argument("names", nargs="*", choices=[[], *tools.PROGRAMS], metavar="PROGRAM")
+    commands.add_parser("images", help="build the project's images; an unchanged tree builds nothing")
+    commands.add_parser("up", help="bring up a cluster with Kubewick on it, or renew what runs")
+    commands.add_parser("down", help="stop and remove it")
+    tests = commands.add_parser("e2e", help="run the end-to-end tests on a cluster")
+    tests.add_argument("arguments", nargs=argparse.REMAINDER, help="for pytest")
     chosen = parser.parse_args()
+    try:
+        return _run(chosen)
+    except tools.Missing as missing:
+        tools.say(f"this machine lacks {missing}")
+        return 1
+
+
+def _run(chosen: argparse.Namespace) -> int:
     if chosen.command == "tools":
+        debian.ensure(debian.CONTROL_PLANE)
         tools.ensure(*(chosen.names or tools.PROGRAMS))
+    elif chosen.command == "images":
+        debian.ensure(debian.NODE)
+        for built in images.build().values():
+            print(built.reference)
+    elif chosen.command == "up":
+        testbed.up()
+    elif chosen.command == "down":
+        testbed.down()
+    elif chosen.command == "e2e":
+        return testbed.e2e(chosen.arguments)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -56,11 +56,13 @@ class ControlPlane:
                 simulate(plane, stack, nodes)
             yield plane
 
-    def run(self, stack: ExitStack, name: str, arguments: Callable[[Path, Authority, int], Sequence[str]]) -> Server:
+    def run(
+        self, stack: ExitStack, name: str, arguments: Callable[[Path, Authority, flags.Address], Sequence[str]]
+    ) -> Server:
         """Start one more component as the user Kubernetes gives it, until `stack` closes."""
         kubeconfig = self.authority.kubeconfig(f"system:{name}", self.server)
         (port,) = process.free_ports(1)
-        command = [tools.path(name), *arguments(kubeconfig, self.authority, port)]
+        command = [tools.path(name), *arguments(kubeconfig, self.authority, flags.Address("127.0.0.1", port))]
         server = process.start(name, command, self.folder / f"{name}.log")
         stack.callback(server.stop)
         self.servers[name] = server

@@ -1,5 +1,6 @@
 """What each program of a cluster is started with: pure functions from facts to arguments."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,13 +75,13 @@ def _service_names() -> list[str]:
     return ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
 
 
-def controller_manager(kubeconfig: Path, authority: Authority, port: int) -> list[str]:
+def controller_manager(kubeconfig: Path, authority: Authority, address: Address) -> list[str]:
     return [
         f"--kubeconfig={kubeconfig}",
         f"--authentication-kubeconfig={kubeconfig}",
         f"--authorization-kubeconfig={kubeconfig}",
-        "--bind-address=127.0.0.1",
-        f"--secure-port={port}",
+        f"--bind-address={address.host}",
+        f"--secure-port={address.port}",
         f"--cert-dir={authority.folder}",
         f"--root-ca-file={authority.certificate}",
         f"--service-account-private-key-file={authority.folder / 'service-account.key'}",
@@ -91,13 +92,99 @@ def controller_manager(kubeconfig: Path, authority: Authority, port: int) -> lis
     ]
 
 
-def scheduler(kubeconfig: Path, authority: Authority, port: int) -> list[str]:
+def scheduler(kubeconfig: Path, authority: Authority, address: Address) -> list[str]:
     return [
         f"--kubeconfig={kubeconfig}",
         f"--authentication-kubeconfig={kubeconfig}",
         f"--authorization-kubeconfig={kubeconfig}",
-        "--bind-address=127.0.0.1",
-        f"--secure-port={port}",
+        f"--bind-address={address.host}",
+        f"--secure-port={address.port}",
         f"--cert-dir={authority.folder}",
         "--leader-elect=false",
     ]
+
+
+@dataclass(frozen=True)
+class Node:
+    """The one node: its name, its address and where its state lies."""
+
+    name: str
+    ip: str
+    state: Path
+
+
+def kubelet(node: Node, kubeconfig: Path, config: Path) -> list[str]:
+    return [
+        f"--kubeconfig={kubeconfig}",
+        f"--config={config}",
+        f"--hostname-override={node.name}",
+        f"--node-ip={node.ip}",
+        f"--root-dir={node.state / 'kubelet'}",
+        f"--cert-dir={node.state / 'kubelet' / 'pki'}",
+    ]
+
+
+def kubelet_config(node: Node, authority: Authority, cgroup: str) -> str:
+    certificate, key = authority.issue("kubelet", node.name, node.ip)
+    return json.dumps(
+        {
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "address": node.ip,
+            "authentication": {"x509": {"clientCAFile": str(authority.certificate)}, "anonymous": {"enabled": False}},
+            "cgroupDriver": "cgroupfs",
+            "cgroupRoot": f"/{cgroup}",
+            "clusterDNS": [node.ip],
+            "clusterDomain": "cluster.local",
+            "containerRuntimeEndpoint": f"unix://{node.state}/containerd.sock",
+            "enforceNodeAllocatable": [],
+            "evictionHard": {},
+            "failCgroupV1": False,
+            "failSwapOn": False,
+            "healthzBindAddress": node.ip,
+            "imageGCHighThresholdPercent": 100,
+            "makeIPTablesUtilChains": False,  # they would outlive the cluster
+            "maxPods": 500,
+            "podLogsDir": str(node.state / "logs" / "pods"),
+            "serializeImagePulls": False,
+            "tlsCertFile": str(certificate),
+            "tlsPrivateKeyFile": str(key),
+            "volumePluginDir": str(node.state / "volume-plugins"),
+        },
+        indent=1,
+    )
+
+
+def kube_proxy_config(node: Node, kubeconfig: Path) -> str:
+    return json.dumps(
+        {
+            "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+            "kind": "KubeProxyConfiguration",
+            "bindAddress": node.ip,
+            "clientConnection": {"kubeconfig": str(kubeconfig)},
+            "clusterCIDR": PODS,
+            "conntrack": {"maxPerCore": 0, "min": 0},
+            "healthzBindAddress": f"{node.ip}:10256",
+            "hostnameOverride": node.name,
+            "metricsBindAddress": f"{node.ip}:10249",
+            "mode": "iptables",
+        },
+        indent=1,
+    )
+
+
+def corefile(node: Node, kubeconfig: Path) -> str:
+    """CoreDNS for the cluster's names; everything else goes where this machine's own questions go."""
+    return f"""\
+.:53 {{
+    bind {node.ip}
+    errors
+    kubernetes cluster.local in-addr.arpa {{
+        kubeconfig {kubeconfig} test
+        pods insecure
+        ttl 5
+    }}
+    forward . /etc/resolv.conf
+    cache 5
+}}
+"""

@@ -88,6 +88,13 @@ def _cgroups() -> list[Path]:
     return [path for hierarchy in _hierarchies() if (path := hierarchy / CGROUP).is_dir()]
 
 
+def run(*command: str | Path) -> None:
+    """Run a command of the cluster's; its output is in the error when it fails."""
+    done = subprocess.run([*map(str, command)], check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed with {done.returncode}: {done.stderr.strip()}")
+
+
 def _end(find: Callable[[], list[int]], grace: float) -> None:
     for pid in find():
         _signal(pid, signal.SIGTERM if grace else signal.SIGKILL)

@@ -21,7 +21,7 @@ MASQUERADE = [
 ]
 
 
-def cni() -> str:
+def cni(state: Path) -> str:
     """containerd's network configuration: a bridge, no rule per pod (one masquerading rule serves all)."""
     bridge = {
         "type": "bridge",
@@ -29,7 +29,12 @@ def cni() -> str:
         "isGateway": True,
         "hairpinMode": True,
         "ipMasq": False,
-        "ipam": {"type": "host-local", "ranges": [[{"subnet": PODS}]], "routes": [{"dst": "0.0.0.0/0"}]},
+        "ipam": {
+            "type": "host-local",
+            "dataDir": str(state / "addresses"),
+            "ranges": [[{"subnet": PODS}]],
+            "routes": [{"dst": "0.0.0.0/0"}],
+        },
     }
     return json.dumps({"cniVersion": "0.4.0", "name": "kubewick", "plugins": [bridge]}, indent=1)
 

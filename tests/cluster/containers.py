@@ -1,0 +1,53 @@
+"""The node's containerd: its own root, socket and CNI folder, so that the machine's own is not disturbed."""
+
+import subprocess
+from pathlib import Path
+
+from cluster.machine import STATE
+
+SOCKET = STATE / "containerd.sock"
+PAUSE = "localhost/kubewick-pause:1"
+
+
+def config(state: Path) -> str:
+    """containerd's configuration (version 2, containerd 1.6 and newer)."""
+    cri = '[plugins."io.containerd.grpc.v1.cri"'
+    return f"""\
+version = 2
+root = "{state}/containerd"
+state = "{state}/containerd-run"
+disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]
+[grpc]
+  address = "{state}/containerd.sock"
+[ttrpc]
+  address = "{state}/containerd.sock.ttrpc"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "{state}/containerd-opt"
+{cri}]
+  sandbox_image = "{PAUSE}"
+  restrict_oom_score_adj = true  # without CAP_SYS_RESOURCE every sandbox fails otherwise
+  netns_mounts_under_state_dir = true
+  disable_apparmor = true
+{cri}.cni]
+  bin_dir = "/usr/lib/cni"
+  conf_dir = "{state}/cni"
+{cri}.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+{cri}.containerd.runtimes.runc.options]
+  SystemdCgroup = false
+"""
+
+
+def load(archive: Path) -> None:
+    """Put an image, given as an OCI archive, where the kubelet finds it."""
+    _ctr("images", "import", str(archive))
+
+
+def loaded() -> set[str]:
+    """Names of the images the node has."""
+    return set(_ctr("images", "list", "--quiet").split())
+
+
+def _ctr(*arguments: str) -> str:
+    command = ["ctr", "--address", str(SOCKET), "--namespace", "k8s.io", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

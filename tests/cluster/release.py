@@ -1,0 +1,60 @@
+"""Kubewick on a cluster, installed by Helm from the project's chart with images of the project's own."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from cluster import tools
+from cluster.images import PROJECT, Built
+from cluster.tools import say
+
+NAME = "kubewick"
+NAMESPACE = "kubewick-system"
+CHART = PROJECT / "charts" / "kubewick"
+PATIENCE = "180s"
+
+
+def values(images: dict[str, Built], node_port: int | None = None) -> dict[str, object]:
+    """What the test cluster sets of the chart's values: the images, and how the router is reached."""
+    part = {name: images[f"kubewick-{name}"] for name in ("operator", "router", "runtime")}
+    image = {
+        name: {"repository": built.repository, "tag": built.tag, "pullPolicy": "IfNotPresent"}
+        for name, built in part.items()
+    }
+    service = {"type": "NodePort", "nodePort": node_port} if node_port else {}
+    return {
+        "operator": {"image": image["operator"]},
+        "router": {"image": image["router"], "service": service},
+        "runtime": {"image": image["runtime"]},
+    }
+
+
+def install(kubeconfig: Path, chosen: dict[str, object], *, name: str = NAME, namespace: str = NAMESPACE) -> None:
+    """Install or upgrade the release and wait until its pods are ready."""
+    helm(
+        kubeconfig,
+        *("upgrade", "--install", name, str(CHART), "--namespace", namespace, "--create-namespace"),
+        *("--wait", "--timeout", PATIENCE, "--values", "-"),
+        stdin=json.dumps(chosen),
+    )
+
+
+def uninstall(kubeconfig: Path, *, name: str = NAME, namespace: str = NAMESPACE) -> None:
+    """Remove the release and wait until its objects are gone."""
+    helm(kubeconfig, "uninstall", name, "--namespace", namespace, "--wait", "--ignore-not-found", "--timeout", PATIENCE)
+
+
+def helm(kubeconfig: Path, *arguments: str, stdin: str | None = None) -> str:
+    """Helm's output; a `RuntimeError` with its message when it fails."""
+    command = [tools.path("helm"), f"--kubeconfig={kubeconfig}", *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"helm {arguments[0]} failed:\n{done.stderr.strip()}")
+    return done.stdout
+
+
+def apply_crds(kubeconfig: Path) -> None:
+    """Helm installs CRDs once and never changes them, so an upgrade applies them first (as its README says)."""
+    say("applying crds/")
+    command = [tools.path("kubectl"), f"--kubeconfig={kubeconfig}", "apply", "--server-side", "--force-conflicts"]
+    subprocess.run([*command, "-f", str(PROJECT / "crds")], check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,44 @@
+import re
+import tomllib
+
+import pytest
+
+from cluster.images import IMAGES, PROJECT, digest, pip_configuration
+
+EXTRAS = {"kubewick-operator": "operator", "kubewick-router": "router", "kubewick-runtime": "runtime"}
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
+def test_an_image_installs_exactly_the_versions_its_extra_asks_for(image):
+    """`make lock` after a change of an extra."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    asked = project["optional-dependencies"][EXTRAS[image.name]]
+    locked = (PROJECT / image.folder / "requirements.txt").read_text()
+    pins = set(re.findall(r"^([a-z0-9-]+==[^ ;]+)", locked, re.MULTILINE))
+    assert set(asked) <= pins
+    assert locked.count("--hash=sha256:") >= len(pins)
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
+def test_what_an_image_copies_decides_its_digest(image):
+    copied = re.findall(r"^COPY (?!--from)(\S+)", (PROJECT / image.folder / "Dockerfile").read_text(), re.MULTILINE)
+    assert {*image.packages, f"{image.folder}/requirements.txt"} == {path.rstrip("/") for path in copied}
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
+def test_the_build_context_lets_through_what_an_image_copies(image):
+    lets_through = re.findall(r"^!(\S+)", (PROJECT / ".dockerignore").read_text(), re.MULTILINE)
+    assert {*image.packages, f"{image.folder}/requirements.txt"} <= set(lets_through)
+
+
+def test_a_digest_changes_with_a_name_a_content_and_the_base(tmp_path):
+    def of(content, name="a", base="base"):
+        (tmp_path / name).write_text(content)
+        return digest([tmp_path / name], tmp_path, base)
+
+    assert len({of("x"), of("y"), of("x", name="b"), of("x", base="other")}) == 4
+    assert of("x") == of("x")
+
+
+def test_a_pip_configuration_has_one_section():
+    assert pip_configuration({"timeout": "5", "cert": "/a b"}) == "[global]\ncert = /a b\ntimeout = 5\n"

@@ -1,0 +1,27 @@
+import pytest
+
+from cluster.tools import MODULES, PROGRAMS, linker_flags, pinned, version
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_every_program_is_pinned(program):
+    assert version(program).startswith("v")
+
+
+@pytest.mark.parametrize("program", [one for one in PROGRAMS.values() if one.project], ids=lambda one: one.name)
+def test_every_program_is_a_tool_of_its_module_with_checksums(program):
+    assert program.package in (MODULES / program.module / "go.mod").read_text()
+    assert program.project in (MODULES / program.module / "go.sum").read_text()
+
+
+def test_a_version_is_read_from_a_block_or_a_line_and_not_from_another_module():
+    assert pinned("require (\n\tx.dev/ab v2.0.0\n\tx.dev/a v1.2.3 // indirect\n)\n", "x.dev/a") == "v1.2.3"
+    assert pinned("require x.dev/a v0.1.0\n", "x.dev/a") == "v0.1.0"
+    with pytest.raises(ValueError, match=r"x\.dev/b"):
+        pinned("require x.dev/a v0.1.0\n", "x.dev/b")
+
+
+def test_kubernetes_is_told_its_version():
+    flags = linker_flags("k8s.io/kubernetes", "v1.36.3")
+    for said in ("gitVersion=v1.36.3", "gitMajor=1", "gitMinor=36"):
+        assert f"-X k8s.io/component-base/version.{said}" in flags
