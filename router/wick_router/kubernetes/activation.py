@@ -1,0 +1,88 @@
+"""Start a function from zero: one conditional write, repeated until it or its refusal is certain.
+
+```
+   activate --> [0 -> 1] --done, or someone else was first--> over
+                  |  ^
+      no Deployment  |  API server away
+                  v  |
+                 pause (doubling)  --PATIENCE spent--> failed(ClusterError)
+```
+
+The write names its condition (replicas are 0), so two routers, or a retry after a lost answer, cannot do harm, and the
+router can never take the autoscaler's decision back.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from wick_api import names
+from wick_api.names import Key
+from wick_api.reason import Reason
+from wick_kube.cluster import Cluster
+from wick_kube.error import ApiError, NotFound, Refused, Unreachable
+from wick_kube.resource import DEPLOYMENTS
+from wick_router.kubernetes.failure import Failure
+
+PATIENCE = 20.0
+"""Seconds to keep trying while the Deployment does not exist yet or the API server does not answer."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+
+FROM_ZERO_TO_ONE = (
+    # A Scale's spec leaves replicas out when they are 0, so "replicas are 0" reads: the spec is empty.
+    {"op": "test", "path": "/spec", "value": {}},
+    {"op": "add", "path": "/spec/replicas", "value": 1},
+)
+
+
+class Activation:
+    """At most one start under way for each function; tasks are owned here and ended by `close`."""
+
+    def __init__(self, cluster: Cluster, failed: Callable[[Key, Failure], None]) -> None:
+        self._cluster = cluster
+        self._failed = failed
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+
+    def start(self, key: Key) -> None:
+        """Begin, unless a start of this function is under way."""
+        if key not in self._tasks:
+            task = asyncio.create_task(self._run(key), name=f"activate {key}")
+            self._tasks[key] = task
+            task.add_done_callback(lambda _: self._tasks.pop(key, None))
+
+    async def close(self) -> None:
+        """End every start under way."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, key: Key) -> None:
+        said = "no answer"
+        pause = FIRST_PAUSE
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    try:
+                        return await self._write(key)
+                    except NotFound:
+                        said = f"Deployment {key.name} does not exist yet; is the operator running?"
+                    except (ApiError, Unreachable) as error:
+                        said = f"the API server refuses to scale Deployment {key.name}: {error}"
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+        except TimeoutError:
+            self._failed(key, Failure(Reason.CLUSTER_ERROR, f"The function cannot be started: {said}"))
+
+    async def _write(self, key: Key) -> None:
+        try:
+            await self._cluster.patch(
+                DEPLOYMENTS,
+                key.namespace,
+                names.deployment(key),
+                FROM_ZERO_TO_ONE,
+                field_manager=names.ROUTER,
+                subresource="scale",
+            )
+        except Refused as refused:
+            if refused.status != 422:  # noqa: PLR2004 - 422: the test failed, so it is not at zero any more
+                raise

@@ -1,0 +1,28 @@
+"""What the Kubernetes backend is told by its environment.
+
+| variable | meaning | default |
+|---|---|---|
+| `WICK_KUBERNETES_NAMESPACES` | comma-separated namespaces to serve | all |
+| `WICK_KUBERNETES_KUBECONFIG` | kubeconfig file, to run outside a cluster | the pod's service account |
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """See the module."""
+
+    namespaces: tuple[str, ...] = ()
+    kubeconfig: str | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read what is set."""
+        text = environment.get("WICK_KUBERNETES_NAMESPACES", "")
+        return cls(
+            namespaces=tuple(item.strip() for item in text.split(",") if item.strip()),
+            kubeconfig=environment.get("WICK_KUBERNETES_KUBECONFIG") or None,
+        )

@@ -1,0 +1,43 @@
+"""What the router reads from a pod's manifest; pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from wick_api import diagnosis, names
+from wick_api.names import Key
+from wick_router.backend import Instance
+
+Manifest = Mapping[str, Any]
+
+_OVER = frozenset({"Succeeded", "Failed"})
+
+
+def key(pod: Manifest) -> Key:
+    """The Function a pod belongs to, by its label."""
+    metadata = pod["metadata"]
+    return Key(metadata["namespace"], metadata["labels"][names.FUNCTION])
+
+
+def instance(pod: Manifest) -> Instance | None:
+    """The instance a pod is, or None while it has no address and after it has ended."""
+    metadata, status = pod["metadata"], pod.get("status", {})
+    address = status.get("podIP")
+    if not address or status.get("phase") in _OVER:
+        return None
+    return Instance(
+        id=metadata["uid"],
+        host=address,
+        port=_port(pod),
+        revision=metadata["labels"].get(names.REVISION, ""),
+        ready=diagnosis.is_ready(pod),
+        terminating="deletionTimestamp" in metadata,
+        origin="warm-pool" if names.CLAIMED_BY in metadata["labels"] else "deployment",
+    )
+
+
+def _port(pod: Manifest) -> int:
+    for container in pod["spec"]["containers"]:
+        for port in container.get("ports", ()):
+            if port.get("name") == names.HTTP_PORT_NAME:
+                return int(port["containerPort"])
+    return names.HTTP_PORT
