@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock bench fmt clean
+.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock bench bench-autoscaler fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ cluster-down: $(VENV)/ready ## Stop and remove it, whoever started it
 
 lock: $(VENV)/ready ## Pin what goes into the images, with hashes (needs uv)
 	tests/cluster/lock.sh
+
+bench-autoscaler: $(VENV)/ready ## CPU and memory of one autoscaler tick at 10,000 functions
+	$(BIN)/python benchmarks/autoscaler/tick.py
 
 fmt: $(VENV)/ready ## Format and mend what can be mended
 	$(BIN)/ruff format .

@@ -60,7 +60,7 @@ class Why(StrEnum):
     """Somebody else scales this Deployment."""
 
 
-class Signal(Struct, frozen=True):
+class Signal(Struct, frozen=True, gc=False):
     """One metric as read: what all instances carried together, and what one of them should carry."""
 
     type: str
@@ -71,7 +71,7 @@ class Signal(Struct, frozen=True):
     """Average over the short window."""
 
 
-class Seen(Struct, frozen=True):
+class Seen(Struct, frozen=True, gc=False):
     """All that a decision may depend on; times are seconds before now."""
 
     replicas: int
@@ -100,7 +100,7 @@ class Seen(Struct, frozen=True):
     """Who else writes the replicas, empty for nobody."""
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):
     replicas: int
     reason: Why
     recheck_after: float
@@ -112,7 +112,7 @@ class Decision(Struct, frozen=True):
     """The short window is over the threshold now: the panic begins anew."""
 
 
-class Recommendation(Struct, frozen=True):
+class Recommendation(Struct, frozen=True, gc=False):
     """What Knative's algorithm makes of the same input, before its reconciler's bounds."""
 
     wanted: int
@@ -123,10 +123,12 @@ class Recommendation(Struct, frozen=True):
 
 def recommend(scale: Scale, seen: Seen) -> Recommendation:
     """The part that equals Knative's `Scale`, number for number, up to its scale-down delay."""
-    ready = max(1, seen.ready)
+    ready = seen.ready or 1
     most, least = math.ceil(scale.up_rate * ready), math.floor(ready / scale.down_rate)
-    stable = max((_instances(signal.stable, signal.target) for signal in seen.signals), default=0)
-    burst = max((_instances(signal.panic, signal.target) for signal in seen.signals), default=0)
+    stable = burst = 0
+    for signal in seen.signals:
+        stable = max(stable, _instances(signal.stable, signal.target))
+        burst = max(burst, _instances(signal.panic, signal.target))
     wanted, reason = _within(stable, least, most)
     over = burst / ready >= scale.panic.threshold / 100
     panicking = over or (seen.panic_for is not None and seen.panic_for <= scale.window)
@@ -181,16 +183,17 @@ def decide(scale: Scale, seen: Seen) -> Decision:
 def _held(scale: Scale, seen: Seen, advice: Recommendation, *, blind: bool, settling: bool) -> tuple[int, Why]:
     """The recommendation, raised by everything that keeps instances."""
     number, reason = advice.wanted, advice.reason
-    for least, why, holds in (
-        (seen.delayed_peak, Why.DOWN_DELAY, scale.down_delay > 0),
-        (scale.initial, Why.INITIAL, seen.fresh),
-        (seen.replicas, Why.BLIND, blind),
-        (seen.replicas, Why.SETTLING, settling),
-        (1, Why.IN_USE, seen.in_use > 0),
-        (1, Why.GRACE, seen.replicas > 0),
-    ):
-        if holds and least > number:
-            number, reason = least, why
+    if scale.down_delay > 0 and seen.delayed_peak > number:
+        number, reason = seen.delayed_peak, Why.DOWN_DELAY
+    if seen.fresh and scale.initial > number:
+        number, reason = scale.initial, Why.INITIAL
+    if (blind or settling) and seen.replicas > number:
+        number, reason = seen.replicas, Why.BLIND if blind else Why.SETTLING
+    if number < 1:
+        if seen.in_use > 0:
+            return 1, Why.IN_USE
+        if seen.replicas > 0:
+            return 1, Why.GRACE
     return number, reason
 
 
@@ -204,8 +207,10 @@ def _bounded(number: int, reason: Why, seen: Seen, most: int) -> tuple[int, Why]
 
 def _recheck(scale: Scale, seen: Seen, advice: Recommendation, *, idle: bool) -> float:
     """The earliest moment at which time alone changes the answer."""
-    if not idle and any(signal.stable or signal.panic for signal in seen.signals):
-        return _LOOK_AGAIN
+    if not idle:
+        for signal in seen.signals:
+            if signal.stable or signal.panic:
+                return _LOOK_AGAIN
     waits = [max(scale.idle, scale.down_delay) - seen.idle_for, scale.window - seen.known_for]
     if advice.panicking and seen.panic_for is not None:
         waits.append(scale.window - seen.panic_for)

@@ -32,10 +32,10 @@ class Floor:
             self._seasons = self._seasons.adjust(scale.prediction)
 
     def record(self, now: datetime, wanted: int) -> None:
-        """Learn what the demand alone asked for."""
+        """Learn what the demand alone asked for; what stays the same is learnt by `look`."""
+        if wanted == self._wanted:
+            return
         if self._seasons is None:
-            if not wanted:
-                return
             self._seasons = Seasons(self._scale.prediction)
         self._wanted = wanted
         self._seasons.record(now.timestamp(), wanted)

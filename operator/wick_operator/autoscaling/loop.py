@@ -136,15 +136,10 @@ class Autoscaler:
         writers: asyncio.TaskGroup,
     ) -> None:
         """Take the changes in and decide for every function that may need it."""
-        wall = self._wall()
         self._know(now)
         for router in changes:
-            for key, change in router.items():
-                track = self.tracks.get(key)
-                if track is None:
-                    self._early[key] = [a + b for a, b in zip(self._early.get(key, NOTHING), change, strict=True)]
-                else:
-                    self._count(track, looked, now, change)
+            self._take(looked, now, router)
+        wall = self._wall()
         for key, track in self.tracks.items():
             replicas = self._scaler.replicas(key)
             if track.floor.look(wall):
@@ -160,8 +155,17 @@ class Autoscaler:
                 self._writing.add(key)
                 writers.create_task(self._write(key, decision), name=f"scale {key}")
 
-    def _count(self, track: Track, since: float, now: float, change: Change) -> None:
-        replicas = self._scaler.replicas(track.function.key)
+    def _take(self, looked: float, now: float, router: dict[Key, Change]) -> None:
+        """Count one router's changes for the functions they belong to."""
+        for key, change in router.items():
+            track = self.tracks.get(key)
+            if track is None:
+                self._early[key] = [a + b for a, b in zip(self._early.get(key, NOTHING), change, strict=True)]
+            else:
+                self._count(key, track, looked, now, change)
+
+    def _count(self, key: Key, track: Track, since: float, now: float, change: Change) -> None:
+        replicas = self._asked.get(key)
         track.count(since, now, change, ready=replicas.ready if replicas else 0)
         track.due = now
 
@@ -170,11 +174,12 @@ class Autoscaler:
         known = 0
         for function in self._scaler.functions():
             known += 1
-            track = self.tracks.get(function.key)
+            key = function.key
+            track = self.tracks.get(key)
             if track is None:
-                track = self.tracks[function.key] = Track(function, now)
-                if early := self._early.pop(function.key, None):
-                    self._count(track, now - self._settings.period, now, early)
+                track = self.tracks[key] = Track(function, now)
+                if early := self._early.pop(key, None):
+                    self._count(key, track, now - self._settings.period, now, early)
             elif track.function is not function:
                 track.changed(function, now)
         if known < len(self.tracks):

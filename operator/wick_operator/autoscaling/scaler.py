@@ -10,7 +10,7 @@ from wick_api.names import Key
 from wick_operator.autoscaling.decision import Decision
 
 
-class Replicas(Struct, frozen=True):
+class Replicas(Struct, frozen=True, gc=False):
     """How many instances a function has."""
 
     wanted: int

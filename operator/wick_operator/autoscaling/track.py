@@ -111,7 +111,7 @@ class Track:
 
     def seen(self, now: float, replicas: Replicas, *, complete: bool) -> Seen:
         """Everything `decide` may depend on."""
-        in_use = max(self.in_flight, 0.0) + max(self.waiting, 0.0)
+        in_use = max(self.in_flight + self.waiting, 0.0)
         if in_use:
             self.last_demand = now
         while self._delayed and self._delayed[0][0] < now - self.policy.scale.down_delay:
@@ -135,15 +135,19 @@ class Track:
 
     def _signals(self, now: float, at_zero: float) -> tuple[Signal, ...]:
         """Read every goal. With no instance ready, what waits right now is the load, whatever the averages say."""
-        return tuple(
-            Signal(goal.metric.type, goal.target, *self._averages(position, goal, now, at_zero))
-            for position, goal in enumerate(self.policy.goals)
-        )
+        signals = []
+        for position, goal in enumerate(self.policy.goals):
+            stable, panic = self._averages(position, goal, now, at_zero)
+            signals.append(Signal(goal.metric.type, goal.target, stable, panic))
+        return tuple(signals)
 
     def _averages(self, position: int, goal: Goal, now: float, at_zero: float) -> tuple[float | None, float | None]:
-        if goal.metric.type not in OWN_SIGNALS:
+        kind, scale, panic = goal.metric.type, self.policy.scale, self.policy.panic_window
+        if kind not in OWN_SIGNALS:
             return self.outside[position].stable, self.outside[position].panic
-        history, scale, panic = self._history, self.policy.scale, self.policy.panic_window
+        history = self._history
+        if kind == "concurrency" and scale.average == "linear" and not at_zero:
+            return history.concurrency(now, scale.window), history.concurrency(now, panic)
         if goal.metric.type == "queue":
             return max(self.waiting, 0.0), max(self.waiting, 0.0)
         if goal.metric.type == "rps":
