@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock bench bench-autoscaler fmt clean
+.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock bench bench-autoscaler chart fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ bench-autoscaler: $(VENV)/ready ## CPU and memory of one autoscaler tick at 10,0
 fmt: $(VENV)/ready ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+chart: $(VENV)/ready ## Write the chart's schema, its table of values and its copy of the CRDs
+	$(BIN)/python charts/generate.py
 
 clean: ## Remove what the targets made in this folder
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,92 @@
+{{/* Labels of everything of the release; give (list $ "component"). */}}
+{{- define "kubewick.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "kubewick.selector" . }}
+app.kubernetes.io/part-of: kubewick
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
+{{- end }}
+
+{{/* Labels that pick one component's pods; immutable. */}}
+{{- define "kubewick.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: kubewick
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* An image's reference: registry/repository:tag@digest; give (list $ image). */}}
+{{- define "kubewick.image" -}}
+{{- $root := index . 0 -}}
+{{- $image := index . 1 -}}
+{{- with $root.Values.image.registry }}{{ . }}/{{ end -}}
+{{ $image.repository }}:{{ $image.tag | default $root.Chart.AppVersion }}
+{{- with $image.digest }}@{{ . }}{{ end -}}
+{{- end }}
+
+{{/* Environment from a map of settings: prefix + NAME; lists by commas, maps as JSON. Give (list prefix settings). */}}
+{{- define "kubewick.env" -}}
+{{- $prefix := index . 0 -}}
+{{- range $name, $value := index . 1 }}
+{{- if not (kindIs "invalid" $value) }}
+- name: {{ $prefix }}{{ snakecase $name | upper }}
+{{- if kindIs "string" $value }}
+  value: {{ $value | quote }}
+{{- else if kindIs "slice" $value }}
+  value: {{ join "," $value | quote }}
+{{- else }}
+  value: {{ toJson $value | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The parts of a pod's spec that all pods of the chart share; give (list $ part). */}}
+{{- define "kubewick.pod" -}}
+{{- $root := index . 0 -}}
+{{- $part := index . 1 -}}
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  seccompProfile: {type: RuntimeDefault}
+{{- with $root.Values.image.pullSecrets }}
+imagePullSecrets: {{- range . }}
+  - name: {{ . }}
+{{- end }}
+{{- end }}
+{{- with $part.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $part.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $part.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $part.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Replicas on as many nodes and zones as there are; give (list $ "component"). */}}
+{{- define "kubewick.spread" -}}
+{{- $selector := include "kubewick.selector" . -}}
+topologySpreadConstraints:
+{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- $selector | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+{{- end }}
+{{- end }}
+
+{{/* What `restricted` Pod Security asks of a container. */}}
+{{- define "kubewick.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+{{- end }}

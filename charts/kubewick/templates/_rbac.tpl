@@ -1,0 +1,107 @@
+{{/*
+Binds rules to a component's ServiceAccount: in the whole cluster, or in each of `watchNamespaces` alone.
+Give (list $ "component" "rules as text").
+*/}}
+{{- define "kubewick.rbac" -}}
+{{- $root := index . 0 }}
+{{- $component := index . 1 }}
+{{- $rules := index . 2 }}
+{{- $name := printf "%s-%s" $root.Release.Name $component }}
+{{- $whole := empty $root.Values.watchNamespaces }}
+{{- if $whole }}{{ $name = printf "%s-%s" $root.Release.Namespace $name }}{{ end }}
+{{- range $namespace := ternary (list "") $root.Values.watchNamespaces $whole }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ ternary "ClusterRole" "Role" $whole }}
+metadata:
+  name: {{ $name }}
+  {{- with $namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels: {{- include "kubewick.labels" (list $root $component) | nindent 4 }}
+rules: {{- $rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ ternary "ClusterRoleBinding" "RoleBinding" $whole }}
+metadata:
+  name: {{ $name }}
+  {{- with $namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels: {{- include "kubewick.labels" (list $root $component) | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ ternary "ClusterRole" "Role" $whole }}
+  name: {{ $name }}
+subjects:
+  - {kind: ServiceAccount, name: {{ $root.Release.Name }}-{{ $component }}, namespace: {{ $root.Release.Namespace }}}
+{{- end }}
+{{- end }}
+
+{{/* What the operator may do where Functions live; each line's reason is in operator/README.md. */}}
+{{- define "kubewick.operator.rules" -}}
+- apiGroups: [kubewick.dev]
+  resources: [functions]
+  verbs: [get, list, watch]
+- apiGroups: [kubewick.dev]
+  resources: [functions/status]
+  verbs: [patch]
+# Owner references that block deletion need this where the API server enforces them.
+- apiGroups: [kubewick.dev]
+  resources: [functions/finalizers]
+  verbs: [update]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [deployments/scale]
+  verbs: [patch]
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [configmaps, services]
+  verbs: [get, list, watch, create, patch, delete]
+# Values used as environment: a change rolls the instances.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch, patch, delete]
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [get, list, watch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch]
+{{- end }}
+
+{{/* What a router may do: see, wake, and claim warm pods. */}}
+{{- define "kubewick.router.rules" -}}
+- apiGroups: [kubewick.dev]
+  resources: [functions]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [get, list, watch]
+- apiGroups: [apps]
+  resources: [deployments/scale]
+  verbs: [patch]
+# Why an instance does not come up, for the request that waits for it.
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
+{{- end }}

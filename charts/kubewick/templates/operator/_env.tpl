@@ -1,0 +1,23 @@
+{{/* The operator's environment: what the chart knows, then `operator.settings`. */}}
+{{- define "kubewick.operator.env" -}}
+- name: KUBEWICK_OPERATOR_IDENTITY
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+{{- $runtimes := dict }}
+{{- range $name, $runtime := .Values.runtimes }}
+{{- if $runtime }}
+{{- $_ := set $runtimes $name (include "kubewick.image" (list $ $runtime.image)) }}
+{{- end }}
+{{- end }}
+{{- $known := dict
+  "release" .Release.Name
+  "namespace" .Release.Namespace
+  "namespaces" .Values.watchNamespaces
+  "excludedNamespaces" .Values.excludedNamespaces
+  "clusterDomain" .Values.clusterDomain
+  "runtimes" $runtimes
+  "imagePullPolicy" .Values.functions.imagePullPolicy
+  "imagePullSecrets" .Values.functions.imagePullSecrets
+  "defaultResources" .Values.functions.defaultResources
+}}
+{{- include "kubewick.env" (list "KUBEWICK_OPERATOR_" (merge dict .Values.operator.settings $known)) }}
+{{- end }}
