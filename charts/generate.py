@@ -200,8 +200,7 @@ def _camel(name: str) -> str:
 def table(schema: Schema) -> str:
     """Every value with its default and what it does, as Markdown."""
     lines = "".join(
-        f"| `{path}` | `{json.dumps(default, ensure_ascii=False)}` | {text} |\n"
-        for path, default, text in rows(schema)
+        f"| `{path}` | `{json.dumps(default, ensure_ascii=False)}` | {text} |\n" for path, default, text in rows(schema)
     )
     return (
         "# The chart's values\n\n"
