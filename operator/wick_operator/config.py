@@ -1,0 +1,123 @@
+"""The operator's configuration: one frozen value, read once from the environment.
+
+Every variable is ``KUBEWICK_OPERATOR_`` plus the field's name in capitals. Times are in seconds. Lists are separated by
+commas, mappings are JSON. A value that cannot be read raises `Invalid` with the variable's name, and so does a
+variable nobody knows.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Self
+
+from wick_api import names
+
+PREFIX = "KUBEWICK_OPERATOR_"
+
+
+class Invalid(ValueError):
+    """A variable that cannot be read; the message names it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """See the module."""
+
+    release: str = "kubewick"
+    """The Helm release; names of the router's Service and of the Lease follow from it."""
+    namespace: str = "kubewick-system"
+    """Where operator and routers run."""
+    namespaces: tuple[str, ...] = ()
+    """Namespaces whose Functions are served; empty: all."""
+    excluded_namespaces: tuple[str, ...] = ()
+    """Namespaces whose Functions are left alone, when all are served."""
+    cluster_domain: str = "cluster.local"
+    identity: str = "operator"
+    """Name of this replica in the Lease; the chart sets the pod's name."""
+
+    runtimes: Mapping[str, str] = field(default_factory=lambda: {"python": "kubewick/runtime:latest"})
+    """Offered runtimes: name to image."""
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    """Secrets in the functions' namespaces with credentials for the runtime images."""
+    default_resources: Mapping[str, Any] = field(
+        default_factory=lambda: {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
+    )
+    """Resources of functions that name none; each entry on its own."""
+
+    admin_host: str = "0.0.0.0"  # noqa: S104 - probed and scraped from other pods
+    admin_port: int = names.OPERATOR_ADMIN_PORT
+    """0: any free port."""
+    lease_duration: float = 10.0
+    """After this without renewal another replica may lead; a failover takes at most this and one `lease_retry`."""
+    lease_deadline: float = 7.0
+    """A leader that could not renew for so long stops; what remains of the duration covers clocks that drift."""
+    lease_retry: float = 2.0
+    """Between two attempts to get or renew the Lease."""
+    workers: int = 8
+    """Functions reconciled at once."""
+    rate: float = 50.0
+    """Reconciles begun a second on average, in bursts of `burst`: 1,000 new Functions take 20 s."""
+    burst: int = 100
+    resync: float = 600.0
+    """Each Function is looked at again this often, whatever happened; spread evenly over the time."""
+    request_timeout: float = 5.0
+    """Of one call to the API server; never longer than the Lease is still ours."""
+    grace: float = 10.0
+    """After SIGTERM, for what is being reconciled."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read what is set; the rest are the defaults above."""
+        known = {PREFIX + each.name.upper(): each for each in fields(cls)}
+        unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+        if unknown:
+            raise Invalid(f"{unknown[0]}: no such setting")
+        values = {
+            each.name: _read(each, name, environment[name]) for name, each in known.items() if name in environment
+        }
+        config = cls(**values)
+        config.check()
+        return config
+
+    def check(self) -> None:
+        """Refuse values that make no sense; `Invalid` names the variable."""
+        for name, least, most in (
+            ("admin_port", 0, 65535),
+            ("workers", 1, 100),
+            ("rate", 0.1, 10_000),
+            ("burst", 1, 100_000),
+            ("resync", 10, 86400),
+            ("request_timeout", 0.1, 60),
+            ("lease_retry", 0.1, 60),
+            ("grace", 0, 600),
+        ):
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise Invalid(f"{PREFIX}{name.upper()}: {value} is not between {least} and {most}")
+        if not self.lease_retry < self.lease_deadline < self.lease_duration:
+            raise Invalid(f"{PREFIX}LEASE_DEADLINE: must lie between LEASE_RETRY and LEASE_DURATION")
+        if self.image_pull_policy not in {"Always", "IfNotPresent", "Never"}:
+            raise Invalid(f"{PREFIX}IMAGE_PULL_POLICY: {self.image_pull_policy!r} is none of Kubernetes's")
+
+    @property
+    def router_host(self) -> str:
+        """DNS name of the routers' Service."""
+        return f"{self.release}-router.{self.namespace}.svc.{self.cluster_domain}"
+
+
+def _read(each: "Field[Any]", name: str, text: str) -> Any:
+    kind = Config.__dataclass_fields__[each.name].type
+    try:
+        if kind is str:
+            return text
+        if kind is int or kind is float:
+            return kind(text)
+        if kind == tuple[str, ...]:
+            return tuple(item.strip() for item in text.split(",") if item.strip())
+        value = json.loads(text)
+    except ValueError as error:
+        raise Invalid(f"{name}: {text!r}: {error}") from error
+    if not isinstance(value, dict):
+        raise Invalid(f"{name}: {text!r} is not a JSON object")
+    return value

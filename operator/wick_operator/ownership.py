@@ -1,0 +1,69 @@
+"""Whose is this object, and who writes its `replicas`? Read from owner references and managed fields.
+
+Server-side apply and `replicas`: a Deployment made without that field gets 1, which would start a pod nobody asked
+for; one made with it makes the operator its owner, and dropping it later would reset it to 1. So
+
+1. the operator creates the Deployment with `replicas: scale.initial`,
+2. and at once applies that field alone as the autoscaler, so that both own it;
+3. every later apply of the operator leaves it out and touches it no more.
+
+A crash between 1 and 2 is seen from the managed fields (`replicas_are_ours`), and 2 is done then.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+from wick_api import names
+from wick_api.function import Function
+
+Manifest = Mapping[str, Any]
+
+_OURS = frozenset({names.OPERATOR, names.AUTOSCALER, names.ROUTER})
+
+
+class Owner(Enum):
+    """Who controls an object that has a name one of our children should have."""
+
+    THIS = "this Function"
+    PREDECESSOR = "a Function of the same name that was deleted"
+    ANOTHER = "somebody else"
+
+
+def owner(function: Function, child: Manifest) -> Owner:
+    """Who controls `child`."""
+    controller = _controller(child)
+    if controller.get("uid") == function.metadata.uid:
+        return Owner.THIS
+    is_function = str(controller.get("apiVersion", "")).startswith(f"{names.GROUP}/")
+    if is_function and controller.get("kind") == names.KIND and controller.get("name") == function.key.name:
+        return Owner.PREDECESSOR
+    return Owner.ANOTHER
+
+
+def describe_owner(child: Manifest) -> str:
+    """Words for the condition `NotOwned`."""
+    controller = _controller(child)
+    return f"{controller.get('kind')} {controller.get('name')}" if controller else "nobody Kubewick knows"
+
+
+def _controller(child: Manifest) -> Manifest:
+    references = child.get("metadata", {}).get("ownerReferences", ())
+    return next((reference for reference in references if reference.get("controller")), {})
+
+
+def replicas_are_ours(deployment: Manifest) -> bool:
+    """Whether nobody but the operator owns `spec.replicas`, so that leaving it out would reset it to 1."""
+    return set(replicas_managers(deployment)) <= {names.OPERATOR}
+
+
+def replicas_set_by_others(deployment: Manifest) -> str:
+    """The manager outside Kubewick that last set `spec.replicas`, or nothing."""
+    return next((manager for manager in replicas_managers(deployment) if manager not in _OURS), "")
+
+
+def replicas_managers(deployment: Manifest) -> Iterator[str]:
+    """Field managers of `spec.replicas`."""
+    for entry in deployment.get("metadata", {}).get("managedFields", ()):
+        if "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {}):
+            yield entry.get("manager", "")

@@ -1,0 +1,107 @@
+"""The work queue's heart: one piece of work a key at a time, no wish lost, failures back off, the rate is kept."""
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from wick_operator.schedule import Limits, Schedule
+
+KEYS = st.sampled_from(["a", "b", "c"])
+FREE = Limits(first=1, longest=8, rate=1e9, burst=1e9)
+
+
+def taken_by(schedule, now):
+    return list(iter(lambda: schedule.take(now), None))
+
+
+def test_many_wishes_are_one_piece_of_work():
+    schedule = Schedule(FREE, 0)
+    for _ in range(5):
+        schedule.wish("a", 0)
+    assert taken_by(schedule, 0) == ["a"]
+
+
+def test_the_earlier_wish_wins():
+    schedule = Schedule(FREE, 0)
+    schedule.wish("a", 9)
+    schedule.wish("a", 3)
+    schedule.wish("a", 5)
+    assert (schedule.next(0), taken_by(schedule, 2), taken_by(schedule, 3)) == (3, [], ["a"])
+
+
+def test_failures_wait_twice_as_long_each_time_up_to_a_bound_and_one_success_forgets_them():
+    schedule, now, waits = Schedule(FREE, 0), 0, []
+    schedule.wish("a", now)
+    for _ in range(6):
+        assert schedule.take(now) == "a"
+        schedule.finish("a", now, failed=True)
+        waits.append(schedule.next(now) - now)
+        now = schedule.next(now)
+    assert waits == [1, 2, 4, 8, 8, 8]
+    schedule.take(now)
+    schedule.finish("a", now, failed=False)
+    assert schedule.failures("a") == 0
+
+
+def test_a_wish_during_failing_work_does_not_wait_for_the_back_off():
+    schedule = Schedule(FREE, 0)
+    schedule.wish("a", 0)
+    schedule.take(0)
+    schedule.wish("a", 0)
+    schedule.finish("a", 0, failed=True)
+    assert schedule.take(0) == "a"
+
+
+def test_work_keeps_to_its_rate_after_a_burst():
+    schedule = Schedule(Limits(rate=2, burst=3), 0)
+    for key in range(10):
+        schedule.wish(key, 0)
+    assert [len(taken_by(schedule, now)) for now in (0, 0.4, 0.5, 1.5)] == [3, 0, 1, 2]
+    assert schedule.next(1.5) == 2.0
+
+
+class EveryWishIsGranted(RuleBasedStateMachine):
+    """Against a model that remembers, for each key, whether somebody still waits for work that began after asking."""
+
+    def __init__(self):
+        super().__init__()
+        self.now, self.schedule, self.wanted, self.working = 0, Schedule(FREE, 0), {}, set()
+
+    @rule(key=KEYS, delay=st.integers(0, 5))
+    def wish(self, key, delay):
+        self.schedule.wish(key, self.now + delay)
+        self.wanted[key] = min(self.wanted.get(key, self.now + delay), self.now + delay)
+
+    @rule()
+    def take(self):
+        due = {key: at for key, at in self.wanted.items() if at <= self.now and key not in self.working}
+        key = self.schedule.take(self.now)
+        assert (key is None) == (not due)
+        if key is not None:
+            assert self.wanted.pop(key) == min(due.values())
+            self.working.add(key)
+
+    @precondition(lambda self: self.working)
+    @rule(data=st.data(), failed=st.booleans())
+    def finish(self, data, failed):
+        key = data.draw(st.sampled_from(sorted(self.working)))
+        self.working.remove(key)
+        self.schedule.finish(key, self.now, failed=failed)
+        if failed:
+            again = self.now + min(8, 2 ** (self.schedule.failures(key) - 1))
+            self.wanted[key] = min(self.wanted.get(key, again), again)
+
+    @rule(seconds=st.integers(0, 5))
+    def wait(self, seconds):
+        self.now += seconds
+
+    @invariant()
+    def nothing_is_worked_on_twice(self):
+        assert self.schedule.taken == self.working
+
+    @invariant()
+    def the_next_time_is_when_something_is_due(self):
+        idle = [at for key, at in self.wanted.items() if key not in self.working]
+        assert self.schedule.next(self.now) == (max(self.now, min(idle)) if idle else None)
+
+
+TestEveryWishIsGranted = EveryWishIsGranted.TestCase
