@@ -1,0 +1,57 @@
+"""Writes to the API server that only a leader makes, and never beyond the time it surely leads."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from wick_api import names
+from wick_kube.cluster import Cluster
+from wick_kube.error import Unreachable
+from wick_kube.resource import Resource
+from wick_operator import metrics
+
+
+class NotLeading(Unreachable):
+    """This replica does not lead (any more), so it writes nothing."""
+
+
+class Fence:
+    """The operator's only way to write; `remaining` says for how many seconds this replica surely leads."""
+
+    def __init__(self, cluster: Cluster, remaining: Callable[[], float], timeout: float) -> None:
+        self._cluster, self._remaining, self._timeout = cluster, remaining, timeout
+
+    async def apply(
+        self, manifest: Mapping[str, Any], *, manager: str = names.OPERATOR, force: bool = True, subresource: str = ""
+    ) -> dict[str, Any]:
+        """Server-side apply."""
+        async with self._allowed("apply", manifest["kind"]):
+            return await self._cluster.apply(
+                manifest, field_manager=manager, force=force, subresource=subresource or None
+            )
+
+    async def create(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a new object."""
+        async with self._allowed("create", manifest["kind"]):
+            return await self._cluster.create(manifest, field_manager=names.OPERATOR)
+
+    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> None:
+        """Delete this very object; one that is gone already is no error."""
+        async with self._allowed("delete", resource.kind):
+            await self._cluster.delete(resource, namespace, name, uid=uid)
+
+    async def scale(self, namespace: str, deployment: str, replicas: int) -> None:
+        """Set a Deployment's replicas, as the autoscaler."""
+        async with self._allowed("scale", "Deployment"):
+            await self._cluster.scale(namespace, deployment, replicas, field_manager=names.AUTOSCALER)
+
+    @asynccontextmanager
+    async def _allowed(self, verb: str, kind: str) -> AsyncIterator[None]:
+        seconds = min(self._remaining(), self._timeout)
+        if seconds <= 0:
+            raise NotLeading("this replica does not lead")
+        metrics.WRITES.labels(verb, kind).inc()
+        with metrics.WRITE_SECONDS.time():
+            async with asyncio.timeout(seconds):
+                yield
