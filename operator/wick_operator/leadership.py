@@ -23,9 +23,7 @@ class Lost(Exception):
 class Leadership:
     """This replica's part in the election. `clock` is monotonic seconds, `today` RFC 3339 with microseconds."""
 
-    def __init__(
-        self, cluster: Cluster, config: Config, clock: Callable[[], float], today: Callable[[], str]
-    ) -> None:
+    def __init__(self, cluster: Cluster, config: Config, clock: Callable[[], float], today: Callable[[], str]) -> None:
         self._cluster, self._config, self._clock, self._today = cluster, config, clock, today
         self._record, self._since = Record(), clock()
         self._renewed: float | None = None
@@ -43,7 +41,7 @@ class Leadership:
 
     async def acquire(self) -> None:
         """Return once this replica leads."""
-        while not await self._try():
+        while not await self._try():  # noqa: ASYNC110 - the API server is asked; no event tells
             await asyncio.sleep(self._config.lease_retry)
         log.info("leading as %s", self._config.identity)
 

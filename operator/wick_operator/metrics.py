@@ -1,4 +1,4 @@
-"""The operator's own metrics; none carries a function's name but `SLO`, so their number does not grow with functions."""
+"""The operator's own metrics; only `SLO_*` carry a function's name, so their number hardly grows with functions."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -13,14 +13,14 @@ QUEUE_LATE_SECONDS = Gauge("kubewick_operator_queue_late_seconds", "How long the
 WRITES = Counter("kubewick_operator_writes_total", "Writes sent to the API server", ["verb", "kind"])
 WRITE_SECONDS = Histogram("kubewick_operator_write_seconds", "Time such a write took")
 FUNCTIONS = Gauge("kubewick_operator_functions", "Functions known")
-NOT_READY = Gauge("kubewick_operator_functions_not_ready", "Functions that cannot serve what their spec asks", ["reason"])
+NOT_READY = Gauge(
+    "kubewick_operator_functions_not_ready", "Functions that cannot serve what their spec asks", ["reason"]
+)
 LEADING = Gauge("kubewick_operator_leading", "1 while this replica leads")
 SLO_AVAILABILITY = Gauge(
     "kubewick_function_slo_availability_ratio", "spec.slo.availability, from 0 to 1", ["namespace", "function"]
 )
-SLO_LATENCY = Gauge(
-    "kubewick_function_slo_latency_seconds", "spec.slo.latency", ["namespace", "function"]
-)
+SLO_LATENCY = Gauge("kubewick_function_slo_latency_seconds", "spec.slo.latency", ["namespace", "function"])
 SLO_LATENCY_RATIO = Gauge(
     "kubewick_function_slo_latency_ratio", "spec.slo.latencyPercentage, from 0 to 1", ["namespace", "function"]
 )

@@ -10,7 +10,7 @@ for; one made with it makes the operator its owner, and dropping it later would 
 A crash between 1 and 2 is seen from the managed fields (`replicas_are_ours`), and 2 is done then.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -52,14 +52,14 @@ def _controller(child: Manifest) -> Manifest:
     return next((reference for reference in references if reference.get("controller")), {})
 
 
-def replicas_are_ours(deployment: Manifest) -> bool:
+def replicas_are_ours(managers: Iterable[str]) -> bool:
     """Whether nobody but the operator owns `spec.replicas`, so that leaving it out would reset it to 1."""
-    return set(replicas_managers(deployment)) <= {names.OPERATOR}
+    return set(managers) <= {names.OPERATOR}
 
 
-def replicas_set_by_others(deployment: Manifest) -> str:
+def replicas_set_by_others(managers: Iterable[str]) -> str:
     """The manager outside Kubewick that last set `spec.replicas`, or nothing."""
-    return next((manager for manager in replicas_managers(deployment) if manager not in _OURS), "")
+    return next((manager for manager in managers if manager not in _OURS), "")
 
 
 def replicas_managers(deployment: Manifest) -> Iterator[str]:

@@ -6,7 +6,7 @@ around changes nothing and restarts nothing.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -18,11 +18,12 @@ _REFERENCE = re.compile(r"\$\(([^()]+)\)")
 
 
 class Reference(Struct, frozen=True, order=True):
-    """A Secret or ConfigMap used as environment, so that a change of it rolls the pods."""
+    """A Secret or ConfigMap that a function needs."""
 
     kind: str
     """``Secret`` or ``ConfigMap``."""
     name: str
+    optional: bool = False
 
 
 def canonical(variables: Sequence[Manifest]) -> list[Manifest]:
@@ -67,18 +68,35 @@ def of_kubewick(function: Function, revision: str, grace: int) -> list[dict[str,
     return [{"name": name, "value": str(value)} for name, value in values.items()]
 
 
-def references(spec: FunctionSpec) -> tuple[Reference, ...]:
-    """Secrets and ConfigMaps whose content becomes environment; sorted, each once."""
-    return tuple(sorted(set(_references(spec))))
+def in_environment(spec: FunctionSpec) -> tuple[Reference, ...]:
+    """What becomes environment, so that a change of it rolls the pods; sorted, each object once."""
+    return _once(_in_environment(spec))
 
 
-def _references(spec: FunctionSpec) -> Iterator[Reference]:
+def needed(spec: FunctionSpec) -> tuple[Reference, ...]:
+    """All that must exist before an instance can start: environment, mounts and the source."""
+    mounts = [
+        *(Reference("Secret", mount.name, mount.optional) for mount in spec.secrets),
+        *(Reference("ConfigMap", mount.name, mount.optional) for mount in spec.config_maps),
+    ]
+    return _once([*_in_environment(spec), *mounts])
+
+
+def _in_environment(spec: FunctionSpec) -> Iterator[Reference]:
     for variable in spec.env:
         origin = variable.get("valueFrom", {})
         for field, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
             if field in origin:
-                yield Reference(kind, origin[field]["name"])
+                yield Reference(kind, origin[field]["name"], bool(origin[field].get("optional")))
     for source in spec.env_from:
         for field, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
             if field in source:
-                yield Reference(kind, source[field]["name"])
+                yield Reference(kind, source[field]["name"], bool(source[field].get("optional")))
+
+
+def _once(references: Iterable[Reference]) -> tuple[Reference, ...]:
+    """Each object once, optional only where all who name it say so."""
+    optional: dict[tuple[str, str], bool] = {}
+    for each in references:
+        optional[each.kind, each.name] = optional.get((each.kind, each.name), True) and each.optional
+    return tuple(Reference(*which, optional[which]) for which in sorted(optional))

@@ -1,0 +1,136 @@
+"""One reconcile of one function, the same for every trigger: plan, apply, look, report, tidy up.
+
+    View --plan.make--> Plan --Applier--> children
+      \\--pods, Inspector--> troubles --status.status--> status, Event
+
+It is level-triggered: it compares what is wanted with what is there and keeps no progress. Running it twice in a row
+writes nothing the second time; a crash anywhere in it is mended by the next run.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wick_api import names
+from wick_api.diagnosis import Trouble
+from wick_api.function import Function
+from wick_api.names import Key
+from wick_kube.cluster import Cluster
+from wick_kube.error import Conflict, NotFound
+from wick_kube.resource import CONFIG_MAPS
+from wick_operator import history, ownership, plan
+from wick_operator import status as judge
+from wick_operator.apply import Applier, Blocked, Vanished
+from wick_operator.config import Config
+from wick_operator.evidence import Inspector
+from wick_operator.fence import Fence
+from wick_operator.plan import Plan
+from wick_operator.queue import Again
+from wick_operator.record import Recorder
+from wick_operator.status import Observed, Problem
+from wick_operator.view import Known, View
+
+_SOON_AGAIN = 2.0
+"""Seconds until instances that are starting are looked at again: a load error is no event of the pod."""
+_LATER_AGAIN = 15.0
+"""The same for those whose trouble is known, whose words may change."""
+
+
+class Reconciler:
+    """Reconciles functions; `today` gives the time as RFC 3339."""
+
+    def __init__(  # noqa: PLR0913 - the doors it uses
+        self,
+        view: View,
+        cluster: Cluster,
+        fence: Fence,
+        inspector: Inspector,
+        recorder: Recorder,
+        config: Config,
+        today: Callable[[], str],
+    ) -> None:
+        self._view, self._cluster, self._fence, self._config, self._today = view, cluster, fence, config, today
+        self._inspector, self._recorder = inspector, recorder
+        self._applier = Applier(view, cluster, fence, config)
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Bring one function to what is wanted; in how many seconds to look again, None for only when told."""
+        entry = self._view.functions.get(key)
+        if entry is None:
+            self._recorder.forget(key)
+            return None
+        if entry.function.metadata.deletion_timestamp:
+            return None  # its children go with it, by their owner references
+        wanted = await plan.make(entry, self._view, self._cluster, self._config)
+        blocked: Blocked | None = None
+        try:
+            await self._applier.apply(entry.function, wanted)
+        except Vanished:
+            self._view.gone(key, entry.function.metadata.uid)
+            return None
+        except Blocked as stopped:
+            blocked = stopped
+        pods = self._view.live_pods(key)
+        troubles = await self._troubles(key)
+        await self._report(entry, self._observed(entry.function, wanted, blocked, troubles))
+        if blocked and blocked.again:
+            raise Again(str(blocked))
+        await self._tidy(entry.function, wanted)
+        if all(pod.ready for pod in pods):
+            return None
+        return _LATER_AGAIN if troubles else _SOON_AGAIN
+
+    async def _troubles(self, key: Key) -> list[Trouble]:
+        troubles = await self._inspector.troubles(self._view.live_pods(key))
+        creation = [replica_set.trouble for replica_set in self._view.replica_sets.get(key, {}).values()]
+        deployment = self._view.deployments.get(key)
+        if not any(creation) and deployment:
+            creation.append(deployment.trouble)
+        return [*troubles, *(trouble for trouble in creation if trouble)]
+
+    def _observed(
+        self, function: Function, wanted: Plan, blocked: Blocked | None, troubles: Sequence[Trouble]
+    ) -> Observed:
+        key = function.key
+        deployment, service = self._view.deployments.get(key), self._view.services.get(key)
+        problem: Problem | None = blocked.problem if blocked else None
+        return Observed(
+            wanted=wanted.revision.name if wanted.revision else "",
+            source=wanted.problem,
+            blocked=problem,
+            replicas_wanted=deployment.wanted if deployment else 0,
+            replicas=deployment.replicas if deployment else 0,
+            ready_replicas=deployment.ready if deployment else 0,
+            set_by_others=ownership.replicas_set_by_others(deployment.managers) if deployment else "",
+            pods=[judge.Pod(pod.revision, pod.ready) for pod in self._view.live_pods(key)],
+            troubles=troubles,
+            service=service is not None,
+            conflicts=self._view.claims.conflicts(function),
+            kept=history.newest_first(self._view.revisions(key, function.metadata.uid)),
+            config_checksum=wanted.checksum,
+        )
+
+    async def _report(self, entry: Known, observed: Observed) -> None:
+        """Write the status if it says something new, and tell of a change of state."""
+        function = entry.function
+        url = judge.url(function, self._config.cluster_domain)
+        status = judge.status(function, observed, url, self._today())
+        self._recorder.count(function, status)
+        if status == judge.owned(function.status):
+            return
+        metadata = {"name": function.key.name, "namespace": function.key.namespace, "uid": function.metadata.uid}
+        body: dict[str, Any] = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata}
+        try:
+            answer = await self._fence.apply({**body, "status": status}, subresource="status")
+        except (NotFound, Conflict):
+            return  # it was deleted meanwhile, and perhaps made anew: the next event tells
+        self._view.wrote(function.key, answer.get("status", {}))
+        await self._recorder.tell(function, status)
+
+    async def _tidy(self, function: Function, wanted: Plan) -> None:
+        """Remove revisions beyond the history's limit."""
+        kept = self._view.revisions(function.key, function.metadata.uid)
+        used = plan.in_use(function, wanted, self._view)
+        if wanted.revision is None:
+            return
+        for each in history.surplus(kept, used, function.spec.revision_history_limit):
+            await self._fence.delete(CONFIG_MAPS, function.key.namespace, each.name, uid=each.uid)

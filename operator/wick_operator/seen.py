@@ -1,0 +1,156 @@
+"""What is kept of each observed object: enough to judge it, little enough to keep thousands.
+
+Manifests are kept as JSON without managed fields, and decoded only when they are looked at: 2 KB a Deployment, where
+Python dicts would take 30.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from wick_api import diagnosis, names
+from wick_api.diagnosis import Trouble
+from wick_api.names import Key
+from wick_api.revision import INPUT, LENGTH, digest
+from wick_operator.history import Kept
+from wick_operator.ownership import replicas_managers
+
+Owners = tuple[Mapping[str, Any], ...]
+
+_decoder = msgspec.json.Decoder(dict[str, Any])
+
+
+class Child(Struct, frozen=True):
+    """A Service, or the part of other children that ownership and drift need."""
+
+    key: Key
+    """The Function its labels name."""
+    uid: str
+    owners: Owners
+    body: bytes
+
+    def manifest(self) -> dict[str, Any]:
+        """As observed, without managed fields."""
+        return _decoder.decode(self.body)
+
+
+class Deployment(Struct, frozen=True):
+    """A function's Deployment."""
+
+    child: Child
+    revision: str
+    """Of the pod template."""
+    wanted: int
+    replicas: int
+    ready: int
+    managers: tuple[str, ...]
+    """Field managers of `spec.replicas`."""
+    trouble: Trouble | None
+
+
+class Pod(Struct, frozen=True):
+    """An instance."""
+
+    key: Key
+    name: str
+    uid: str
+    version: str
+    revision: str
+    ready: bool
+    leaving: bool
+    body: bytes
+
+    def manifest(self) -> dict[str, Any]:
+        """As observed, without managed fields."""
+        return _decoder.decode(self.body)
+
+
+class ReplicaSet(Struct, frozen=True):
+    """Why a ReplicaSet can't make its pods, if it can't."""
+
+    key: Key
+    trouble: Trouble | None
+
+
+class Config(Struct, frozen=True):
+    """A ConfigMap or Secret: the digest of its content, and what it is to Kubewick."""
+
+    digest: str
+    kept: Kept | None = None
+    key: Key | None = None
+    """The Function whose revision it keeps."""
+    owners: Owners = ()
+
+
+def deployment(raw: Raw) -> Deployment:
+    manifest = _decoder.decode(raw)
+    spec, status, template = manifest["spec"], manifest.get("status", {}), manifest["spec"]["template"]
+    managers = tuple(replicas_managers(manifest))
+    trouble = diagnosis.of_replica_set(manifest)
+    return Deployment(
+        child=_child(manifest),
+        revision=template["metadata"].get("labels", {}).get(names.REVISION, ""),
+        wanted=spec.get("replicas", 1),
+        replicas=status.get("replicas", 0),
+        ready=status.get("readyReplicas", 0),
+        managers=managers,
+        trouble=trouble,
+    )
+
+
+def service(raw: Raw) -> Child:
+    return _child(_decoder.decode(raw))
+
+
+def replica_set(raw: Raw) -> ReplicaSet:
+    manifest = _decoder.decode(raw)
+    return ReplicaSet(_key(manifest["metadata"]), diagnosis.of_replica_set(manifest))
+
+
+def pod(raw: Raw) -> Pod:
+    manifest = _decoder.decode(raw)
+    metadata = manifest["metadata"]
+    metadata.pop("managedFields", None)
+    return Pod(
+        key=_key(metadata),
+        name=metadata["name"],
+        uid=metadata["uid"],
+        version=metadata["resourceVersion"],
+        revision=metadata.get("labels", {}).get(names.REVISION, ""),
+        ready=diagnosis.is_ready(manifest),
+        leaving="deletionTimestamp" in metadata or manifest.get("status", {}).get("phase") in {"Succeeded", "Failed"},
+        body=msgspec.json.encode(manifest),
+    )
+
+
+def config(raw: Raw) -> Config:
+    """A ConfigMap or a Secret; content is digested, never kept."""
+    manifest = _decoder.decode(raw)
+    metadata = manifest["metadata"]
+    labels = metadata.get("labels", {})
+    content = digest(manifest.get("data"), manifest.get("binaryData"))[:LENGTH]
+    if names.REVISION not in labels or names.FUNCTION not in labels:
+        return Config(content)
+    kept = Kept(
+        revision=labels[names.REVISION],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        created=metadata["creationTimestamp"],
+        input=metadata.get("annotations", {}).get(INPUT, ""),
+    )
+    return Config(content, kept, _key(metadata), tuple(metadata.get("ownerReferences", ())))
+
+
+def _child(manifest: dict[str, Any]) -> Child:
+    metadata = manifest["metadata"]
+    metadata.pop("managedFields", None)
+    manifest.pop("status", None)
+    return Child(
+        _key(metadata), metadata["uid"], tuple(metadata.get("ownerReferences", ())), msgspec.json.encode(manifest)
+    )
+
+
+def _key(metadata: Mapping[str, Any]) -> Key:
+    return Key(metadata["namespace"], metadata.get("labels", {}).get(names.FUNCTION, ""))

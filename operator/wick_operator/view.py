@@ -1,0 +1,267 @@
+"""All the operator knows of the cluster: Functions, told by kopf, and their children, mirrored by reflectors.
+
+Whatever changes ends in `wish(key, delay)`, the one way anything is reconciled; the delays collect bursts. It all
+lives in one event loop.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from wick_api import names
+from wick_api.function import Function, FunctionSpec, Invalid, Metadata, parse
+from wick_api.names import Key
+from wick_kube.cluster import Cluster
+from wick_kube.reflector import Address, Reflector
+from wick_kube.resource import CONFIG_MAPS, DEPLOYMENTS, PODS, REPLICA_SETS, SECRETS, SERVICES
+from wick_operator import seen
+from wick_operator.desired.environment import Reference
+from wick_operator.history import Kept
+from wick_operator.routes import Claims
+
+T = TypeVar("T")
+
+_SOON = 0.05
+"""Seconds in which changes of a child are collected."""
+_PODS_SOON = 0.1
+_FOREIGN_SECRETS = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token"
+"""Secrets that are never a function's environment and may be large."""
+
+
+class Known(Struct, frozen=True):
+    """A Function as last told."""
+
+    function: Function
+    invalid: str = ""
+    """Why its spec cannot be used; `function` then has the default one."""
+
+
+def known(manifest: Mapping[str, Any]) -> Known:
+    """Read a Function; one that cannot be parsed is known by its metadata."""
+    try:
+        return Known(parse(manifest))
+    except Invalid as error:
+        metadata = manifest["metadata"]
+        bare = Metadata(
+            name=metadata["name"],
+            namespace=metadata["namespace"],
+            uid=metadata["uid"],
+            generation=metadata.get("generation", 0),
+            creation_timestamp=metadata["creationTimestamp"],
+            deletion_timestamp=metadata.get("deletionTimestamp"),
+        )
+        return Known(Function(metadata=bare, spec=FunctionSpec(), status=manifest.get("status", {})), str(error))
+
+
+class View:
+    """See the module."""
+
+    def __init__(self, wish: Callable[[Key, float], None]) -> None:
+        self._wish = wish
+        self.functions: dict[Key, Known] = {}
+        self.claims = Claims()
+        self.deployments: dict[Key, seen.Deployment] = {}
+        self.services: dict[Key, seen.Child] = {}
+        self.pods: defaultdict[Key, dict[str, seen.Pod]] = defaultdict(dict)
+        self.replica_sets: defaultdict[Key, dict[str, seen.ReplicaSet]] = defaultdict(dict)
+        self.kept: defaultdict[Key, dict[str, seen.Config]] = defaultdict(dict)
+        """A function's revisions by the name of their ConfigMap."""
+        self.config: dict[tuple[str, str, str], str] = {}
+        """Digests of ConfigMaps and Secrets, by kind, namespace and name."""
+        self._users: defaultdict[tuple[str, str, str], set[Key]] = defaultdict(set)
+        self._uses: dict[Key, frozenset[tuple[str, str, str]]] = {}
+        self._reflectors: list[Reflector[Any]] = []
+
+    def mirror(self, cluster: Cluster, namespaces: Iterable[str | None]) -> None:
+        """Add the reflectors for these namespaces, None meaning all; `run` runs them."""
+        ours = names.FUNCTION
+        for namespace in namespaces:
+            for resource, listener, labels, fields, decode in (
+                (DEPLOYMENTS, _Deployments(self), ours, "", seen.deployment),
+                (SERVICES, _Services(self), ours, "", seen.service),
+                (REPLICA_SETS, _ReplicaSets(self), ours, "", seen.replica_set),
+                (PODS, _Pods(self), ours, "", seen.pod),
+                (CONFIG_MAPS, _Configs(self, "ConfigMap"), "", "", seen.config),
+                (SECRETS, _Configs(self, "Secret"), "", _FOREIGN_SECRETS, seen.config),
+            ):
+                reflector: Reflector[Any] = Reflector(
+                    cluster, resource, listener, namespace=namespace, labels=labels, fields=fields, decode=decode
+                )
+                self._reflectors.append(reflector)
+
+    async def run(self) -> None:
+        """Mirror until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for reflector in self._reflectors:
+                group.create_task(reflector.run())
+
+    async def synced(self) -> None:
+        """Return once every mirror is complete."""
+        for reflector in self._reflectors:
+            await reflector.synced.wait()
+
+    def told(self, manifest: Mapping[str, Any], *, gone: bool) -> None:
+        """kopf saw a Function, or saw it go."""
+        key = Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+        if gone:
+            self.gone(key, manifest["metadata"]["uid"])
+            return
+        before, now = self.functions.get(key), known(manifest)
+        self.functions[key] = now
+        if before and not before.invalid and before.function.spec == now.function.spec:
+            if _settled(before, now):
+                return  # the echo of our own status
+        else:
+            affected = self.claims.drop(key) if now.invalid else self.claims.put(now.function)
+            for other in affected:
+                self._wish(other, _SOON)
+        self._wish(key, 0.0)
+
+    def gone(self, key: Key, uid: str) -> None:
+        """A Function was deleted, or turned out to be missing."""
+        if key in self.functions and self.functions[key].function.metadata.uid == uid:
+            del self.functions[key]
+            for other in self.claims.drop(key):
+                self._wish(other, _SOON)
+            self.uses(key, ())
+            self._wish(key, 0.0)
+
+    def wrote(self, key: Key, status: Mapping[str, Any]) -> None:
+        """Our own write of a status, known before the API server tells."""
+        entry = self.functions.get(key)
+        if entry:
+            function = entry.function
+            told = Function(metadata=function.metadata, spec=function.spec, status=status)
+            self.functions[key] = Known(told, entry.invalid)
+
+    def uses(self, key: Key, references: Iterable[Reference]) -> None:
+        """Which Secrets and ConfigMaps a function depends on, so that it hears of their changes."""
+        wanted = frozenset((each.kind, key.namespace, each.name) for each in references)
+        for former in self._uses.pop(key, frozenset()) - wanted:
+            self._users[former].discard(key)
+            if not self._users[former]:
+                del self._users[former]
+        for each in wanted:
+            self._users[each].add(key)
+        if wanted:
+            self._uses[key] = wanted
+
+    def live_pods(self, key: Key) -> list[seen.Pod]:
+        """Instances that are not going away, by name."""
+        return [pod for _, pod in sorted(self.pods.get(key, {}).items()) if not pod.leaving]
+
+    def revisions(self, key: Key, uid: str) -> list[Kept]:
+        """Revisions kept by this very Function."""
+        found = self.kept.get(key, {}).values()
+        return [each.kept for each in found if each.kept and any(owner.get("uid") == uid for owner in each.owners)]
+
+    def wish(self, key: Key, delay: float = _SOON) -> None:
+        """Something of this function changed."""
+        if key.name and key in self.functions:
+            self._wish(key, delay)
+
+    def users(self, kind: str, address: Address) -> Iterator[Key]:
+        """Functions that depend on a ConfigMap or Secret."""
+        yield from self._users.get((kind, *address), ())
+
+
+def _settled(before: Known, now: Known) -> bool:
+    one, other = before.function, now.function
+    return (
+        one.status == other.status
+        and one.metadata.annotations == other.metadata.annotations
+        and one.metadata.uid == other.metadata.uid
+        and one.metadata.generation == other.metadata.generation
+        and one.metadata.deletion_timestamp == other.metadata.deletion_timestamp
+        and not now.invalid
+    )
+
+
+class _Listener(Generic[T]):
+    def __init__(self, view: View) -> None:
+        self.view = view
+
+
+class _Deployments(_Listener[seen.Deployment]):
+    def changed(self, address: Address, new: seen.Deployment, old: seen.Deployment | None) -> None:
+        if address == new.child.key and new != old:
+            self.view.deployments[new.child.key] = new
+            self.view.wish(new.child.key)
+
+    def deleted(self, address: Address, old: seen.Deployment) -> None:
+        if self.view.deployments.pop(Key(*address), None):
+            self.view.wish(old.child.key, 0.0)
+
+
+class _Services(_Listener[seen.Child]):
+    def changed(self, address: Address, new: seen.Child, old: seen.Child | None) -> None:
+        if address == new.key and new != old:
+            self.view.services[new.key] = new
+            self.view.wish(new.key)
+
+    def deleted(self, address: Address, old: seen.Child) -> None:
+        if self.view.services.pop(Key(*address), None):
+            self.view.wish(old.key, 0.0)
+
+
+class _ReplicaSets(_Listener[seen.ReplicaSet]):
+    def changed(self, address: Address, new: seen.ReplicaSet, old: seen.ReplicaSet | None) -> None:
+        if new.trouble:
+            self.view.replica_sets[new.key][address[1]] = new
+        elif old and old.trouble:
+            self.deleted(address, old)
+        if new.trouble != (old.trouble if old else None):
+            self.view.wish(new.key)
+
+    def deleted(self, address: Address, old: seen.ReplicaSet) -> None:
+        _forget(self.view.replica_sets, old.key, address[1])
+
+
+class _Pods(_Listener[seen.Pod]):
+    def changed(self, address: Address, new: seen.Pod, old: seen.Pod | None) -> None:
+        if old and old.key != new.key:
+            self.deleted(address, old)
+        self.view.pods[new.key][address[1]] = new
+        self.view.wish(new.key, _PODS_SOON)
+
+    def deleted(self, address: Address, old: seen.Pod) -> None:
+        _forget(self.view.pods, old.key, address[1])
+        self.view.wish(old.key, _PODS_SOON)
+
+
+class _Configs(_Listener[seen.Config]):
+    def __init__(self, view: View, kind: str) -> None:
+        super().__init__(view)
+        self.kind = kind
+
+    def changed(self, address: Address, new: seen.Config, old: seen.Config | None) -> None:
+        if new.key is not None and self.kind == "ConfigMap":
+            self.view.kept[new.key][address[1]] = new
+            if new != old:
+                self.view.wish(new.key)
+            return
+        self.view.config[self.kind, *address] = new.digest
+        if old is None or old.digest != new.digest:
+            self._tell(address)
+
+    def deleted(self, address: Address, old: seen.Config) -> None:
+        if old.key is not None and self.kind == "ConfigMap":
+            _forget(self.view.kept, old.key, address[1])
+            self.view.wish(old.key, 0.0)
+            return
+        self.view.config.pop((self.kind, *address), None)
+        self._tell(address)
+
+    def _tell(self, address: Address) -> None:
+        for key in list(self.view.users(self.kind, address)):
+            self.view.wish(key)
+
+
+def _forget(index: dict[Key, dict[str, T]], key: Key, name: str) -> None:
+    entries = index.get(key, {})
+    entries.pop(name, None)
+    if not entries:
+        index.pop(key, None)
