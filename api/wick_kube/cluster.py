@@ -37,7 +37,7 @@ class Cluster:
     """Calls to one API server as one identity; safe to share between the tasks of one event loop."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self._configuration = configuration
+        self.configuration = configuration
         self._url = configuration.host.rstrip("/")
         self._rest = RESTClientObject(configuration)
         # Watches never end, so they get a pool of their own and cannot starve the calls.
@@ -220,7 +220,7 @@ class Cluster:
     async def _headers(self) -> dict[str, str]:
         """Credentials, read anew each time: projected tokens rotate hourly and the library re-reads their file."""
         headers = {"Accept": _JSON}
-        settings: dict[str, Any] = dict(await self._configuration.auth_settings())
+        settings: dict[str, Any] = dict(await self.configuration.auth_settings())
         for setting in settings.values():
             headers[setting["key"]] = setting["value"]
         return headers

@@ -20,7 +20,7 @@ from wick_api import names
 
 log = logging.getLogger(__name__)
 
-Tell = Callable[[Mapping[str, Any], bool], None]
+Tell = Callable[[dict[str, Any], bool], None]
 """Called in kopf's thread with a Function's manifest and whether it is gone."""
 
 
@@ -87,7 +87,7 @@ class Informer:
 
         @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, id="functions", registry=registry)
         async def told(event: Any, **_: Any) -> None:
-            self._tell(event["object"], event["type"] == "DELETED")
+            self._tell(dict(event["object"]), event["type"] == "DELETED")
 
         return registry
 
@@ -119,7 +119,8 @@ def _settings() -> kopf.OperatorSettings:
 async def _credentials(configuration: Configuration) -> kopf.ConnectionInfo:
     """What the official client found, for kopf; asked again whenever the API server says 401."""
     token = None
-    for setting in (await configuration.auth_settings()).values():
+    settings: Mapping[str, Any] = await configuration.auth_settings()
+    for setting in settings.values():
         scheme, _, value = str(setting["value"]).partition(" ")
         token = value if scheme.lower() == "bearer" else None
     return kopf.ConnectionInfo(

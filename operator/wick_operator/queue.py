@@ -26,6 +26,7 @@ class WorkQueue:
         self._work, self._clock = work, clock
         self._schedule: Schedule[Key] = Schedule(limits, clock())
         self._woken = asyncio.Event()
+        self._closed = False
 
     def wish(self, key: Key, delay: float = 0.0) -> None:
         """The key wants work, no sooner than in `delay` seconds."""
@@ -44,14 +45,19 @@ class WorkQueue:
         """Seconds for which the longest waiting key has been due."""
         return self._schedule.waiting_since(self._clock())
 
+    def close(self) -> None:
+        """Begin nothing more; `run` returns once what is being worked on is done."""
+        self._closed = True
+        self._woken.set()
+
     async def run(self, workers: int) -> None:
-        """Work until cancelled."""
+        """Work until closed or cancelled."""
         async with asyncio.TaskGroup() as group:
             for number in range(workers):
                 group.create_task(self._worker(), name=f"reconcile {number}")
 
     async def _worker(self) -> None:
-        while True:
+        while not self._closed:
             key = self._schedule.take(self._clock())
             if key is None:
                 await self._wait()
@@ -65,6 +71,9 @@ class WorkQueue:
             except (Again, ApiError, Unreachable, TimeoutError) as error:
                 metrics.RECONCILE_ERRORS.labels(reason=getattr(error, "reason", "") or type(error).__name__).inc()
                 log.warning("reconcile: %s", str(error) or type(error).__name__, extra={"function": str(key)})
+            except Exception:  # a defect that one function brings out must not stop all the others
+                metrics.RECONCILE_ERRORS.labels(reason="Defect").inc()
+                log.exception("reconcile failed by a defect", extra={"function": str(key)})
             finally:
                 self._schedule.finish(key, self._clock(), failed=failed)
                 self._woken.set()
@@ -73,6 +82,8 @@ class WorkQueue:
 
     async def _wait(self) -> None:
         """Until something may be due."""
+        if self._closed:
+            return
         self._woken.clear()
         now = self._clock()
         due = self._schedule.next(now)

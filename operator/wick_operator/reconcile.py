@@ -38,7 +38,7 @@ _LATER_AGAIN = 15.0
 class Reconciler:
     """Reconciles functions; `today` gives the time as RFC 3339."""
 
-    def __init__(  # noqa: PLR0913 - the doors it uses
+    def __init__(  # noqa: PLR0913, PLR0917 - the doors it uses
         self,
         view: View,
         cluster: Cluster,

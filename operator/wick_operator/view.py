@@ -6,7 +6,7 @@ lives in one event loop.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -37,12 +37,14 @@ class Known(Struct, frozen=True):
     function: Function
     invalid: str = ""
     """Why its spec cannot be used; `function` then has the default one."""
+    stable: Function | None = None
+    """The Function without a fresh status: the same object until spec or metadata change. None where invalid."""
 
 
 def known(manifest: Mapping[str, Any]) -> Known:
     """Read a Function; one that cannot be parsed is known by its metadata."""
     try:
-        return Known(parse(manifest))
+        function = parse(manifest)
     except Invalid as error:
         metadata = manifest["metadata"]
         bare = Metadata(
@@ -54,13 +56,15 @@ def known(manifest: Mapping[str, Any]) -> Known:
             deletion_timestamp=metadata.get("deletionTimestamp"),
         )
         return Known(Function(metadata=bare, spec=FunctionSpec(), status=manifest.get("status", {})), str(error))
+    return Known(function, stable=function)
 
 
 class View:
     """See the module."""
 
-    def __init__(self, wish: Callable[[Key, float], None]) -> None:
-        self._wish = wish
+    def __init__(self, wish: Callable[[Key, float], None], excluded: Container[str] = ()) -> None:
+        """`excluded` are namespaces whose Functions are left alone."""
+        self._wish, self._excluded = wish, excluded
         self.functions: dict[Key, Known] = {}
         self.claims = Claims()
         self.deployments: dict[Key, seen.Deployment] = {}
@@ -106,15 +110,19 @@ class View:
     def told(self, manifest: Mapping[str, Any], *, gone: bool) -> None:
         """kopf saw a Function, or saw it go."""
         key = Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+        if key.namespace in self._excluded:
+            return
         if gone:
             self.gone(key, manifest["metadata"]["uid"])
             return
         before, now = self.functions.get(key), known(manifest)
-        self.functions[key] = now
-        if before and not before.invalid and before.function.spec == now.function.spec:
-            if _settled(before, now):
+        same = before is not None and _same_but_status(before.function, now.function) and before.invalid == now.invalid
+        if before and same:
+            self.functions[key] = Known(now.function, now.invalid, before.stable)
+            if before.function.status == now.function.status:
                 return  # the echo of our own status
         else:
+            self.functions[key] = now
             affected = self.claims.drop(key) if now.invalid else self.claims.put(now.function)
             for other in affected:
                 self._wish(other, _SOON)
@@ -135,7 +143,7 @@ class View:
         if entry:
             function = entry.function
             told = Function(metadata=function.metadata, spec=function.spec, status=status)
-            self.functions[key] = Known(told, entry.invalid)
+            self.functions[key] = Known(told, entry.invalid, entry.stable)
 
     def uses(self, key: Key, references: Iterable[Reference]) -> None:
         """Which Secrets and ConfigMaps a function depends on, so that it hears of their changes."""
@@ -168,15 +176,14 @@ class View:
         yield from self._users.get((kind, *address), ())
 
 
-def _settled(before: Known, now: Known) -> bool:
-    one, other = before.function, now.function
+def _same_but_status(one: Function, other: Function) -> bool:
+    mine, theirs = one.metadata, other.metadata
     return (
-        one.status == other.status
-        and one.metadata.annotations == other.metadata.annotations
-        and one.metadata.uid == other.metadata.uid
-        and one.metadata.generation == other.metadata.generation
-        and one.metadata.deletion_timestamp == other.metadata.deletion_timestamp
-        and not now.invalid
+        mine.uid == theirs.uid
+        and mine.generation == theirs.generation
+        and mine.annotations == theirs.annotations
+        and mine.deletion_timestamp == theirs.deletion_timestamp
+        and one.spec == other.spec
     )
 
 

@@ -66,7 +66,7 @@ def new(function: Function, config: Config, files: Mapping[str, str]) -> Revisio
 def input_of(function: Function, files: Mapping[str, str]) -> str:
     """Digest of the author's part of a revision."""
     spec = function.spec
-    fields = {name: msgspec.to_builtins(getattr(spec, name), builtin_types=(float,)) for name in _DECIDING}
+    fields = {name: msgspec.to_builtins(getattr(spec, name), enc_hook=float) for name in _DECIDING}
     refresh = function.metadata.annotations.get(REFRESH, "")
     return digest(fields, canonical(spec.env), files, refresh)[:LENGTH]
 
