@@ -20,6 +20,7 @@ class Entry(NamedTuple):
 
 COMMANDS: Mapping[str, Entry] = {
     "init": Entry("wick_cli.init", "Write a new function, with a test, into a folder."),
+    "up": Entry("wick_cli.up", "Run functions on this machine; reload them as you edit."),
     "deploy": Entry("wick_cli.deploy", "Apply functions and wait until they are ready."),
     "list": Entry("wick_cli.list", "List functions, their state and what is wrong with them."),
     "describe": Entry("wick_cli.describe", "Show one function: conditions, instances, scaling decisions."),

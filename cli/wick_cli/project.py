@@ -4,10 +4,11 @@ Broken documents become `Problem`s beside the good ones, never an exception: ``w
 deploy`` prints them all and applies nothing.
 """
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from wick_api import names
 from wick_api.function import Function, Invalid, parse
@@ -36,6 +37,11 @@ class Project:
     secrets: dict[Key, Document] = field(default_factory=dict)
     others: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    def without(self, keys: Set[Key]) -> Self:
+        """The same with these Functions left out."""
+        kept = {key: authored for key, authored in self.functions.items() if key not in keys}
+        return dataclasses.replace(self, functions=kept)
 
 
 def read(paths: Iterable[Path], namespace: str = "default") -> Project:

@@ -46,9 +46,21 @@ class Processes:
         self._make: Callable[[], Fleet] | None = None
         self._sink: Sink | None = None
         self._scaled: set[Key] = set()
+        self.ended = asyncio.Event()
+        self.failure: Exception | None = None
+        """Why `run` ended by itself."""
 
     async def run(self, sink: Sink) -> None:
         """Serve the project until cancelled; then stop every process."""
+        try:
+            await self._run(sink)
+        except Exception as error:
+            self.failure = error
+            raise
+        finally:
+            self.ended.set()
+
+    async def _run(self, sink: Sink) -> None:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, connect=1.0)) as session:
             pool = Pool(self._pool_size, self._folder, session, self._tell)
             async with pool.running():

@@ -7,10 +7,10 @@ functions away: `keep_serving` keeps what it said before.
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
-from wick_cli.project import Project, read, watched_files
+from wick_cli.project import Project, watched_files
 
 PERIOD = 0.5  # s
 
@@ -41,13 +41,12 @@ def keep_serving(before: Project, now: Project) -> Project:
     return dataclasses.replace(now, functions=now.functions | kept)
 
 
-async def changes(paths: Sequence[Path], project: Project, period: float = PERIOD) -> AsyncIterator[Project]:
-    """Yield the Project anew after each change of its files; runs until cancelled."""
-    seen = await asyncio.to_thread(stamps, paths)
+async def edits(paths: Callable[[], Sequence[Path]], period: float = PERIOD) -> AsyncIterator[None]:
+    """Yield after each change of the files under `paths`, which is asked anew each time; runs until cancelled."""
+    seen = await asyncio.to_thread(stamps, paths())
     while True:
         await asyncio.sleep(period)
-        found = await asyncio.to_thread(stamps, paths)
+        found = await asyncio.to_thread(stamps, paths())
         if found != seen:
             seen = found
-            project = keep_serving(project, await asyncio.to_thread(read, paths))
-            yield project
+            yield

@@ -1,0 +1,243 @@
+"""The local platform, put together: router, processes, autoscaler, reloading, control socket, screen.
+
+::
+
+    files --read--> Project --> Processes (pool, fleets) <--scale-- Autoscaler <--scrape-- Router /metrics
+                                    ^        |                                               ^
+                                 activate    instances                                       |
+                                    +---- Router's data plane (port 8080) <---- curl --------+
+
+All of it lives in one event loop, but for the router's admin API, which has a thread of its own, as in the cluster.
+"""
+
+import asyncio
+import contextlib
+import datetime as dt
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wick_api import names
+from wick_api.names import Key
+from wick_api.reason import Condition, Reason
+from wick_cli.local import control, guardian, reload
+from wick_cli.local.address import socket_file
+from wick_cli.local.backend import Processes
+from wick_cli.local.lines import Lines
+from wick_cli.local.row import Row
+from wick_cli.local.screen import Screen
+from wick_cli.project import Project, read
+from wick_operator.autoscaling.decision import Decision
+from wick_operator.autoscaling.loop import Autoscaler
+from wick_router.config import Config
+from wick_router.router import Router
+from wick_router.view import FunctionView, function_view
+
+REFRESH_SECONDS = 0.25
+GRACE_SECONDS = 2.0
+"""For requests in flight when the platform is stopped."""
+DECISIONS = 10
+"""Kept of each function."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the options of ``wick up`` say."""
+
+    paths: tuple[Path, ...]
+    host: str = "127.0.0.1"
+    port: int = 8080
+    admin_port: int = names.ROUTER_ADMIN_PORT
+    pool: int = 2
+    """Runtimes kept ready."""
+    reload: bool = True
+
+
+class Site:
+    """One running ``wick up``."""
+
+    def __init__(self, settings: Settings, project: Project, screen: Screen) -> None:
+        self._settings, self._project, self._screen = settings, project, screen
+        self._paths = list(settings.paths)
+        self._forgotten: set[Key] = set()
+        self._began = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        self._decisions: dict[Key, deque[dict[str, Any]]] = {}
+        self._lines = Lines(screen.line)
+        self._processes: Processes
+        self._router: Router
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop`; every process is gone when this returns."""
+        async with guarded() as (tell, folder):
+            self._processes = Processes(self._project, self._settings.pool, folder, tell, self._lines.add)
+            config = Config(
+                host=self._settings.host,
+                port=self._settings.port,
+                admin_host="127.0.0.1",
+                admin_port=self._settings.admin_port,
+            )
+            autoscaler = Autoscaler(self._processes, self._metrics, time.monotonic, explain=self._decided)
+            self._router = Router(config, self._processes, poked=lambda key: autoscaler.poke([key]))
+            await self._router.start()
+            tasks = [asyncio.create_task(work) for work in (autoscaler.run(), self._reload(), self._refresh())]
+            close = await control.serve(control.application(self, self._lines), self._router.port)
+            stopped = asyncio.create_task(stop.wait())
+            failed = asyncio.create_task(self._processes.ended.wait())
+            try:
+                await asyncio.wait([*tasks, stopped, failed], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (*tasks, stopped, failed):
+                    task.cancel()
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+                await close()
+                socket_file(self._router.port).unlink(missing_ok=True)
+                await self._router.stop(grace=GRACE_SECONDS)
+            for result in (*results, self._processes.failure):
+                if isinstance(result, Exception):
+                    raise result
+
+    # What the control socket shows and changes (`control.Served`)
+
+    def shown(self) -> Mapping[Key, dict[str, Any]]:
+        """Every function as a cluster would show it."""
+        views = self._views()
+        return {key: self._shown(key, views[key]) for key in self._processes.fleets if key in views}
+
+    def shown_instances(self, key: Key) -> list[dict[str, Any]]:
+        """Those of one function."""
+        return [
+            {
+                "id": instance.id,
+                "revision": instance.revision,
+                "state": "terminating" if instance.terminating else "ready",
+                "port": instance.port,
+            }
+            for instance in self._processes.fleets[key].instances()
+        ]
+
+    def forget(self, key: Key) -> None:
+        """Serve it no longer."""
+        self._forgotten.add(key)
+        self._follow(self._project)
+
+    def add_paths(self, paths: Sequence[Path]) -> list[str]:
+        """Serve more; the problems found in them."""
+        added = read(paths)
+        if not added.problems:
+            self._paths += [path for path in paths if path not in self._paths]
+            self._forgotten -= added.functions.keys()
+            self._follow(read(self._paths))
+        return [str(problem) for problem in added.problems]
+
+    # Its tasks
+
+    async def _reload(self) -> None:
+        if not self._settings.reload:
+            return await asyncio.Event().wait() and None
+        async for _ in reload.edits(lambda: self._paths):
+            self._follow(reload.keep_serving(self._project, await asyncio.to_thread(read, self._paths)))
+
+    async def _refresh(self) -> None:
+        while True:
+            self._screen.update(self.rows(), [str(problem) for problem in self._project.problems])
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    def _follow(self, project: Project) -> None:
+        self._project = project
+        self._processes.follow(project.without(self._forgotten))
+
+    # What is seen
+
+    def rows(self) -> dict[Key, Row]:
+        """The present state, by name."""
+        found = {}
+        for key, view in sorted(self._views().items()):
+            fleet = self._processes.fleets.get(key)
+            if fleet is not None:
+                found[key] = Row(
+                    key=key,
+                    url=f"http://{self._settings.host}:{self._router.port}{view.url}",
+                    state=view.state,
+                    ready=fleet.ready,
+                    wanted=fleet.want,
+                    in_flight=view.in_flight + view.queued,
+                    cold_starts=view.cold_starts,
+                    last_cold_start=view.last_cold_start_ms,
+                    why=self._why(key, view),
+                )
+        return found
+
+    def _views(self) -> dict[Key, FunctionView]:
+        return {key: function_view(lane) for key, lane in self._router.plane.lanes.items()}
+
+    def _why(self, key: Key, view: FunctionView) -> str:
+        failure = self._processes.fleets[key].failure
+        if failure and view.state == "ready":
+            return f"the code as it is now does not start, so the code before it serves on: {failure.message}"
+        return failure.message if failure else view.why
+
+    def _shown(self, key: Key, view: FunctionView) -> dict[str, Any]:
+        fleet = self._processes.fleets[key]
+        reasons = {"idle": Reason.IDLE, "starting": Reason.STARTING, "ready": Reason.READY}
+        reason = fleet.failure.reason if fleet.failure else reasons.get(view.state, Reason.LOAD_FAILED)
+        why = self._why(key, view)
+        ready = {
+            "type": Condition.READY.value,
+            "status": "False" if view.state == "failed" or fleet.failure else "True",
+            "reason": reason.value,
+            "message": why,
+        }
+        cold = {} if view.last_cold_start_ms is None else {"milliseconds": round(view.last_cold_start_ms), "path": "process"}
+        document = self._project.functions[key].document if key in self._project.functions else None
+        return {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {"name": key.name, "namespace": key.namespace, "generation": 0, "creationTimestamp": self._began},
+            "spec": document.manifest.get("spec") if document else {},
+            "status": {
+                "conditions": [ready],
+                "why": why,
+                "url": f"http://{self._settings.host}:{self._router.port}{view.url}",
+                "replicas": fleet.want,
+                "readyReplicas": fleet.ready,
+                "revision": fleet.revision,
+                "inFlight": view.in_flight + view.queued,
+                "coldStarts": view.cold_starts,
+                "lastColdStart": cold,
+                "scale": {"decisions": list(self._decisions.get(key, ()))},
+            },
+        }
+
+    def _metrics(self) -> list[str]:
+        return [f"http://127.0.0.1:{self._router.admin_port}/metrics"]
+
+    def _decided(self, key: Key, decision: Decision) -> None:
+        kept = self._decisions.setdefault(key, deque(maxlen=DECISIONS))
+        if kept and (kept[0]["replicas"], kept[0]["reason"]) == (decision.replicas, str(decision.reason)):
+            return
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        kept.appendleft({"time": now, "replicas": decision.replicas, "reason": str(decision.reason)})
+
+
+@contextlib.asynccontextmanager
+async def guarded() -> AsyncIterator[tuple[Callable[[str], None], Path]]:
+    """A guardian process and the folder it removes at the end; what is told to it is one line each."""
+    folder = Path(tempfile.mkdtemp(prefix="wick-up-"))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", guardian.__file__, str(folder)),
+        stdin=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    ear = process.stdin
+    if ear is None:
+        raise RuntimeError("the guardian was started without a pipe")
+    try:
+        yield lambda text: ear.write(f"{text}\n".encode()), folder
+    finally:
+        ear.close()
+        await process.wait()
