@@ -5,7 +5,8 @@ deploy`` prints them all and applies nothing.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -38,7 +39,7 @@ class Project:
     others: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
 
-    def without(self, keys: Set[Key]) -> Self:
+    def without(self, keys: AbstractSet[Key]) -> Self:
         """The same with these Functions left out."""
         kept = {key: authored for key, authored in self.functions.items() if key not in keys}
         return dataclasses.replace(self, functions=kept)

@@ -34,7 +34,9 @@ without a failed request when its files change. Ctrl-C stops everything."""
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 is any free one.")
-@click.option("--admin-port", type=click.IntRange(0, 65535), help="Port of metrics and admin API; 9401 or any free one.")
+@click.option(
+    "--admin-port", type=click.IntRange(0, 65535), help="Port of metrics and admin API; 9401 or any free one."
+)
 @click.option("--pool", default=2, show_default=True, type=click.IntRange(1, 64), help="Runtimes kept ready.")
 @click.option("--reload/--no-reload", default=True, help="Follow changes of the files.")
 @click.option("--plain", is_flag=True, help="Lines instead of the live table, even in a terminal.")

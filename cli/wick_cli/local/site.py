@@ -41,6 +41,8 @@ from wick_router.view import FunctionView, function_view
 REFRESH_SECONDS = 0.25
 GRACE_SECONDS = 2.0
 """For requests in flight when the platform is stopped."""
+ADMIN_SECONDS = 20.0
+"""For the admin API to come up."""
 DECISIONS = 10
 """Kept of each function."""
 
@@ -84,8 +86,13 @@ class Site:
             autoscaler = Autoscaler(self._processes, self._metrics, time.monotonic, explain=self._decided)
             self._router = Router(config, self._processes, poked=lambda key: autoscaler.poke([key]))
             await self._router.start()
+            await _answers(self._router.admin_port)
             tasks = [asyncio.create_task(work) for work in (autoscaler.run(), self._reload(), self._refresh())]
             close = await control.serve(control.application(self, self._lines), self._router.port)
+            self._screen.say(
+                f"serving at http://{self._settings.host}:{self._router.port}, "
+                f"admin API at http://127.0.0.1:{self._router.admin_port}/docs, Ctrl-C stops"
+            )
             stopped = asyncio.create_task(stop.wait())
             failed = asyncio.create_task(self._processes.ended.wait())
             try:
@@ -138,7 +145,7 @@ class Site:
 
     async def _reload(self) -> None:
         if not self._settings.reload:
-            return await asyncio.Event().wait() and None
+            await asyncio.Event().wait()
         async for _ in reload.edits(lambda: self._paths):
             self._follow(reload.keep_serving(self._project, await asyncio.to_thread(read, self._paths)))
 
@@ -192,12 +199,21 @@ class Site:
             "reason": reason.value,
             "message": why,
         }
-        cold = {} if view.last_cold_start_ms is None else {"milliseconds": round(view.last_cold_start_ms), "path": "process"}
+        cold = (
+            {}
+            if view.last_cold_start_ms is None
+            else {"milliseconds": round(view.last_cold_start_ms), "path": "process"}
+        )
         document = self._project.functions[key].document if key in self._project.functions else None
         return {
             "apiVersion": names.API_VERSION,
             "kind": names.KIND,
-            "metadata": {"name": key.name, "namespace": key.namespace, "generation": 0, "creationTimestamp": self._began},
+            "metadata": {
+                "name": key.name,
+                "namespace": key.namespace,
+                "generation": 0,
+                "creationTimestamp": self._began,
+            },
             "spec": document.manifest.get("spec") if document else {},
             "status": {
                 "conditions": [ready],
@@ -222,6 +238,19 @@ class Site:
             return
         now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         kept.appendleft({"time": now, "replicas": decision.replicas, "reason": str(decision.reason)})
+
+
+async def _answers(port: int) -> None:
+    """Wait until the admin API's thread listens; the autoscaler would complain."""
+    async with asyncio.timeout(ADMIN_SECONDS):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                return
 
 
 @contextlib.asynccontextmanager
