@@ -56,9 +56,12 @@ def as_text(shown: Shown, instances: Sequence[Shown], now: dt.datetime) -> Itera
             for each in instances
         ]
         yield "\n" + table(["INSTANCE", "STATE", "REVISION", "AGE"], rows)
-    decisions = _decisions(status.get("scale") or {})
+    decisions = [
+        [str(each.get(name, "")) for name in ("at", "replicas", "reason", "message")]
+        for each in (status.get("scale") or {}).get("decisions") or []
+    ]
     if decisions:
-        yield "\n" + table(["DECIDED", "INSTANCES", "REASON"], decisions)
+        yield "\n" + table(["DECIDED", "INSTANCES", "REASON", "WHY"], decisions)
 
 
 def _cold_start(last: Mapping[str, Any], now: dt.datetime) -> str:
@@ -66,11 +69,3 @@ def _cold_start(last: Mapping[str, Any], now: dt.datetime) -> str:
         return ""
     ago = f", {age(last['time'], now)} ago" if last.get("time") else ""
     return f"{last['milliseconds']} ms ({last.get('path', 'unknown path')}{ago})"
-
-
-def _decisions(scale: Mapping[str, Any]) -> list[list[str]]:
-    """Rows of the autoscaler's last decisions, newest first as it gives them."""
-    return [
-        [str(each.get("time", "")), str(each.get("replicas", "")), str(each.get("reason", ""))]
-        for each in scale.get("decisions") or []
-    ]

@@ -6,7 +6,6 @@ there should be: the router asks for the first, the autoscaler for the rest.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import aiohttp
 
@@ -15,7 +14,7 @@ from wick_api.names import Key
 from wick_api.reason import Reason
 from wick_cli.local.environment import Unrunnable
 from wick_cli.local.fleet import Failure, Fleet
-from wick_cli.local.pool import Pool
+from wick_cli.local.pool import Nest, Pool
 from wick_cli.local.runtime import HOST
 from wick_cli.local.specialization import specialization
 from wick_cli.project import Project
@@ -33,16 +32,12 @@ class Processes:
     """The platform of ``wick up``."""
 
     def __init__(
-        self,
-        project: Project,
-        pool_size: int,
-        folder: Path,
-        tell: Callable[[str], None],
-        line: Callable[[Key, str], None],
+        self, project: Project, pool_size: int, nest: Callable[[], Nest], line: Callable[[Key, str], None]
     ) -> None:
+        """`nest` is asked when the router's port is known."""
         self.fleets: dict[Key, Fleet] = {}
         self._project, self._line = project, line
-        self._pool_size, self._folder, self._tell = pool_size, folder, tell
+        self._pool_size, self._nest = pool_size, nest
         self._make: Callable[[], Fleet] | None = None
         self._sink: Sink | None = None
         self._scaled: set[Key] = set()
@@ -62,7 +57,7 @@ class Processes:
 
     async def _run(self, sink: Sink) -> None:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, connect=1.0)) as session:
-            pool = Pool(self._pool_size, self._folder, session, self._tell)
+            pool = Pool(self._pool_size, self._nest(), session)
             async with pool.running():
                 self._make = lambda: Fleet(pool, session, sink, self._line)
                 self._sink = sink

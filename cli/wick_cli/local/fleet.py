@@ -25,6 +25,9 @@ RETRY_SECONDS = 5.0
 CRASH_SECONDS = 1.0
 """An instance that ends by itself sooner than this is not replaced at once."""
 
+ROUTER_URL = "KUBEWICK_ROUTER_URL"
+"""Variable that tells a function where the others are; in a cluster they have DNS names instead."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -59,6 +62,7 @@ class Fleet:
         self._units: list[_Unit] = []
         self._numbers = itertools.count(1)
         self._retry: asyncio.TimerHandle | None = None
+        self._closed = False
         self._body: Mapping[str, Any] = {}
         self.function: Function
         self.want = 0
@@ -100,6 +104,8 @@ class Fleet:
 
     def step(self) -> None:
         """Do what `plan` says and tell the router who is there."""
+        if self._closed:
+            return
         members = [unit.member() for unit in self._units]
         to_do = plan(self.want, self.revision, members, blocked=self.failure is not None)
         for unit in [unit for unit in self._units if unit.id in to_do.retire]:
@@ -108,10 +114,12 @@ class Fleet:
         for _ in range(to_do.start):
             unit = _Unit(str(next(self._numbers)), self.revision)
             self._units.append(unit)
-            unit.task = asyncio.create_task(self._live(unit, self._body), name=f"instance of {self.function.key}")
+            body = {**self._body, "env": {**self._body["env"], ROUTER_URL: self._pool.nest.router}}
+            unit.task = asyncio.create_task(self._live(unit, body), name=f"instance of {self.function.key}")
 
     async def close(self, seconds: float) -> None:
         """Retire everything and wait at most `seconds` for it, then kill."""
+        self._closed = True
         if self._retry:
             self._retry.cancel()
         for unit in self._units:

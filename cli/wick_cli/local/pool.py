@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -21,12 +22,23 @@ STARTERS = 2
 RETRY_SECONDS = 1.0
 
 
+@dataclass(frozen=True)
+class Nest:
+    """What every runtime of one ``wick up`` shares."""
+
+    folder: Path
+    """Their files."""
+    router: str
+    """URL at which functions reach one another."""
+    tell: Callable[[str], None]
+    """The guardian's ear: ``+pid`` and ``-pid``."""
+
+
 class Pool:
     """Runtimes without a function; owns each until it is taken."""
 
-    def __init__(self, size: int, folder: Path, session: aiohttp.ClientSession, tell: Callable[[str], None]) -> None:
-        """`tell` is the guardian's ear: ``+pid`` and ``-pid``."""
-        self._folder, self._session, self._tell = folder, session, tell
+    def __init__(self, size: int, nest: Nest, session: aiohttp.ClientSession) -> None:
+        self.nest, self._session = nest, session
         self._ready: asyncio.Queue[Runtime | Unstartable] = asyncio.Queue()
         self._room = asyncio.Semaphore(size)
         self._number = itertools.count(1)
@@ -80,8 +92,8 @@ class Pool:
     async def _start(self) -> Runtime:
         if self._tasks is None:
             raise RuntimeError("the pool is not running")
-        started = await runtime.start(self._folder / str(next(self._number)))
-        self._tell(f"+{started.pid}")
+        started = await runtime.start(self.nest.folder / str(next(self._number)))
+        self.nest.tell(f"+{started.pid}")
         self._tasks.create_task(self._follow(started), name=f"runtime {started.pid}")
         try:
             await started.wait_until_empty(self._session)
@@ -94,4 +106,4 @@ class Pool:
         """Read what it prints and reap it: every runtime has one such task for its whole life."""
         await started.read_lines()
         await started.process.wait()
-        self._tell(f"-{started.pid}")
+        self.nest.tell(f"-{started.pid}")

@@ -16,7 +16,6 @@ import datetime as dt
 import sys
 import tempfile
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +28,11 @@ from wick_cli.local import control, guardian, reload
 from wick_cli.local.address import socket_file
 from wick_cli.local.backend import Processes
 from wick_cli.local.lines import Lines
+from wick_cli.local.pool import Nest
 from wick_cli.local.row import Row
 from wick_cli.local.screen import Screen
 from wick_cli.project import Project, read
-from wick_operator.autoscaling.decision import Decision
+from wick_operator.autoscaling import explanation
 from wick_operator.autoscaling.loop import Autoscaler
 from wick_router.config import Config
 from wick_router.router import Router
@@ -43,8 +43,6 @@ GRACE_SECONDS = 2.0
 """For requests in flight when the platform is stopped."""
 ADMIN_SECONDS = 20.0
 """For the admin API to come up."""
-DECISIONS = 10
-"""Kept of each function."""
 
 
 @dataclass(frozen=True)
@@ -68,22 +66,27 @@ class Site:
         self._paths = list(settings.paths)
         self._forgotten: set[Key] = set()
         self._began = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        self._decisions: dict[Key, deque[dict[str, Any]]] = {}
         self._lines = Lines(screen.line)
         self._processes: Processes
         self._router: Router
+        self._autoscaler: Autoscaler
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; every process is gone when this returns."""
         async with guarded() as (tell, folder):
-            self._processes = Processes(self._project, self._settings.pool, folder, tell, self._lines.add)
+            self._processes = Processes(
+                self._project,
+                self._settings.pool,
+                lambda: Nest(folder, f"http://127.0.0.1:{self._router.port}", tell),
+                self._lines.add,
+            )
             config = Config(
                 host=self._settings.host,
                 port=self._settings.port,
                 admin_host="127.0.0.1",
                 admin_port=self._settings.admin_port,
             )
-            autoscaler = Autoscaler(self._processes, self._metrics, time.monotonic, explain=self._decided)
+            self._autoscaler = autoscaler = Autoscaler(self._processes, self._metrics, time.monotonic)
             self._router = Router(config, self._processes, poked=lambda key: autoscaler.poke([key]))
             await self._router.start()
             await _answers(self._router.admin_port)
@@ -204,6 +207,7 @@ class Site:
             if view.last_cold_start_ms is None
             else {"milliseconds": round(view.last_cold_start_ms), "path": "process"}
         )
+        track = self._autoscaler.tracks.get(key)
         document = self._project.functions[key].document if key in self._project.functions else None
         return {
             "apiVersion": names.API_VERSION,
@@ -225,19 +229,12 @@ class Site:
                 "inFlight": view.in_flight + view.queued,
                 "coldStarts": view.cold_starts,
                 "lastColdStart": cold,
-                "scale": {"decisions": list(self._decisions.get(key, ()))},
+                "scale": explanation.status(track) if track else {},
             },
         }
 
     def _metrics(self) -> list[str]:
         return [f"http://127.0.0.1:{self._router.admin_port}/metrics"]
-
-    def _decided(self, key: Key, decision: Decision) -> None:
-        kept = self._decisions.setdefault(key, deque(maxlen=DECISIONS))
-        if kept and (kept[0]["replicas"], kept[0]["reason"]) == (decision.replicas, str(decision.reason)):
-            return
-        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        kept.appendleft({"time": now, "replicas": decision.replicas, "reason": str(decision.reason)})
 
 
 async def _answers(port: int) -> None:

@@ -127,7 +127,7 @@ def test_list_shows_readiness_instances_and_why(wick, hello, report):
 
 def test_describe_shows_conditions_and_decisions(wick, hello, report):
     wick("deploy", hello, "--no-wait")
-    decisions = [{"time": "12:00", "replicas": 3, "reason": "panic"}]
+    decisions = [{"at": "12:00", "replicas": 3, "reason": "panic"}]
     report("hello", "True", "Ready", "serving", scale={"decisions": decisions})
     out = wick("describe", "hello").out
     for words in ("Why:", "serving", "CONDITION", "Ready", "DECIDED", "panic"):

@@ -51,6 +51,8 @@ class Up:
 
         def look():
             found = [line for line in self.printed if words in line]
+            if not found and self.process.poll() is not None:
+                raise RuntimeError("wick up ended:\n" + "\n".join(self.printed))
             assert found, "\n".join(self.printed)
             return found[0]
 
@@ -109,7 +111,8 @@ def running(*paths, options=()):
         up.says("serving at")
         yield up
     finally:
-        up.stop()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            up.stop()
         reader.join()
         process.stdout.close()
 

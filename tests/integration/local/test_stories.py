@@ -1,0 +1,254 @@
+"""The stories of the cluster, told to `wick up`: zero to one and back, load, edits, broken code, the end."""
+
+import concurrent.futures
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from cluster.waiting import eventually
+
+ECHO = "def handle(request):\n    return request.body"
+PID = "import os\ndef handle():\n    return str(os.getppid())"
+QUICK = "scale:\n  idle: 1s\n  window: 6s"
+
+
+def answers(number):
+    return f"def handle():\n    return {number!r}"
+
+
+def refused(call):
+    with pytest.raises(ConnectionError):
+        call()
+
+
+def test_the_first_request_starts_a_function_and_the_next_finds_it_running(up, write):
+    running = up(write("echo", ECHO))
+    assert running.instances("echo") == []
+    first, second = running.call("echo", body=b"a"), running.call("echo", body=b"b")
+    assert (first.status, first.cold) == (200, True)
+    assert (second.status, second.cold) == (200, False)
+    assert len(running.instances("echo")) == 1
+
+
+def test_fifty_simultaneous_first_requests_are_all_answered(up, write):
+    running = up(write("echo", ECHO, "concurrency: 100"))
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        found = list(pool.map(lambda number: running.call("echo", body=str(number).encode()), range(50)))
+    assert [answer.status for answer in found] == [200] * 50
+    assert {answer.body for answer in found} == {str(number).encode() for number in range(50)}
+    assert len(running.instances("echo")) == 1
+
+
+def test_a_megabyte_posted_at_zero_comes_through_byte_for_byte(up, write):
+    running = up(write("echo", ECHO))
+    body = os.urandom(1_000_000)
+    assert running.call("echo", body=body).body == body
+
+
+def test_load_adds_instances_and_idleness_takes_all_of_them_away_until_the_next_request(up, write):
+    slow = "import time\ndef handle():\n    time.sleep(0.2)\n    return 'ok'"
+    running = up(write("slow", slow, "concurrency: 2\n" + QUICK), options=("--pool", "2"))
+    stop = threading.Event()
+
+    def load():
+        statuses = []
+        while not stop.is_set():
+            statuses.append(running.call("slow").status)
+        return statuses
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        loads = [pool.submit(load) for _ in range(8)]
+        try:
+            eventually(lambda: len(running.instances("slow")) >= 3, within=30)
+        finally:
+            stop.set()
+        assert {status for each in loads for status in each.result()} == {200}
+    eventually(lambda: running.instances("slow") == [], within=40)
+    assert running.call("slow").cold
+
+
+def test_an_edit_under_a_trickle_of_requests_fails_none_and_serves_the_new_code(up, write):
+    running = up(write("f", answers("old")))
+    stop, statuses, bodies = threading.Event(), [], []
+
+    def trickle():
+        while not stop.is_set():
+            answer = running.call("f")
+            statuses.append(answer.status)
+            bodies.append(answer.body)
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    try:
+        eventually(lambda: b"old" in bodies, within=20)
+        for generation in range(5):
+            text = f"new{generation}"
+            write("f", answers(text))
+            eventually(lambda text=text: text.encode() in bodies, within=20)
+    finally:
+        stop.set()
+        thread.join()
+    assert set(statuses) == {200}
+
+
+def test_code_that_does_not_load_leaves_the_old_serving_and_says_where(up, write):
+    running = up(write("f", answers("good")))
+    assert running.call("f").body == b"good"
+    write("f", "def handle(:\n    pass")
+    why = eventually(lambda: re.search("main.py.*", running.shown("f")["status"]["why"]), within=20)
+    assert "1" in why[0]
+    assert running.call("f").body == b"good"
+    write("f", answers("better"))
+    eventually(lambda: running.call("f").body == b"better", within=20)
+    assert running.shown("f")["status"]["conditions"][0]["status"] == "True"
+
+
+def test_a_broken_function_at_zero_answers_at_once_with_the_reason_and_works_once_mended(up, write):
+    running = up(write("f", "import no_such_module\ndef handle():\n    return 1"))
+    answer = running.call("f", within=10)
+    assert answer.status == 503
+    assert "no_such_module" in answer.json["error"]["message"]
+    write("f", answers("mended"))
+    eventually(lambda: running.call("f").body == b"mended", within=20)
+
+
+def test_a_broken_file_is_named_with_its_line_and_the_others_serve_on(up, write, tmp_path):
+    good = write("good", answers("good"))
+    bad = write("bad", answers("bad"))
+    running = up(tmp_path)
+    assert running.call("bad").body == b"bad"
+    bad.write_text(bad.read_text().replace("spec:", "spec:\n  concurency: 5"))
+    running.says(f"{bad}:6: spec.concurency: no such field; did you mean 'concurrency'?")
+    assert running.call("good").body == b"good"
+    assert running.call("bad").body == b"bad"
+    assert good.exists()
+
+
+def test_functions_come_and_go_with_their_files(up, write, tmp_path):
+    first = write("first", answers("1"))
+    running = up(tmp_path)
+    write("second", answers("2"))
+    eventually(lambda: running.call("second").body == b"2", within=20)
+    first.unlink()
+    eventually(lambda: running.call("first").status == 404, within=20)
+    assert running.call("second").body == b"2"
+
+
+def test_source_from_a_configmap_and_environment_from_a_secret(up, tmp_path):
+    (tmp_path / "all.yaml").write_text(
+        """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: code}
+data:
+  main.py: |
+    import os
+    def handle():
+        return {"token": os.environ["TOKEN"], "home": "WICK_TEST_SECRET" in os.environ}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: keys}
+stringData: {token: s3cret}
+---
+apiVersion: kubewick.dev/v1alpha1
+kind: Function
+metadata: {name: f}
+spec:
+  source: {configMap: {name: code}}
+  env:
+    - name: TOKEN
+      valueFrom: {secretKeyRef: {name: keys, key: token}}
+"""
+    )
+    os.environ["WICK_TEST_SECRET"] = "of the shell"
+    try:
+        running = up(tmp_path)
+    finally:
+        del os.environ["WICK_TEST_SECRET"]
+    assert running.call("f").json == {"token": "s3cret", "home": False}
+
+
+def test_an_image_function_says_that_only_a_cluster_runs_it(up, write, tmp_path):
+    write("ok", answers("ok"))
+    (tmp_path / "image.yaml").write_text(
+        "apiVersion: kubewick.dev/v1alpha1\nkind: Function\nmetadata: {name: image}\nspec: {image: nginx}\n"
+    )
+    running = up(tmp_path)
+    answer = running.call("image")
+    assert answer.status == 503
+    assert "spec.image" in answer.json["error"]["message"]
+
+
+def test_an_instance_that_is_killed_is_replaced(up, write):
+    running = up(write("f", PID))
+    supervisor = int(running.instances("f")[0].partition("-")[2]) if running.call("f").status == 200 else 0
+    eventually(lambda: os.kill(supervisor, 0) is None, within=5)
+    eventually(lambda: running.printed, within=5)
+    os.killpg(supervisor, signal.SIGKILL)
+    eventually(lambda: running.call("f").status == 200, within=20)
+    assert supervisor not in [int(each.partition("-")[2]) for each in running.instances("f")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_however_it_ends_no_process_and_no_file_is_left(up, write, number):
+    running = up(write("f", "import os\ndef handle():\n    return str(os.getsid(0)) + ' ' + os.getcwd()"))
+    group, folder = running.call("f").body.decode().split()
+    code = running.stop(number)
+    assert code == (0 if number != signal.SIGKILL else -signal.SIGKILL)
+    eventually(lambda: not sessions(group), within=10)
+    eventually(lambda: not Path(folder).parent.exists(), within=10)
+    refused(lambda: running.call("f"))
+
+
+def sessions(group):
+    listed = subprocess.run(["ps", "-eo", "sid="], capture_output=True, text=True, check=True).stdout.split()
+    return group in listed
+
+
+def test_a_port_in_use_is_one_line_and_no_traceback(write):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        wick = Path(sys.executable).with_name("wick")
+        ran = subprocess.run(
+            [wick, "up", write("f", ECHO), "--port", str(port)], capture_output=True, text=True, timeout=30, check=False
+        )
+    assert ran.returncode == 1
+    assert (
+        ran.stderr
+        == f"Error: port {port} of 127.0.0.1 is in use, perhaps by another `wick up`; choose one with --port\n"
+    )
+
+
+def test_the_other_commands_find_it(up, write, tmp_path):
+    running = up(write("f", "def handle(request):\n    print('seen', request.query['a'])\n    return request.query"))
+    invoked = running.wick("invoke", "f", "--path", "/?a=1")
+    assert json.loads(invoked.stdout) == {"a": "1"}
+    assert "f" in running.wick("list").stdout
+    assert "INSTANCE" in running.wick("describe", "f").stdout
+    eventually(lambda: "seen 1" in running.wick("logs", "f").stdout, within=10)
+    other = tmp_path / "other"
+    other.mkdir()
+    deployed = running.wick("deploy", write("g", answers("g"), folder=other))
+    assert "Function default/g served" in deployed.stdout
+    assert running.wick("invoke", "g").stdout == "g"
+    running.wick("delete", "f")
+    assert running.wick("describe", "f", code=4).stdout == ""
+    running.wick("invoke", "f", code=1)
+
+
+def test_without_a_running_platform_local_commands_say_so():
+    wick = Path(sys.executable).with_name("wick")
+    ran = subprocess.run(
+        [wick, "list", "--local", "--port", "1"], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ran.returncode == 5
+    assert "no `wick up` runs at port 1" in ran.stderr
