@@ -39,7 +39,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 
 
 def load(archive: Path) -> None:
-    """Put an image, given as an OCI archive, where the kubelet finds it."""
+    """Put an image, given as an archive, where the kubelet finds it."""
     _ctr("images", "import", str(archive))
 
 
