@@ -39,6 +39,10 @@ class Announcer:
         self._said[reason] = now
         return Announcement(kind, reason)
 
+    def silent(self, now: float) -> bool:
+        """Nothing said so far keeps anything from being said."""
+        return all(now - when >= QUIET for when in self._said.values())
+
 
 def _direction(before: int, after: int) -> str:
     if before == after:

@@ -41,6 +41,8 @@ class Settings(Struct, frozen=True):
     """Seconds between looks."""
     patience: float = 0.8
     """Seconds a router may take to answer."""
+    given_up: float = 300.0
+    """Seconds after which a router that does not answer, though it is still listed, holds nothing any more."""
     breath: float = 0.01
     """Least seconds between two looks, however often it is poked."""
     writes: int = 20
@@ -67,6 +69,8 @@ class Autoscaler:
         self._scaler, self._targets, self._settings = scaler, targets, settings
         self._clock, self._wall, self._listener = clock, wall, listener
         self._readings: dict[str, Reading] = {}
+        self._silent: dict[str, float] = {}
+        """Routers that do not answer, and since when."""
         self._asked: dict[Key, Replicas] = {}
         self._early: dict[Key, Change] = {}
         """Demand for functions that are not known, or not any more; no more of them than routers write."""
@@ -110,12 +114,16 @@ class Autoscaler:
     async def _look(self, session: aiohttp.ClientSession) -> tuple[bool, list[dict[Key, Change]]]:
         """Scrape every router; whether all of them answered, and what they said."""
         urls = list(dict.fromkeys(self._targets()))
-        changes = [reading.gone() for url in self._readings.keys() - set(urls) if (reading := self._readings.pop(url))]
-        texts = await asyncio.gather(*(self._scrape(session, url) for url in urls))
-        for url, text in zip(urls, texts, strict=True):
-            if text is not None:
-                changes.append(self._readings.setdefault(url, Reading()).feed(text))
-        return bool(urls) and None not in texts, changes
+        texts = dict(zip(urls, await asyncio.gather(*(self._scrape(session, url) for url in urls)), strict=True))
+        now = self._clock()
+        self._silent = {url: self._silent.get(url, now) for url, text in texts.items() if text is None}
+        lost = {url for url, since in self._silent.items() if now - since >= self._settings.given_up}
+        gone = [url for url in self._readings if url not in texts or url in lost]
+        changes = [self._readings.pop(url).gone() for url in gone]
+        changes += [
+            self._readings.setdefault(url, Reading()).feed(text) for url, text in texts.items() if text is not None
+        ]
+        return len(self._silent) < len(texts) and self._silent.keys() <= lost, changes
 
     async def _scrape(self, session: aiohttp.ClientSession, url: str) -> bytes | None:
         try:

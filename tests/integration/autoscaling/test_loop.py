@@ -136,6 +136,13 @@ async def test_a_router_that_does_not_answer_freezes_rather_than_shrinks():
         await eventually(lambda: platform.count == 0)
 
 
+async def test_a_router_that_stays_silent_is_given_up():
+    platform, one, other = Platform(function(), count=3), Router(), Router()
+    other.broken = True
+    async with served(one, other) as urls, running(platform, urls, Settings(period=0.05, patience=0.2, given_up=0.5)):
+        await eventually(lambda: platform.count == 0)
+
+
 async def test_a_poke_does_not_wait_for_the_period():
     platform, router = Platform(function(), count=0), Router()
     async with (

@@ -1,0 +1,140 @@
+"""Kubernetes as a `Scaler`: a Function's instances are the replicas of its Deployment.
+
+Replicas that somebody outside Kubewick last wrote (``kubectl scale``, an HPA: seen from the managed fields) are left
+alone until the Function is edited, or until the router starts the function from zero.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from wick_api import names
+from wick_api.function import Function
+from wick_api.names import Key
+from wick_kube.error import ApiError, NotFound, Unreachable
+from wick_operator.autoscaling.decision import Decision
+from wick_operator.autoscaling.scaler import NotScaled, Replicas
+
+_OURS = frozenset({names.OPERATOR, names.AUTOSCALER, names.ROUTER})
+_STARTING = 600.0
+"""Seconds a new Function is given to have its initial instances."""
+
+
+class Known(Protocol):
+    """A Function as the operator keeps it."""
+
+    @property
+    def function(self) -> Function:
+        """As last told."""
+
+    @property
+    def invalid(self) -> str:
+        """Why its spec cannot be used."""
+
+
+class Deployed(Protocol):
+    """A Deployment as the operator keeps it."""
+
+    @property
+    def wanted(self) -> int:
+        """`spec.replicas`."""
+
+    @property
+    def ready(self) -> int:
+        """`status.readyReplicas`."""
+
+    @property
+    def managers(self) -> Sequence[str]:
+        """Field managers of `spec.replicas`."""
+
+
+class View(Protocol):
+    """What of the operator's mirrors is needed here."""
+
+    @property
+    def functions(self) -> Mapping[Key, Known]:
+        """All Functions."""
+
+    @property
+    def deployments(self) -> Mapping[Key, Deployed]:
+        """Their Deployments."""
+
+
+class Writer(Protocol):
+    """The operator's fenced writes."""
+
+    async def scale(self, namespace: str, deployment: str, replicas: int) -> None:
+        """Set a Deployment's replicas."""
+
+
+class Platform:
+    """See the module."""
+
+    def __init__(
+        self,
+        view: View,
+        writer: Writer,
+        metrics: Callable[[Key], Iterable[str]],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._view, self._writer, self._metrics, self._wall = view, writer, metrics, wall
+        self._honoured: dict[Key, int] = {}
+        """Functions that others scale, and the generation of the Function since when."""
+        self._started: set[Key] = set()
+
+    def functions(self) -> Iterable[Function]:
+        """Every Function that can be used and is not being deleted."""
+        return [
+            known.function
+            for known in self._view.functions.values()
+            if not known.invalid and known.function.metadata.deletion_timestamp is None
+        ]
+
+    def replicas(self, key: Key) -> Replicas | None:
+        """What the Deployment wants and has; None while there is none."""
+        deployment, known = self._view.deployments.get(key), self._view.functions.get(key)
+        if deployment is None or known is None:
+            self._honoured.pop(key, None)
+            self._started.discard(key)
+            return None
+        return Replicas(
+            wanted=deployment.wanted,
+            ready=deployment.ready,
+            fresh=self._fresh(key, known.function, deployment.ready),
+            others=self._others(key, known.function.metadata.generation, deployment.managers),
+        )
+
+    def _others(self, key: Key, generation: int, managers: Sequence[str]) -> str:
+        other = next((manager for manager in managers if manager not in _OURS), "")
+        if not other:
+            self._honoured.pop(key, None)
+            return ""
+        return other if self._honoured.setdefault(key, generation) == generation else ""
+
+    def _fresh(self, key: Key, function: Function, ready: int) -> bool:
+        initial = function.spec.scale.initial
+        if not initial or key in self._started:
+            return False
+        if ready >= initial or self._wall() - _seconds(function.metadata.creation_timestamp) > _STARTING:
+            self._started.add(key)
+            return False
+        return True
+
+    def instances(self, key: Key) -> Iterable[str]:
+        """URLs of the instances' metrics."""
+        return self._metrics(key)
+
+    async def scale(self, key: Key, decision: Decision) -> None:
+        """Write the Deployment's replicas."""
+        try:
+            await self._writer.scale(key.namespace, names.deployment(key), decision.replicas)
+        except NotFound:
+            return  # the Function was just deleted
+        except (ApiError, Unreachable, TimeoutError) as error:
+            raise NotScaled(str(error) or "no answer in time") from error
+
+
+def _seconds(timestamp: str) -> float:
+    """Seconds since 1970 of an RFC 3339 time; 0 where there is none."""
+    return datetime.fromisoformat(timestamp).astimezone(UTC).timestamp() if timestamp else 0.0

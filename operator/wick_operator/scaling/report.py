@@ -1,0 +1,105 @@
+"""Tells the cluster what was decided: `status.scale` of each Function, and few Events.
+
+Decisions may change each second; the API server is told at most every `PAUSE` seconds for one function and `AT_ONCE`
+functions a round, the longest waiting first, so a busy installation costs it a bounded number of writes.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from wick_api import names
+from wick_api.function import Function
+from wick_api.names import Key
+from wick_kube.error import ApiError, NotFound, Unreachable
+from wick_operator.autoscaling.announcement import Announcement, Announcer
+from wick_operator.autoscaling.explanation import sentence, status
+from wick_operator.autoscaling.track import Decided, Track
+
+log = logging.getLogger(__name__)
+
+ROUND = 1.0
+PAUSE = 10.0
+AT_ONCE = 20
+MOST_EVENTS = 100
+"""Waiting to be posted; more are dropped, because an Event is a courtesy."""
+
+Eventful = Callable[[Function, Announcement, str], Mapping[str, Any]]
+"""Makes the Event's manifest: about whom, what, and the sentence."""
+
+
+class Writer(Protocol):
+    """The operator's fenced writes."""
+
+    async def apply(
+        self, manifest: Mapping[str, Any], *, manager: str, force: bool = True, subresource: str = ""
+    ) -> Any:
+        """Server-side apply."""
+
+    async def create(self, manifest: Mapping[str, Any]) -> Any:
+        """Make a new object."""
+
+
+class Report:
+    """Collects what changed and writes it; `clock` is monotonic seconds."""
+
+    def __init__(self, writer: Writer, event: Eventful, clock: Callable[[], float]) -> None:
+        self._writer, self._event, self._clock = writer, event, clock
+        self._dirty: dict[Key, Track] = {}
+        self._written: dict[Key, float] = {}
+        self._announcers: dict[Key, Announcer] = {}
+        self._events: list[Mapping[str, Any]] = []
+
+    def decided(self, track: Track, decided: Decided) -> None:
+        """A decision that differs from the one before: the loop's listener."""
+        key = track.function.key
+        self._dirty.setdefault(key, track)
+        announcement = self._announcers.setdefault(key, Announcer()).about(
+            self._clock(), decided.seen.replicas, decided.decision
+        )
+        if announcement and len(self._events) < MOST_EVENTS:
+            text = (
+                f"{decided.decision.replicas} instances: {sentence(track.policy.scale, decided.seen, decided.decision)}"
+            )
+            self._events.append(self._event(track.function, announcement, text))
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await asyncio.sleep(ROUND)
+            now = self._clock()
+            self._forget(now)
+            due = [key for key in self._dirty if now - self._written.get(key, -PAUSE) >= PAUSE][:AT_ONCE]
+            events, self._events = self._events, []
+            await asyncio.gather(
+                *(self._status(key, self._dirty.pop(key), now) for key in due),
+                *(self._post(event) for event in events),
+            )
+
+    def _forget(self, now: float) -> None:
+        """Drop what has no bearing any more, of functions that are gone too."""
+        self._written = {key: when for key, when in self._written.items() if now - when < PAUSE}
+        self._announcers = {key: each for key, each in self._announcers.items() if not each.silent(now)}
+
+    async def _status(self, key: Key, track: Track, now: float) -> None:
+        manifest = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {"namespace": key.namespace, "name": key.name},
+            "status": {"scale": status(track)},
+        }
+        self._written[key] = now
+        try:
+            await self._writer.apply(manifest, manager=names.AUTOSCALER, subresource="status")
+        except NotFound:
+            return  # the Function was just deleted
+        except (ApiError, Unreachable, TimeoutError) as error:
+            log.warning("status.scale of %s not written: %s", key, error)
+            self._dirty.setdefault(key, track)
+
+    async def _post(self, event: Mapping[str, Any]) -> None:
+        try:
+            await self._writer.create(event)
+        except (ApiError, Unreachable, TimeoutError) as error:
+            log.warning("Event not posted: %s", error)

@@ -1,0 +1,198 @@
+"""The autoscaler's Kubernetes side against a real API server: Deployments, managed fields, status, Secrets."""
+
+import asyncio
+import base64
+import json
+import time
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from cluster.kubectl import kubectl
+from wick_api import names
+from wick_api.function import parse
+from wick_api.names import Key
+from wick_kube.cluster import Cluster
+from wick_kube.resource import DEPLOYMENTS, FUNCTIONS
+from wick_operator.autoscaling.decision import Decision, Seen, Why, decide
+from wick_operator.autoscaling.prometheus import Unanswered
+from wick_operator.autoscaling.scaler import NotScaled
+from wick_operator.autoscaling.track import Track
+from wick_operator.scaling.platform import Platform
+from wick_operator.scaling.report import Report
+from wick_operator.scaling.secret import Secrets
+
+
+def function(namespace, **scale):
+    return {
+        "apiVersion": "kubewick.dev/v1alpha1",
+        "kind": "Function",
+        "metadata": {"name": "hello", "namespace": namespace},
+        "spec": {"image": "x", "scale": scale},
+    }
+
+
+def deployment(namespace, replicas):
+    labels = {"app": "hello"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "hello", "namespace": namespace},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "x"}]}},
+        },
+    }
+
+
+class World:
+    """One Function and its Deployment, read anew when asked; writes as the operator's fence makes them."""
+
+    def __init__(self, cluster, namespace):
+        self.cluster, self.key = cluster, Key(namespace, "hello")
+        self.functions, self.deployments = {}, {}
+
+    async def look(self):
+        told = await self.cluster.get(FUNCTIONS, *self.key)
+        found = await self.cluster.get(DEPLOYMENTS, *self.key)
+        managers = [
+            entry["manager"]
+            for entry in found["metadata"]["managedFields"]
+            if "f:replicas" in entry["fieldsV1"].get("f:spec", {})
+        ]
+        self.functions = {self.key: SimpleNamespace(function=parse(told), invalid="")}
+        self.deployments = {self.key: SimpleNamespace(wanted=found["spec"]["replicas"], ready=0, managers=managers)}
+        return told
+
+    async def scale(self, namespace, name, replicas):
+        await self.cluster.scale(namespace, name, replicas, field_manager=names.AUTOSCALER)
+
+    async def apply(self, manifest, *, manager, force=True, subresource=""):
+        return await self.cluster.apply(manifest, field_manager=manager, force=force, subresource=subresource or None)
+
+    async def create(self, manifest):
+        return await self.cluster.create(manifest, field_manager=names.AUTOSCALER)
+
+
+@pytest.fixture
+async def world(kubeconfig, namespace):
+    async with await Cluster.connect(str(kubeconfig)) as cluster:
+        await cluster.create(function(namespace, max=20), field_manager="kubectl")
+        await cluster.create(deployment(namespace, 1), field_manager=names.OPERATOR)
+        made = World(cluster, namespace)
+        await made.look()
+        yield made
+
+
+def platform(world):
+    return Platform(world, world, lambda _key: [])
+
+
+async def replicas(world, platform):
+    await world.look()
+    return platform.replicas(world.key)
+
+
+def to(count):
+    return Decision(count, Why.STEADY, 1.0)
+
+
+async def test_scaling_writes_the_replicas_under_its_own_name(world):
+    scaler = platform(world)
+    await scaler.scale(world.key, to(4))
+    seen = await replicas(world, scaler)
+    assert (seen.wanted, seen.others) == (4, "")
+    assert names.AUTOSCALER in world.deployments[world.key].managers
+
+
+async def test_kubectl_scale_is_honoured_until_the_function_is_edited(world, kubeconfig):
+    scaler = platform(world)
+    await scaler.scale(world.key, to(4))
+    kubectl(kubeconfig, "-n", world.key.namespace, "scale", "deployment/hello", "--replicas=7")
+    seen = await replicas(world, scaler)
+    assert (seen.wanted, seen.others) == (7, "kubectl")
+    assert decide(parse(function("n")).spec.scale, Seen(7, 7, others=seen.others)).replicas == 7
+    kubectl(
+        kubeconfig, "-n", world.key.namespace, "patch", "fn/hello", "--type=merge", '-p={"spec":{"scale":{"max":5}}}'
+    )
+    assert (await replicas(world, scaler)).others == ""
+
+
+async def test_kubectl_scale_to_zero_is_like_going_idle(world, kubeconfig):
+    """The API server keeps no manager of a zero written through /scale, so nobody can tell whose it was."""
+    scaler = platform(world)
+    kubectl(kubeconfig, "-n", world.key.namespace, "scale", "deployment/hello", "--replicas=0")
+    seen = await replicas(world, scaler)
+    assert (seen.wanted, seen.others) == (0, "")
+
+
+async def test_what_the_router_starts_is_nobody_elses(world, kubeconfig):
+    scaler = platform(world)
+    kubectl(kubeconfig, "-n", world.key.namespace, "scale", "deployment/hello", "--replicas=3")
+    assert (await replicas(world, scaler)).others == "kubectl"
+    await world.cluster.scale(*world.key, 1, field_manager=names.ROUTER)
+    assert (await replicas(world, scaler)).others == ""
+
+
+async def test_a_deleted_deployment_is_no_trouble_and_a_refusal_is_told(world):
+    scaler = platform(world)
+    await scaler.scale(Key(world.key.namespace, "gone"), to(4))
+    with pytest.raises(NotScaled):
+        await scaler.scale(world.key, to(-1))
+
+
+@asynccontextmanager
+async def reporting(world):
+    report = Report(world, event, time.monotonic)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(report.run())
+        yield report
+        task.cancel()
+
+
+def event(function, said, text):
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": "hello.", "namespace": function.key.namespace},
+        "involvedObject": {"kind": "Function", "name": "hello", "namespace": function.key.namespace},
+        "type": said.type,
+        "reason": said.reason,
+        "message": text,
+    }
+
+
+async def test_decisions_reach_the_status_and_become_one_event(world, kubeconfig):
+    track = Track(world.functions[world.key].function, 0)
+    wall = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    async with reporting(world) as report:
+        for count in (5, 6, 7):
+            decision = Decision(count, Why.STEADY, 1.0)
+            track.remember(0, wall, Seen(1, 1), decision)
+            report.decided(track, track.decided[-1])
+        async with asyncio.timeout(10):
+            while "scale" not in (told := await world.look()).get("status", {}):  # noqa: ASYNC110 - the server's answer
+                await asyncio.sleep(0.1)
+    scale = told["status"]["scale"]
+    assert (scale["replicas"], len(scale["decisions"])) == (7, 3)
+    events = json.loads(kubectl(kubeconfig, "-n", world.key.namespace, "get", "events", "-o", "json"))["items"]
+    assert [one["reason"] for one in events] == ["ScaledUp"]
+
+
+async def test_a_secret_becomes_headers(world):
+    await world.cluster.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "login", "namespace": world.key.namespace},
+            "data": {"token": base64.b64encode(b"abc\n").decode()},
+        },
+        field_manager="kubectl",
+    )
+    secrets = Secrets(world.cluster, time.monotonic)
+    assert (await secrets.access(world.key.namespace, "login")).headers == {"Authorization": "Bearer abc"}
+    with pytest.raises(Unanswered, match="secret none"):
+        await secrets.access(world.key.namespace, "none")
