@@ -1,0 +1,40 @@
+"""Configuration is read once, and a bad value names itself."""
+
+import pytest
+
+from wick_operator.config import Config, Invalid
+
+
+def test_what_is_not_set_has_its_default():
+    assert Config.from_environment({}) == Config()
+
+
+def test_values_are_read_by_their_kind():
+    config = Config.from_environment(
+        {
+            "KUBEWICK_OPERATOR_NAMESPACES": "a, b",
+            "KUBEWICK_OPERATOR_WORKERS": "3",
+            "KUBEWICK_OPERATOR_RESYNC": "60.5",
+            "KUBEWICK_OPERATOR_RUNTIMES": '{"python": "r/x:1"}',
+            "PATH": "/bin",
+        }
+    )
+    assert (config.namespaces, config.workers, config.resync) == (("a", "b"), 3, 60.5)
+    assert config.runtimes == {"python": "r/x:1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKERS", "many"),
+        ("WORKERS", "0"),
+        ("RUNTIMES", "python"),
+        ("RUNTIMES", "[]"),
+        ("LEASE_DEADLINE", "11"),
+        ("IMAGE_PULL_POLICY", "Sometimes"),
+        ("COLOUR", "blue"),
+    ],
+)
+def test_a_bad_value_names_its_variable(name, value):
+    with pytest.raises(Invalid, match=f"KUBEWICK_OPERATOR_{name}"):
+        Config.from_environment({f"KUBEWICK_OPERATOR_{name}": value})

@@ -1,0 +1,94 @@
+"""Whose an object is, who writes its replicas, which revisions may go, and whose route wins."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arbitrary.functions import make, manifest
+from wick_api.function import parse
+from wick_api.names import Key
+from wick_operator import ownership
+from wick_operator.history import Kept, surplus
+from wick_operator.ownership import Owner
+from wick_operator.routes import Claims
+
+
+def child(**owner):
+    return {"metadata": {"ownerReferences": [{"controller": True, **owner}] if owner else []}}
+
+
+@pytest.mark.parametrize(
+    ("child", "whose"),
+    [
+        (child(uid="u-1"), Owner.THIS),
+        (child(uid="u-0", apiVersion="kubewick.dev/v1alpha1", kind="Function", name="hello"), Owner.PREDECESSOR),
+        (child(uid="u-0", apiVersion="kubewick.dev/v1alpha1", kind="Function", name="other"), Owner.ANOTHER),
+        (child(uid="u-9", apiVersion="apps/v1", kind="Deployment", name="hello"), Owner.ANOTHER),
+        (child(), Owner.ANOTHER),
+        ({"metadata": {"ownerReferences": [{"uid": "u-1", "controller": False}]}}, Owner.ANOTHER),
+    ],
+)
+def test_an_object_belongs_to_whom_its_controller_is(child, whose):
+    assert ownership.owner(make(), child) is whose
+
+
+@pytest.mark.parametrize(
+    ("managers", "ours", "others"),
+    [
+        ([], True, ""),
+        (["kubewick-operator"], True, ""),
+        (["kubewick-operator", "kubewick-autoscaler"], False, ""),
+        (["kubewick-router"], False, ""),
+        (["kubectl"], False, "kubectl"),
+        (["kubewick-operator", "kube-controller-manager"], False, "kube-controller-manager"),
+    ],
+)
+def test_replicas_belong_to_their_field_managers(managers, ours, others):
+    assert ownership.replicas_are_ours(managers) is ours
+    assert ownership.replicas_set_by_others(managers) == others
+
+
+kept = st.builds(Kept, st.text("abc", max_size=3), st.text(), st.text(), st.text("0123456789", max_size=3))
+
+
+@given(st.lists(kept), st.sets(st.text("abc", max_size=3)), st.integers(0, 5))
+def test_what_is_used_is_kept_and_of_the_rest_the_newest(everything, used, limit):
+    gone = surplus(everything, used, limit)
+    rest = [each for each in everything if each.revision not in used]
+    assert not any(each.revision in used for each in gone)
+    assert len(gone) == max(0, len(rest) - limit)
+    left = sorted(each.created for each in rest)[len(gone) :]
+    assert all(each.created <= newest for each in gone for newest in left[:1])
+
+
+def claimant(name, created, *routes):
+    return parse(manifest(name, {"image": "x", "routes": list(routes)}, creationTimestamp=created))
+
+
+def test_the_older_function_has_the_route():
+    claims = Claims()
+    young, old = (
+        claimant("a", "2026-02", {"host": "H.example".lower()}),
+        claimant("z", "2026-01", {"host": "h.example"}),
+    )
+    assert claims.put(young) == set()
+    assert claims.put(old) == {young.key}
+    assert [conflict.winner for conflict in claims.conflicts(young)] == [old.key]
+    assert claims.conflicts(old) == ()
+
+
+def test_routes_with_different_methods_share_a_path():
+    claims = Claims()
+    get, post = (claimant(name, "2026", {"path": "/x", "methods": [name.upper()]}) for name in ("get", "post"))
+    claims.put(get)
+    claims.put(post)
+    assert claims.conflicts(get) == claims.conflicts(post) == ()
+
+
+def test_a_route_given_up_is_the_next_one_s():
+    claims = Claims()
+    old, young = claimant("a", "2026-01", {"path": "/x"}), claimant("b", "2026-02", {"path": "/x/"})
+    claims.put(old)
+    claims.put(young)
+    assert claims.drop(old.key) == {Key("default", "b")}
+    assert claims.conflicts(young) == ()
