@@ -30,7 +30,7 @@ check: $(VENV)/ready ## Format, lint, types, import contracts, unit tests
 	$(BIN)/python -m pytest tests/unit
 
 integration: $(VENV)/ready ## Tests with real processes: an API server, routers, runtimes
-	$(CLUSTER) tools etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok
+	$(CLUSTER) tools etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok helm
 	$(BIN)/python -m pytest tests/integration
 
 e2e: $(VENV)/ready ## Whole stories, on a cluster and on the local platform

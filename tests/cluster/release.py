@@ -17,15 +17,12 @@ PATIENCE = "180s"
 def values(images: dict[str, Built], node_port: int | None = None) -> dict[str, object]:
     """What the test cluster sets of the chart's values: the images, and how the router is reached."""
     part = {name: images[f"kubewick-{name}"] for name in ("operator", "router", "runtime")}
-    image = {
-        name: {"repository": built.repository, "tag": built.tag, "pullPolicy": "IfNotPresent"}
-        for name, built in part.items()
-    }
+    image = {name: {"repository": built.repository, "tag": built.tag} for name, built in part.items()}
     service = {"type": "NodePort", "nodePort": node_port} if node_port else {}
     return {
         "operator": {"image": image["operator"]},
         "router": {"image": image["router"], "service": service},
-        "runtime": {"image": image["runtime"]},
+        "runtimes": {"python": {"image": image["runtime"]}},
     }
 
 

@@ -90,3 +90,34 @@ securityContext:
   readOnlyRootFilesystem: true
   capabilities: {drop: [ALL]}
 {{- end }}
+
+{{/* One pod at a time leaves for a node's maintenance; give (list $ "component"). */}}
+{{- define "kubewick.pdb" -}}
+{{- $root := index . 0 -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ $root.Release.Name }}-{{ index . 1 }}
+  namespace: {{ $root.Release.Namespace }}
+  labels: {{- include "kubewick.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  # A pod that is not ready serves nobody, so it must not hold up a drain.
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels: {{- include "kubewick.selector" . | nindent 6 }}
+{{- end }}
+
+{{/* Namespaces the values name: those watched, and those with settings of their own; as JSON. */}}
+{{- define "kubewick.namespaces" -}}
+{{- concat .Values.watchNamespaces (keys .Values.namespaces) | uniq | sortAlpha | toJson -}}
+{{- end }}
+
+{{/* NetworkPolicy peers: a component's pods in the release's namespace; give (list $ "component"). */}}
+{{- define "kubewick.peer" -}}
+{{- $root := index . 0 -}}
+- namespaceSelector:
+    matchLabels: {kubernetes.io/metadata.name: {{ $root.Release.Namespace }}}
+  podSelector:
+    matchLabels: {{- include "kubewick.selector" . | nindent 6 }}
+{{- end }}

@@ -1,0 +1,83 @@
+"""Fixtures for tests of the chart: helm, and an API server that judges what it renders."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster import tools
+from cluster.kubectl import kubectl
+
+CHART = Path(__file__).parents[3] / "charts" / "kubewick"
+RELEASE, NAMESPACE = "kubewick", "kubewick-system"
+NAMESPACES = (NAMESPACE, "team-a", "team-b")
+
+
+@pytest.fixture(scope="session")
+def helm():
+    """Call helm; its output, or an AssertionError with what it said."""
+    try:
+        tools.ensure("helm")
+    except tools.Missing as missing:
+        pytest.skip(f"NO HELM, because this machine lacks {missing}")
+
+    def call(*arguments, kubeconfig=None, values=None):
+        command = [tools.path("helm"), *([f"--kubeconfig={kubeconfig}"] if kubeconfig else []), *arguments]
+        stdin = None
+        if values is not None:
+            command, stdin = [*command, "--values", "-"], json.dumps(values)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=180, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def chart():
+    """The chart's folder."""
+    return CHART
+
+
+@pytest.fixture(scope="session")
+def render(helm):
+    """What the chart renders with these values, as a list of manifests; hooks among them."""
+
+    def call(values=None):
+        text = helm("template", RELEASE, CHART, "-n", NAMESPACE, "--kube-version=1.36.0", values=values or {})
+        return [manifest for manifest in yaml.safe_load_all(text) if manifest]
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def judge(kubeconfig):
+    """An API server that has the namespaces the tests render for; call it with manifests to have them checked."""
+    for name in NAMESPACES:
+        if name not in kubectl(kubeconfig, "get", "namespaces", "-o", "name"):
+            kubectl(kubeconfig, "create", "namespace", name)
+        # With warnings as errors, a pod template that `restricted` would refuse fails the test.
+        kubectl(kubeconfig, "label", "--overwrite", "namespace", name, "pod-security.kubernetes.io/warn=restricted")
+
+    def check(manifests):
+        text = yaml.safe_dump_all(manifests)
+        command = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "-f", "-")
+        return kubectl(kubeconfig, *command, stdin=text)
+
+    return check
+
+
+@pytest.fixture
+def plane_with_rights(control_plane, render):
+    """The API server with the chart's rights installed for given values; returns a kubeconfig by component."""
+
+    def install(values=None):
+        rights = [each for each in render(values) if "rbac" in each["apiVersion"] or each["kind"] == "ServiceAccount"]
+        rights = [each for each in rights if "helm.sh/hook" not in each["metadata"].get("annotations", {})]
+        text = yaml.safe_dump_all(rights)
+        kubectl(control_plane.kubeconfig, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+        return lambda part: control_plane.user(f"system:serviceaccount:{NAMESPACE}:{RELEASE}-{part}")
+
+    return install
