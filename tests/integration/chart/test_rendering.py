@@ -185,7 +185,7 @@ def test_named_namespaces_bring_no_right_beyond_them(render):
 
 def test_a_mistake_in_a_template_is_noticed_by_the_judge(judge):
     wrong = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"port": []}}
-    with pytest.raises(Refused, match="spec.port: field not declared"):
+    with pytest.raises(Refused, match=r"spec\.port: field not declared"):
         judge([wrong])
 
 
