@@ -48,6 +48,9 @@ cluster-down: $(VENV)/ready ## Stop and remove it, whoever started it
 lock: $(VENV)/ready ## Pin what goes into the images, with hashes (needs uv)
 	tests/cluster/lock.sh
 
+bench-shapes: $(VENV)/ready ## Six simulated loads, our autoscaler against Knative's defaults
+	$(BIN)/python benchmarks/autoscaler/shapes.py
+
 bench-autoscaler: $(VENV)/ready ## CPU and memory of one autoscaler tick at 10,000 functions
 	$(BIN)/python benchmarks/autoscaler/tick.py
 

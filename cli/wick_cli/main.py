@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, Entry] = {
     "deploy": Entry("wick_cli.deploy", "Apply functions and wait until they are ready."),
     "list": Entry("wick_cli.list", "List functions, their state and what is wrong with them."),
     "describe": Entry("wick_cli.describe", "Show one function: conditions, instances, scaling decisions."),
+    "simulate": Entry("wick_cli.simulate", "Replay a load against a Function's scaling, before deploying it."),
     "invoke": Entry("wick_cli.invoke", "Call a function and print its answer."),
     "logs": Entry("wick_cli.logs", "Print a function's log lines."),
     "delete": Entry("wick_cli.delete", "Delete functions."),
