@@ -1,12 +1,28 @@
 """Which adapter calls which form of handler. Each is imported only for a function that has that form."""
 
 import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wick_runtime import native
 from wick_runtime.inline import Call
-from wick_runtime.interface import Form
-from wick_runtime.load import Loaded
+from wick_runtime.interface import Form, Interface
 from wick_runtime.process import Handle
+
+if TYPE_CHECKING:
+    from wick_runtime.load import Loaded
+
+# ruff: noqa: PLC0415 - the point of this module
+
+
+class Served(NamedTuple):
+    """An asynchronous function, ready for the event loop."""
+
+    call: Call
+    startup: Callable[[], Awaitable[None]] | None = None
+    shutdown: Callable[[], Awaitable[None]] | None = None
+    parting: float = 0.0
+    """Seconds between telling a handler that its client left and cancelling it."""
 
 
 def registered(name: str) -> str:
@@ -15,11 +31,38 @@ def registered(name: str) -> str:
     return str(getattr(module, "REGISTRY_MAP", {}).get(name, "")) if module is not None else ""
 
 
-def in_loop(loaded: Loaded, form: Form) -> Call:
+def in_loop(loaded: "Loaded", form: Form) -> Served:
     """For the event loop of an asynchronous worker."""
-    return native.in_loop(loaded.handler, form)
+    if form.interface is Interface.ASGI:
+        from wick_runtime import asgi
+
+        lifespan = asgi.Lifespan(loaded.handler)
+        call = asgi.in_loop(loaded.handler, lifespan.state)
+        return Served(call, lifespan.startup, lifespan.shutdown, asgi.PARTING)
+    if form.interface is Interface.CLOUDEVENT:
+        from wick_runtime import events
+
+        return Served(events.in_loop(loaded.handler, form))
+    return Served(native.in_loop(loaded.handler, form))
 
 
-def in_process(loaded: Loaded, form: Form) -> Handle:
-    """For a handler process."""
-    return native.in_process(loaded.handler, form)
+def in_process(loaded: "Loaded", form: Form, name: str) -> Handle:
+    """For a handler process; `name` is the handler's attribute."""
+    handler: Any = loaded.handler
+    if form.interface is Interface.WSGI:
+        from wick_runtime import wsgi
+
+        return wsgi.in_process(handler)
+    if form.interface is Interface.FUNCTIONS_FRAMEWORK:
+        from wick_runtime import functionsframework, wsgi
+
+        return wsgi.in_process(functionsframework.application(handler, name))
+    if form.interface is Interface.LAMBDA:
+        from wick_runtime import awslambda
+
+        return awslambda.in_process(handler)
+    if form.interface is Interface.CLOUDEVENT:
+        from wick_runtime import events
+
+        return events.in_process(handler, form)
+    return native.in_process(handler, form)

@@ -10,6 +10,8 @@ OK, ERROR, TIMEOUT, CRASH, REFUSED = range(len(OUTCOMES))
 DEADLINE = Refusal(504, "deadline", "the function did not answer within its time")
 DRAINING = Refusal(503, "shutting-down", "this instance is shutting down", refused="draining")
 
+CUT = Refusal(503, "shutting-down", "this instance was shut down before the function had answered")
+
 
 class Admission:
     """Counts who is in, and turns the rest away at once."""

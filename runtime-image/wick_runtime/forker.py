@@ -83,7 +83,7 @@ class Forker:
             code = os.waitstatus_to_exitcode(status)
             if pid == self._watched:
                 self._result = code if code >= 0 else 128 - code
-            elif pid in self._children:  # else an orphan that fell to us because we are PID 1
+            else:  # ours, or as PID 1 an orphan's: a handler process outlives its template
                 self._children.discard(pid)
                 self._tell({"op": "exited", "pid": pid, "status": code})
 

@@ -6,12 +6,13 @@ that swallows the cancellation is cancelled again each second and keeps its plac
 """
 
 import asyncio
+import math
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from wick_runtime.admission import DEADLINE, ERROR, OK, TIMEOUT, Admission
+from wick_runtime.admission import CUT, DEADLINE, ERROR, OK, TIMEOUT, Admission
 from wick_runtime.context import Context, Identity, Ids, current, request_ids
 from wick_runtime.deadlines import Deadlines
 from wick_runtime.failure import answered, logged
@@ -20,10 +21,15 @@ from wick_runtime.http.refusal import Refusal
 from wick_runtime.http.server import Server
 from wick_runtime.output import Lines
 
+if TYPE_CHECKING:
+    from wick_runtime.adapters import Served
+
 AGAIN: Final = 1.0
 """Seconds between two cancellations of a task that will not stop."""
 INBOX: Final = 262_144
 """Bytes of a streamed body that wait for their handler before reading stops."""
+
+CANCELLED: Final = Refusal(500, "function-error", "the function cancelled itself")
 
 Call = Callable[["Run"], Awaitable[None]]
 """Answers a run's exchange; one for each interface."""
@@ -82,8 +88,18 @@ class Run:
             self.gone = True
             self._wake(self._news)
             self._wake(self._room)
-        if self.task is not None and not (self.gone and self._app.keeps_after_disconnect):
+        if self.task is None:
+            return
+        if self.gone and self._app.parting:
+            self.task.get_loop().call_later(self._app.parting, self.task.cancel, why)
+        else:
             self.task.cancel(why)
+
+    def endless(self) -> None:
+        """No deadline any more: the request became a connection of its own."""
+        self.exchange.deadline = math.inf
+        self.exchange.connection.unwatched()
+        self._app.forget(self)
 
     # -- deadlines' side
 
@@ -103,8 +119,7 @@ class Run:
     async def receive(self) -> bytes:
         """The next piece of the request's body; empty at its end or when the client is gone."""
         while not self._inbox and not self._ended and not self.gone:
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
+            await self.news()
         if not self._inbox:
             return b""
         chunk = self._inbox.popleft()
@@ -116,8 +131,7 @@ class Run:
     async def disconnected(self) -> None:
         """Wait until the client leaves."""
         while not self.gone and not self.exchange.ended:
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
+            await self.news()
 
     async def drained(self) -> None:
         """Wait until the client keeps up."""
@@ -131,6 +145,11 @@ class Run:
             chunk = self.exchange.take_body()
             self._inbox.append(chunk)
             self._buffered += len(chunk)
+
+    async def news(self) -> None:
+        """Wait until something happens: `wake`, more body, or the client's leaving."""
+        self._news = asyncio.get_running_loop().create_future()
+        await self._news
 
     @property
     def body_ended(self) -> bool:
@@ -149,13 +168,13 @@ class Inline:
     """The application of an asynchronous worker."""
 
     def __init__(
-        self, call: Call, admission: Admission, identity: Identity, lines: Lines, *, streams: bool, debug: bool
+        self, call: "Served", admission: Admission, identity: Identity, lines: Lines, *, streams: bool, debug: bool
     ) -> None:
         self.server: Server
         self.hold = 0 if streams else admission.limits.max_request_bytes
         self.max_body = admission.limits.max_request_bytes
-        self.keeps_after_disconnect = False
-        self._call = call
+        self._call = call.call
+        self.parting = call.parting
         self._admission = admission
         self._identity = identity
         self._lines = lines
@@ -163,6 +182,7 @@ class Inline:
         self._ids: Ids = request_ids()
         self._loop = asyncio.get_running_loop()
         self._deadlines: Deadlines
+        self._endless: set[Run] = set()
 
     def bind(self, server: Server) -> None:
         """Meet the server this is the application of."""
@@ -196,7 +216,20 @@ class Inline:
         task = self._start(run)
         if not task.done():
             run.task = task
-            self._deadlines.add(run)
+            if run.exchange.deadline != math.inf:
+                self._deadlines.add(run)
+
+    def forget(self, run: Run) -> None:
+        """No deadline for this one."""
+        self._deadlines.discard(run)
+        self._endless.add(run)
+
+    def cut(self) -> None:
+        """Grace is over: stop what still runs."""
+        for timed in [*self._deadlines.items(), *self._endless]:
+            if isinstance(timed, Run) and timed.task is not None:
+                timed.why = "drain"
+                timed.task.cancel("drain")
 
     if sys.version_info >= (3, 12):
 
@@ -224,6 +257,7 @@ class Inline:
                 self._lines.finish(run.context)
             if run.task is not None:
                 self._deadlines.discard(run)
+                self._endless.discard(run)
             self._admission.done(exchange, TIMEOUT if run.why == "deadline" else outcome, self.server.now())
 
     def _raised(self, run: Run, error: BaseException) -> None:
@@ -239,7 +273,7 @@ class Inline:
         if run.exchange.started:
             run.exchange.abort()
         else:
-            run.exchange.refuse(Refusal(500, "function-error", "the function cancelled itself"))
+            run.exchange.refuse(CUT if run.why == "drain" else CANCELLED)
 
 
 def _header(exchange: Exchange, name: bytes) -> str:

@@ -50,6 +50,8 @@ WATCH: Final = 0.25
 """Seconds between looks at requests past their deadline in a worker that should have ended them."""
 STUCK: Final = 1.0
 """Seconds a worker's loop may leave a ping unanswered."""
+PARTING: Final = 0.5
+"""Seconds between cancelling what outlived the grace period and killing it."""
 LINGER: Final = 1.0
 """Seconds a connection answered for a dead worker stays open, so that its last words arrive."""
 
@@ -468,7 +470,13 @@ class Instance:
             child.channel.send({"op": "stop"})
 
     def _out_of_grace(self) -> None:
-        self._finish(1)
+        """Time is up: what still runs is cancelled, and has a moment to end decently."""
+        sys.stderr.write(f"wick_runtime: requests still in flight after {self._config.grace:g} s of grace\n")
+        if self._child is not None and self._child.kind == "inline" and not self._child.closed:
+            self._child.channel.send({"op": "cut"})
+        if self._processes is not None:
+            self._processes.cut()
+        self._timer("grace", PARTING, lambda: self._finish(1))
 
     def _finish(self, code: int) -> None:
         if not self.over.done():

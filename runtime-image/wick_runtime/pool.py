@@ -20,7 +20,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final
 
-from wick_runtime.admission import CRASH, DEADLINE, ERROR, OK, TIMEOUT, Admission
+from wick_runtime.admission import CRASH, CUT, DEADLINE, ERROR, OK, TIMEOUT, Admission
 from wick_runtime.context import Ids, request_ids
 from wick_runtime.deadlines import Deadlines
 from wick_runtime.frame import BODY, BROKEN, END, HEAD, RESPONSE, Call, Frames, pack, pack_call
@@ -32,6 +32,8 @@ HOLD: Final = 65536
 """Bytes of a body gathered before a process is given the request, so that a slow client does not occupy one."""
 PATIENCE: Final = 0.5
 """Seconds an interrupted handler has for its ``finally`` blocks before it is killed."""
+UNREPORTED: Final = 0.5
+"""Seconds to wait for the word how a process ended that has hung up."""
 REST: Final = 60.0
 """Seconds after which a process that had nothing to do goes; one always stays."""
 
@@ -77,6 +79,13 @@ class Worker(asyncio.Protocol):
             )
         )
         self._pool.deadlines.add(self)
+
+    def cut(self) -> None:
+        """Grace is over."""
+        if self.exchange is not None and not self.exchange.ended:
+            self._killed = "disconnect"
+            self.exchange.refuse(CUT)
+            self._stop()
 
     def hang_up(self) -> None:
         """Let it end by itself."""
@@ -131,6 +140,8 @@ class Worker(asyncio.Protocol):
         del exc
         self._lost = True
         self._conclude()
+        if self._status is None:
+            self._pool.server.later(UNREPORTED, self._presume_dead)
 
     def pause_writing(self) -> None:
         if self.exchange is not None:
@@ -185,6 +196,11 @@ class Worker(asyncio.Protocol):
                 os.kill(self.pid, number)
             except ProcessLookupError:  # it ended by itself; the report is on its way
                 return
+
+    def _presume_dead(self) -> None:
+        """Whoever forked it died first, and nobody will say how it ended."""
+        if self._status is None:
+            self.exited(os.EX_UNAVAILABLE)
 
     def _conclude(self) -> None:
         """Dead, and known how."""
@@ -263,6 +279,11 @@ class Processes:
         if worker in self._idle:
             self._idle.remove(worker)
 
+    def cut(self) -> None:
+        """Grace is over: stop what still runs."""
+        for worker in list(self._all):
+            worker.cut()
+
     def close(self) -> None:
         """Let every process end."""
         for worker in self._all:
@@ -329,6 +350,8 @@ class _Waiting:
 
 def died(status: int) -> str:
     """How a process ended, in words."""
+    if status == os.EX_UNAVAILABLE:
+        return "ended"
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
     return f"exited with code {status}"

@@ -57,13 +57,13 @@ class _Serving:
         self._loop = asyncio.get_running_loop()
         self._over = self._loop.create_future()
         try:
-            await self._init()
+            served = adapters.in_loop(code.loaded, code.form)
+            await self._init(served)
         except LoadError as problem:
             self._channel.send({"op": "failed", **problem.report()})
             return 1
-        call = adapters.in_loop(code.loaded, code.form)
         self._app = Inline(
-            call, self._admission, code.identity, code.lines, streams=code.form.streams, debug=code.target.debug
+            served, self._admission, code.identity, code.lines, streams=code.form.streams, debug=code.target.debug
         )
         settings = Settings(code.target.function, code.limits.timeout)
         self._server = Server(
@@ -74,23 +74,25 @@ class _Serving:
         self._loop.add_reader(self._channel.fileno(), self._told)
         self._channel.send({"op": "loaded", "kind": "inline", "phases": code.phases})
         result = await self._over
-        await self._shut_down()
+        await self._shut_down(served)
         return result
 
-    async def _init(self) -> None:
+    async def _init(self, served: adapters.Served) -> None:
         init = self._code.loaded.init
-        if init is None:
-            return
         start = time.monotonic()
         try:
-            result = init()
+            result: Any = init() if init is not None else None
             if hasattr(result, "__await__"):
                 await result
+            if served.startup is not None:
+                await served.startup()
         except (Exception, SystemExit) as error:
             raise failure(error, self._code.target.code, "init failed: ") from error
         self._code.phases["init"] = (time.monotonic() - start) * 1000
 
-    async def _shut_down(self) -> None:
+    async def _shut_down(self, served: adapters.Served) -> None:
+        if served.shutdown is not None:
+            await served.shutdown()
         hook = self._code.loaded.shutdown
         result: Any = hook() if hook is not None else None
         if hasattr(result, "__await__"):
@@ -110,6 +112,8 @@ class _Serving:
         elif message["op"] == "adopt":
             sock = socket.socket(fileno=fds[0])
             self._adopting = self._loop.create_task(self._server.adopt(sock))
+        elif message["op"] == "cut":
+            self._app.cut()
         elif message["op"] == "drain":
             self._admission.draining = True
             self._server.drain()

@@ -28,7 +28,7 @@ from wick_runtime.forker import Forker
 from wick_runtime.interface import Form, Unfit, form
 from wick_runtime.load import Loaded, LoadError, called, load
 from wick_runtime.output import Lines, capture
-from wick_runtime.process import Process, Setting
+from wick_runtime.process import Handle, Process, Setting
 from wick_runtime.serving import serve
 from wick_runtime.table import Table
 
@@ -53,6 +53,8 @@ class Code(NamedTuple):
     identity: Identity
     lines: Lines
     phases: dict[str, float]
+    handle: Handle | None
+    """How a handler process calls it; None for an asynchronous one."""
 
 
 def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
@@ -89,11 +91,12 @@ def prepare(order: dict[str, Any], born: float) -> Code:
         found = form(loaded.handler, target.interface, name, adapters.registered(name))
     except Unfit as unfit:
         raise LoadError(str(unfit), getattr(loaded.module, "__file__", "") or "") from unfit
+    handle = None if found.asynchronous else adapters.in_process(loaded, found, name)
     imported = time.monotonic()
     if loaded.init is not None and not found.asynchronous:
         called(lambda: run_hook(loaded.init), target.code, "init")
     phases = {"import": (imported - born) * 1000, "init": (time.monotonic() - imported) * 1000, "born": born}
-    return Code(loaded, found, target, limits, identity, lines, phases)
+    return Code(loaded, found, target, limits, identity, lines, phases, handle)
 
 
 def environment(given: dict[str, str] | None, target: Target) -> None:
@@ -124,8 +127,8 @@ def run_process(sock: socket.socket, code: Code) -> int:
 
 
 def _process(sock: socket.socket, code: Code) -> None:
-    setting = Setting(adapters.in_process(code.loaded, code.form), code.identity, code.lines, code.target.debug)
-    Process(sock, setting).run()
+    if code.handle is not None:
+        Process(sock, Setting(code.handle, code.identity, code.lines, code.target.debug)).run()
 
 
 def _template(channel: Channel, code: Code, *, forkable: bool) -> int:

@@ -242,6 +242,15 @@ class Connection(asyncio.Protocol):
         """Whether reading the rest of a request's body costs less than a new connection."""
         return exchange.body_done or (exchange.length is not None and exchange.length <= WORTH_DRAINING)
 
+    def peer(self, which: str) -> tuple[str, int] | None:
+        """The address of the client (``peername``) or our own (``sockname``)."""
+        found = self._transport.get_extra_info(which)
+        return tuple(found[:2]) if isinstance(found, tuple) else None
+
+    def unwatched(self) -> None:
+        """No deadline for what it holds."""
+        self.server.table.deadlines[self.slot] = 0.0
+
     def upgrade(self, head: bytes, receive: Callable[[bytes], None]) -> None:
         """Leave HTTP: send `head`, and give every further byte to `receive`."""
         self.raw = receive

@@ -51,7 +51,7 @@ class Instance:
 
     def __init__(self, folder, env, *, python=sys.executable):
         self.log = folder / "log"
-        base = {name: value for name, value in os.environ.items() if not name.startswith("KUBEWICK_")}
+        base = {name: value for name, value in os.environ.items() if not name.startswith(("KUBEWICK_", "PYTEST_"))}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [python, "-m", "wick_runtime"],
@@ -134,6 +134,11 @@ def call(port, path, method="GET", body=None, headers=None, timeout=30):
         return Answer(response, response.read())
     finally:
         connection.close()
+
+
+@pytest.fixture(name="eventually")
+def _eventually():
+    return eventually
 
 
 @pytest.fixture

@@ -1,0 +1,231 @@
+"""WebSocket (RFC 6455) for ASGI applications: handshake, frames, close.
+
+The codec is `Frames`: bytes in, messages out, no IO. The server never masks and accepts only masked frames; text is
+checked to be UTF-8; fragments are joined up to `MAX_MESSAGE`; extensions are not offered.
+"""
+
+import asyncio
+import base64
+import hashlib
+import struct
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from wick_runtime.http.head import checked, render
+from wick_runtime.http.refusal import Headers, bad_request
+
+if TYPE_CHECKING:
+    from wick_runtime.http.exchange import Exchange
+    from wick_runtime.inline import Run
+
+MAX_MESSAGE: Final = 16_777_216
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+NORMAL, GOING_AWAY, PROTOCOL_ERROR, NO_STATUS, ABNORMAL, BAD_DATA, TOO_BIG, INTERNAL = (
+    1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011,
+)  # fmt: skip
+
+
+class Bad(Exception):
+    """The peer broke the protocol; `code` is what to close with."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Frame(NamedTuple):
+    """A whole message, or a control frame."""
+
+    kind: int
+    data: bytes
+
+
+def pack(kind: int, data: bytes) -> bytes:
+    """An unmasked frame, as a server sends it."""
+    size = len(data)
+    if size < 126:  # noqa: PLR2004 - RFC 6455, 5.2
+        return bytes([0x80 | kind, size]) + data
+    if size < 65536:  # noqa: PLR2004 - RFC 6455, 5.2
+        return struct.pack("!BBH", 0x80 | kind, 126, size) + data
+    return struct.pack("!BBQ", 0x80 | kind, 127, size) + data
+
+
+class Frames:
+    """Cuts a client's bytes into messages."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._kind = 0
+        self._parts = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Every message that is whole now; raises `Bad`."""
+        self._bytes += data
+        while (frame := self._frame()) is not None:
+            fin, kind, payload = frame
+            if kind >= CLOSE:
+                yield Frame(kind, payload)
+                continue
+            if (kind == CONTINUATION) != bool(self._kind):
+                raise Bad(PROTOCOL_ERROR, "fragments out of order")
+            self._kind = self._kind or kind
+            self._parts += payload
+            if len(self._parts) > MAX_MESSAGE:
+                raise Bad(TOO_BIG, "message too large")
+            if fin:
+                message = Frame(self._kind, bytes(self._parts))
+                self._kind = 0
+                self._parts = bytearray()
+                yield message
+
+    def _frame(self) -> tuple[bool, int, bytes] | None:
+        head = self._bytes
+        if len(head) < 2:  # noqa: PLR2004 - the fixed part
+            return None
+        fin, kind, size = bool(head[0] & 0x80), head[0] & 0x0F, head[1] & 0x7F
+        _check(head, fin=fin, kind=kind, size=size)
+        start = 2 + {126: 2, 127: 8}.get(size, 0)
+        if len(head) < start + 4:
+            return None
+        if start > 2:  # noqa: PLR2004 - an extended length
+            size = int.from_bytes(head[2:start], "big")
+        if size > MAX_MESSAGE:
+            raise Bad(TOO_BIG, "frame too large")
+        end = start + 4 + size
+        if len(head) < end:
+            return None
+        payload = unmask(bytes(head[start + 4 : end]), bytes(head[start : start + 4]))
+        del head[:end]
+        return fin, kind, payload
+
+
+def _check(head: bytearray, *, fin: bool, kind: int, size: int) -> None:
+    if head[0] & 0x70:
+        raise Bad(PROTOCOL_ERROR, "reserved bits")
+    if not head[1] & 0x80:
+        raise Bad(PROTOCOL_ERROR, "a client's frames are masked")
+    if kind not in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG):
+        raise Bad(PROTOCOL_ERROR, "unknown opcode")
+    if kind >= CLOSE and (not fin or size > 125):  # noqa: PLR2004 - RFC 6455, 5.5
+        raise Bad(PROTOCOL_ERROR, "a control frame is short and whole")
+
+
+def unmask(data: bytes, key: bytes) -> bytes:
+    """XOR with the repeated key, as one big number: far quicker than byte by byte."""
+    size = len(data)
+    mask = (key * (size // 4 + 1))[:size]
+    return (int.from_bytes(data, "big") ^ int.from_bytes(mask, "big")).to_bytes(size, "big")
+
+
+def is_handshake(exchange: "Exchange") -> bool:
+    """Whether a request asks for a WebSocket."""
+    found = {name: value.lower() for name, value in exchange.headers if name in (b"upgrade", b"connection")}
+    return found.get(b"upgrade") == b"websocket" and b"upgrade" in found.get(b"connection", b"")
+
+
+async def serve(app: Callable[..., Awaitable[None]], run: "Run", scope: dict[str, Any]) -> None:
+    """Run the application on a WebSocket."""
+    headers = dict(run.exchange.headers)
+    key = headers.get(b"sec-websocket-key", b"")
+    if run.exchange.method != "GET" or headers.get(b"sec-websocket-version") != b"13" or len(key) != 24:  # noqa: PLR2004 - 16 bytes in base64
+        run.exchange.refuse(bad_request("not a WebSocket handshake of version 13"))
+        return
+    protocols = headers.get(b"sec-websocket-protocol", b"").decode("latin-1")
+    scope["subprotocols"] = [name.strip() for name in protocols.split(",") if name.strip()]
+    socket = _Socket(run, key)
+    try:
+        await app(scope, socket.receive, socket.send)
+        socket.close(NORMAL)
+    except asyncio.CancelledError:
+        socket.close(GOING_AWAY)
+        raise
+    except Exception:
+        socket.close(INTERNAL)
+        raise
+
+
+class _Socket:
+    """`receive` and `send` of one WebSocket."""
+
+    def __init__(self, run: "Run", key: bytes) -> None:
+        self._run = run
+        self._key = key
+        self._frames = Frames()
+        self._inbox: deque[dict[str, Any]] = deque([{"type": "websocket.connect"}])
+        self._open = False
+        self._closed = False
+
+    async def receive(self) -> dict[str, Any]:
+        while not self._inbox:
+            if self._run.gone or self._closed:
+                return {"type": "websocket.disconnect", "code": ABNORMAL, "reason": ""}
+            await self._run.news()
+        return self._inbox.popleft()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "websocket.accept":
+            self._accept(message)
+        elif kind == "websocket.close":
+            self.close(message.get("code") or NORMAL, message.get("reason") or "")
+        elif kind == "websocket.send" and self._open and not self._closed:
+            text = message.get("text")
+            data = text.encode() if text is not None else message.get("bytes") or b""
+            self._run.exchange.connection.send(pack(TEXT if text is not None else BINARY, data))
+            await self._run.drained()
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Refuse the handshake, or say goodbye."""
+        exchange = self._run.exchange
+        if self._closed or exchange.ended:
+            return
+        self._closed = True
+        if not self._open:
+            exchange.keep_alive = False
+            exchange.respond(403, [], b"")
+            return
+        exchange.connection.send(pack(CLOSE, struct.pack("!H", code) + reason.encode()[:123]))
+        exchange.ended = True
+        exchange.connection.close()
+
+    def _accept(self, message: dict[str, Any]) -> None:
+        accept = base64.b64encode(hashlib.sha1(self._key + _GUID, usedforsecurity=False).digest())
+        headers: Headers = [(b"sec-websocket-accept", accept)]
+        if message.get("subprotocol"):
+            headers.append((b"sec-websocket-protocol", message["subprotocol"].encode()))
+        headers += checked([(bytes(name), bytes(value)) for name, value in message.get("headers", ())])
+        exchange = self._run.exchange
+        exchange.started = True
+        head = render(101, [(b"upgrade", b"websocket"), (b"connection", b"Upgrade"), *headers])
+        self._open = True
+        self._run.endless()
+        exchange.connection.upgrade(head + b"\r\n", self._received)
+
+    def _received(self, data: bytes) -> None:
+        try:
+            for frame in self._frames.feed(data):
+                self._heard(frame)
+        except Bad as problem:
+            self._left(problem.code, str(problem))
+            self.close(problem.code, str(problem))
+        self._run.wake()
+
+    def _heard(self, frame: Frame) -> None:
+        if frame.kind == PING:
+            self._run.exchange.connection.send(pack(PONG, frame.data))
+        elif frame.kind == CLOSE:
+            code = int.from_bytes(frame.data[:2], "big") if len(frame.data) > 1 else NO_STATUS
+            self._left(code, frame.data[2:].decode("utf-8", "replace"))
+            self.close(NORMAL if code == NO_STATUS else code)
+        elif frame.kind == TEXT:
+            try:
+                self._inbox.append({"type": "websocket.receive", "text": frame.data.decode()})
+            except UnicodeDecodeError as error:
+                raise Bad(BAD_DATA, "text is not UTF-8") from error
+        elif frame.kind == BINARY:
+            self._inbox.append({"type": "websocket.receive", "bytes": frame.data})
+
+    def _left(self, code: int, reason: str) -> None:
+        self._inbox.append({"type": "websocket.disconnect", "code": code, "reason": reason})

@@ -1,0 +1,108 @@
+"""At its deadline the client has had 504, and the work really stops."""
+
+import threading
+
+import pytest
+
+SLEEPER = """
+    import asyncio, os, pathlib, time
+    {kind} handle(request):
+        if "spin" in request.query:
+            while True: pass
+        if "hold" in request.query:
+            while True:
+                try:
+                    {sleep}(30)
+                except BaseException:
+                    pass
+        if "sleep" in request.query:
+            try:
+                {sleep}(30)
+            finally:
+                pathlib.Path(os.environ["MARK"]).touch()
+        return str(os.getpid())
+"""
+SOON = {"Kubewick-Deadline-Ms": "150"}
+
+
+def code(kind):
+    return SLEEPER.format(kind=kind, sleep="time.sleep" if kind == "def" else "await asyncio.sleep")
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_an_overrun_is_answered_504_and_its_finally_blocks_run(start, variant, kind, tmp_path, eventually):
+    mark = tmp_path / "mark"
+    instance = start(code(kind), MARK=mark, **variant)
+    answer = instance.request("/?sleep", headers=SOON)
+    assert (answer.status, answer.json["error"]["code"]) == (504, "deadline")
+    eventually(mark.exists, within=5)
+    eventually(lambda: instance.metric("kubewick_function_handler_requests_total", outcome="timeout") == 1)
+    assert instance.metric("kubewick_function_handler_in_flight") == 0
+
+
+def test_a_sync_handler_that_will_not_stop_is_killed_with_its_process_and_others_go_on(start, variant, eventually):
+    instance = start(code("def"), MARK="x", **variant)
+    before = len(instance.pids())
+    slow = threading.Thread(target=instance.request, args=("/?hold",), kwargs={"headers": SOON})
+    slow.start()
+    while slow.is_alive():
+        assert instance.request("/").status == 200
+    slow.join()
+    eventually(lambda: len(instance.pids()) <= before)
+    assert instance.request("/").status == 200
+
+
+def test_a_sync_handler_that_spins_starves_neither_health_checks_nor_other_requests(start, variant):
+    instance = start(code("def"), MARK="x", KUBEWICK_TIMEOUT=1, **variant)
+    spinning = threading.Thread(target=instance.request, args=("/?spin",))
+    spinning.start()
+    while spinning.is_alive():
+        assert instance.control("/healthz").status == 200
+        assert instance.request("/").status == 200
+    spinning.join()
+
+
+def test_a_blocked_event_loop_is_noticed_and_replaced(start, variant, eventually):
+    instance = start(code("async def"), MARK="x", **variant)
+    pid = instance.request("/").text
+    answer = instance.request("/?spin", headers=SOON)
+    assert (answer.status, answer.json["error"]["code"]) == (504, "deadline")
+    assert "event loop is blocked" in answer.message
+    eventually(lambda: instance.state() == "ready")
+    assert instance.request("/").text != pid
+
+
+def test_health_is_bad_while_the_event_loop_is_blocked(start, eventually):
+    instance = start(code("async def"), MARK="x", KUBEWICK_TIMEOUT=20)
+    spinning = threading.Thread(target=instance.request, args=("/?spin",))
+    spinning.start()
+    eventually(lambda: instance.control("/healthz").status == 500)
+    instance.stop()
+    spinning.join()
+
+
+def test_an_async_handler_that_swallows_cancellation_leaves_others_alone(start, variant):
+    instance = start(code("async def"), MARK="x", **variant)
+    assert instance.request("/?hold", headers=SOON).status == 504
+    assert instance.request("/").status == 200
+
+
+def test_the_earlier_of_header_and_timeout_counts(start):
+    instance = start("def handle(request, context):\n    return context.remaining_time()\n", KUBEWICK_TIMEOUT=7)
+    assert 6 < instance.request().json <= 7
+    assert 0 < instance.request(headers=SOON).json <= 0.15
+    assert 6 < instance.request(headers={"Kubewick-Deadline-Ms": "90000"}).json <= 7
+
+
+def test_a_stream_that_overruns_is_broken_off_not_ended(start, variant):
+    instance = start("import time\ndef handle():\n    yield 'one'\n    time.sleep(30)\n    yield 'two'\n", **variant)
+    sock = instance.connect()
+    sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nKubewick-Deadline-Ms: 300\r\n\r\n")
+    seen = b""
+    try:
+        while data := sock.recv(65536):
+            seen += data
+        pytest.fail(f"the response ended as if complete: {seen!r}")
+    except ConnectionResetError:
+        assert seen.endswith(b"3\r\none\r\n")
+    sock.close()

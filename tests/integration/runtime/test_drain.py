@@ -1,0 +1,82 @@
+"""SIGTERM: not ready, finish what is in flight, close what rests, run `shutdown`, exit 0."""
+
+import threading
+
+import pytest
+
+CODE = """
+    import asyncio, os, time
+    def init(): print("init ran")
+    def shutdown(): print("shutdown ran")
+    {kind} handle(request):
+        while not os.path.exists(os.environ["GO"]):
+            {sleep}(0.005)
+        return "done"
+"""
+
+
+def code(kind):
+    return CODE.format(kind=kind, sleep="time.sleep" if kind == "def" else "await asyncio.sleep")
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_what_is_in_flight_finishes_and_what_is_new_is_refused(start, variant, kind, tmp_path, eventually):
+    go = tmp_path / "go"
+    instance = start(code(kind), GO=go, **variant)
+    idle = instance.connect()
+    answers = []
+    slow = [threading.Thread(target=lambda: answers.append(instance.request("/"))) for _ in range(3)]
+    for thread in slow:
+        thread.start()
+    eventually(lambda: instance.metric("kubewick_function_handler_in_flight") == 3)
+    instance.terminate()
+    eventually(lambda: instance.state() == "draining")
+    refused = instance.request("/")
+    assert (refused.status, refused.headers["Kubewick-Refused"]) == (503, "draining")
+    assert idle.recv(1) == b""
+    idle.close()
+    go.touch()
+    for thread in slow:
+        thread.join()
+    assert [(answer.status, answer.text) for answer in answers] == [(200, "done")] * 3
+    assert instance.process.wait(5) == 0
+    said = [line["message"] for line in instance.lines]
+    assert said.count("init ran") == said.count("shutdown ran") == 1
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_what_outlives_the_grace_period_is_cut(start, variant, kind, tmp_path, eventually):
+    instance = start(code(kind), GO=tmp_path / "never", KUBEWICK_GRACE=0.3, **variant)
+    answers = []
+    slow = threading.Thread(target=lambda: answers.append(instance.request("/")))
+    slow.start()
+    eventually(lambda: instance.metric("kubewick_function_handler_in_flight") == 1)
+    instance.terminate()
+    slow.join()
+    assert answers[0].status == 503
+    instance.process.wait(5)
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_an_idle_instance_stops_at_once_and_leaves_nothing(start, variant, kind, tmp_path, eventually):
+    instance = start(code(kind), GO=tmp_path, **variant)
+    assert instance.request("/").status == 200
+    pids = instance.pids()
+    assert instance.stop() == 0
+    eventually(lambda: not any(_alive(pid) for pid in pids))
+
+
+def test_an_instance_of_the_pool_stops_at_once(start, eventually):
+    instance = start(KUBEWICK_POOL=1, KUBEWICK_TOKEN="t", wait=False)
+    eventually(lambda: instance.state() == "pool")
+    assert instance.stop() == 0
+
+
+def _alive(pid):
+    import os
+
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,81 @@
+"""An instance of the warm pool becomes a function once."""
+
+import json
+
+import pytest
+
+CODE = "import os\ndef handle(request, context):\n    return dict(os.environ) | {'who': context.function}\n"
+BEARER = {"Authorization": "Bearer secret"}
+ORDER = {
+    "function": "hello", "namespace": "default", "revision": "r1", "handler": "main:handle",
+    "files": {"main.py": CODE, "lib/__init__.py": ""}, "env": {"COLOUR": "red"}, "concurrency": 2, "timeout": 5,
+}  # fmt: skip
+
+
+@pytest.fixture
+def pooled(start, variant, eventually):
+    instance = start(KUBEWICK_POOL=1, KUBEWICK_TOKEN="secret", wait=False, **variant)
+    eventually(lambda: instance.state() == "pool")
+    return instance
+
+
+def specialize(instance, order, headers=BEARER):
+    return instance.control("/specialize", "POST", json.dumps(order), headers)
+
+
+def test_a_pool_instance_becomes_the_function_it_is_told(pooled):
+    with pytest.raises(ConnectionRefusedError):
+        pooled.request("/")
+    answer = specialize(pooled, ORDER)
+    assert (answer.status, answer.json["state"]) == (200, "ready")
+    assert set(answer.json["phases"]) == {"fork", "import", "init"}
+    seen = pooled.request("/").json
+    assert (seen["COLOUR"], seen["who"], seen["KUBEWICK_FUNCTION"]) == ("red", "hello", "hello")
+    assert "KUBEWICK_TOKEN" not in seen
+    assert pooled.metric("kubewick_function_start_seconds", phase="fork", function="hello") > 0
+
+
+def test_only_the_token_specializes_and_only_once(pooled):
+    assert specialize(pooled, ORDER, {}).status == 401
+    assert specialize(pooled, ORDER, {"Authorization": "Bearer other"}).status == 401
+    assert pooled.state() == "pool"
+    assert specialize(pooled, ORDER).status == 200
+    assert specialize(pooled, ORDER | {"function": "other"}).status == 409
+    assert pooled.request("/").json["who"] == "hello"
+
+
+def test_code_that_does_not_load_is_told_with_its_place(pooled):
+    answer = specialize(pooled, ORDER | {"files": {"main.py": "import os\n\ndef handle(:\n"}})
+    assert (answer.status, answer.json["state"], answer.json["reason"]) == (422, "failed", "LoadFailed")
+    assert (answer.json["file"], answer.json["line"]) == ("main.py", 3)
+    assert pooled.request("/").status == 503
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"files": {"../main.py": ""}}, "files"),
+        ({"files": {"/etc/x": ""}}, "files"),
+        ({"handler": "main"}, "handler"),
+        ({"interface": "cgi"}, "interface"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"timeout": "soon"}, "timeout"),
+        ({"env": {"A": 1}}, "env"),
+    ],
+)
+def test_an_order_that_cannot_be_carried_out_is_refused_and_names_the_member(pooled, change, named):
+    answer = specialize(pooled, ORDER | change)
+    assert answer.status == 422
+    assert answer.json["message"].startswith(named)
+
+
+def test_a_pool_instance_and_a_cold_one_give_the_function_the_same_environment(pooled, start, variant):
+    specialize(pooled, ORDER)
+    cold = start(
+        CODE, COLOUR="red", KUBEWICK_FUNCTION="hello", KUBEWICK_NAMESPACE="default", KUBEWICK_REVISION="r1", **variant
+    )
+    assert pooled.request("/").json == cold.request("/").json
+
+
+def test_an_instance_that_has_a_function_refuses_another(start):
+    assert specialize(start("def handle(): pass\n"), ORDER).status == 409
