@@ -212,6 +212,8 @@ class Instance:
                     one.forked(message["pid"])
                 else:
                     one.pid = message["pid"]
+                    if one.verdict is not None:  # condemned before anybody knew its number
+                        os.kill(one.pid, signal.SIGKILL)
         elif message["op"] == "unforked":
             self._unforked(self._orders.pop(message["id"], None), message["message"])
         elif message["op"] == "exited":
