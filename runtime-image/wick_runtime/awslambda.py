@@ -159,8 +159,8 @@ def parameters(query: bytes) -> dict[str, str]:
 def response(returned: Any) -> Response:
     """What a handler returned, by the rules of format 2.0: without a ``statusCode`` all of it is the JSON body."""
     if not isinstance(returned, dict) or "statusCode" not in returned:
-        body = returned.encode() if isinstance(returned, str) else json.dumps(returned).encode()
-        return Response(body, 200, {"content-type": "application/json"})
+        whole = returned if isinstance(returned, str) else json.dumps(returned)
+        return Response(whole.encode(), 200, {"content-type": "application/json"})
     body = returned.get("body", "")
     if not isinstance(body, str | bytes):
         body = json.dumps(body)
