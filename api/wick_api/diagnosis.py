@@ -133,6 +133,14 @@ def is_ready(pod: Manifest) -> bool:
     return _condition(pod, "Ready").get("status") == "True"
 
 
+def control_url(pod: Manifest, path: str) -> str:
+    """URL of `path` on the runtime's control port; empty without an address, and for images, which have none."""
+    address = pod.get("status", {}).get("podIP", "")
+    if not address or not _has_control_port(pod):
+        return ""
+    return f"http://{f'[{address}]' if ':' in address else address}:{names.CONTROL_PORT}{path}"
+
+
 # The rules, in the order in which a pod meets them; each answers (reason, message) or None.
 
 Finding = tuple[Reason, str] | None

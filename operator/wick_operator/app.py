@@ -11,17 +11,22 @@ A process that has led never follows again: it ends, and starts anew without any
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Protocol
 
 import aiohttp
 
+from wick_api import names
+from wick_api.function import Function
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
 from wick_operator import admin, metrics
 from wick_operator.audit import Audit
+from wick_operator.autoscaling.announcement import Announcement
+from wick_operator.autoscaling.loop import Settings
+from wick_operator.autoscaling.outside import Sources
 from wick_operator.config import Config
 from wick_operator.evidence import Inspector
 from wick_operator.fence import Fence
@@ -29,7 +34,9 @@ from wick_operator.informer import Informer
 from wick_operator.leadership import Leadership
 from wick_operator.queue import WorkQueue
 from wick_operator.reconcile import Reconciler
-from wick_operator.record import Recorder
+from wick_operator.record import Origin, Recorder, event
+from wick_operator.scaling.companion import Scaling
+from wick_operator.scaling.routers import Routers
 from wick_operator.schedule import Limits
 from wick_operator.view import View
 
@@ -49,6 +56,9 @@ class Companion(Protocol):
 
     def poke(self, keys: Iterable[Key]) -> None:
         """These functions' demand may have changed."""
+
+    def metrics(self) -> bytes:
+        """Its series, as Prometheus text."""
 
 
 def now() -> str:
@@ -77,9 +87,26 @@ class Operator:
         self._reconciler = Reconciler(self.view, cluster, self.fence, inspector, recorder, config, now)
         self._informer = Informer(cluster.configuration, config.namespaces, self._told)
         self._audit = Audit(self.view, cluster, config.namespaces, self.queue.wish, config.resync)
-        self.companions: list[Companion] = []
+        self.companions: list[Companion] = [self._scaling(cluster)]
         self._loop = asyncio.get_running_loop()
         self._synced = False
+
+    def _scaling(self, cluster: Cluster) -> Companion:
+        """The autoscaler, reading this view and writing through this fence."""
+
+        def announced(function: Function, announcement: Announcement, note: str) -> Mapping[str, Any]:
+            origin = Origin(self.config.identity, precisely_now(), names.AUTOSCALER)
+            return event(function, announcement.type, announcement.reason, note, origin)
+
+        return Scaling(
+            cluster,
+            view=self.view,
+            fence=self.fence,
+            routers=Routers(cluster, self.config.namespace),
+            event=announced,
+            instances=self.view.metrics_urls,
+            settings=Settings(sources=Sources(server=self.config.prometheus)),
+        )
 
     async def _reconcile(self, key: Key) -> float | None:
         return await self._reconciler.reconcile(key)
@@ -89,7 +116,7 @@ class Operator:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow, lead, and return after `stop`; whatever else ends it is raised."""
-        probes = admin.Probes(self._health, self._readiness, self._poke)
+        probes = admin.Probes(self._health, self._readiness, self._poke, self._metrics)
         async with admin.serving(probes, self.config.admin_host, self.config.admin_port) as port:
             log.info("admin port %d", port)
             if not await _unless(stop, self.leadership.acquire()):
@@ -135,6 +162,11 @@ class Operator:
             for companion in self.companions:
                 companion.poke(keys)
 
+    def _metrics(self) -> bytes:
+        metrics.QUEUE_DEPTH.set(len(self.queue))
+        metrics.QUEUE_LATE_SECONDS.set(self.queue.late())
+        return b"".join(companion.metrics() for companion in self.companions)
+
 
 async def _unless(stop: asyncio.Event, work: Awaitable[None]) -> bool:
     """Wait for `work`, unless `stop` comes first; whether it was done."""
@@ -150,12 +182,10 @@ async def _unless(stop: asyncio.Event, work: Awaitable[None]) -> bool:
             task.cancel()
 
 
-async def serve(config: Config, equip: Callable[[Operator], Iterable[Companion]] = lambda _: ()) -> None:
+async def serve(config: Config) -> None:
     """Run one operator until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with await Cluster.connect() as cluster, aiohttp.ClientSession() as session:
-        operator = Operator(config, cluster, session)
-        operator.companions.extend(equip(operator))
-        await operator.run(stop)
+        await Operator(config, cluster, session).run(stop)

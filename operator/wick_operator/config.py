@@ -45,6 +45,9 @@ class Config:
     )
     """Resources of functions that name none; each entry on its own."""
 
+    prometheus: str = ""
+    """URL of the Prometheus-compatible server that `spec.scale` queries go to when they name none."""
+
     admin_host: str = "0.0.0.0"  # noqa: S104 - probed and scraped from other pods
     admin_port: int = names.OPERATOR_ADMIN_PORT
     """0: any free port."""

@@ -82,10 +82,8 @@ class Inspector:
         return ""
 
     async def _readyz(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        address = manifest.get("status", {}).get("podIP", "")
-        host = f"[{address}]" if ":" in address else address
-        url = f"http://{host}:{names.CONTROL_PORT}/readyz"
-        if not address:
+        url = diagnosis.control_url(manifest, "/readyz")
+        if not url:
             return {}
         try:
             async with self._session.get(url, timeout=aiohttp.ClientTimeout(total=_PATIENCE)) as response:

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from wick_api import names
 from wick_api.function import Function
 from wick_api.names import Key
@@ -24,13 +26,20 @@ State = tuple[str, str]
 """Status and reason of the condition Ready."""
 
 
+class Origin(Struct, frozen=True):
+    """Who tells, and when."""
+
+    identity: str
+    now: str
+    """RFC 3339 with microseconds."""
+    controller: str = names.OPERATOR
+
+
 class Recorder:
     """`clock` is monotonic seconds, `today` RFC 3339 with microseconds."""
 
-    def __init__(
-        self, fence: Fence, config_identity: str, clock: Callable[[], float], today: Callable[[], str]
-    ) -> None:
-        self._fence, self._identity, self._clock, self._today = fence, config_identity, clock, today
+    def __init__(self, fence: Fence, identity: str, clock: Callable[[], float], today: Callable[[], str]) -> None:
+        self._fence, self._identity, self._clock, self._today = fence, identity, clock, today
         self._told: dict[Key, dict[State, float]] = {}
         self._reasons: dict[Key, str] = {}
         self._not_ready: Counter[str] = Counter()
@@ -47,7 +56,9 @@ class Recorder:
         told[state] = now
         log.info("%s: %s", state[1], message, extra={"function": str(function.key)})
         try:
-            await self._fence.create(event(function, state, message, self._identity, self._today()))
+            kind = "Warning" if state[0] == "False" else "Normal"
+            origin = Origin(self._identity, self._today())
+            await self._fence.create(event(function, kind, state[1], message, origin))
         except (ApiError, Unreachable, TimeoutError) as error:
             log.warning("Event not posted: %s", error, extra={"function": str(function.key)})
 
@@ -98,21 +109,21 @@ def _state(status: Mapping[str, Any]) -> tuple[State, str]:
     return ("", ""), ""
 
 
-def event(function: Function, state: State, message: str, identity: str, now: str) -> dict[str, Any]:
-    """An events.k8s.io Event about a function."""
+def event(function: Function, kind: str, reason: str, note: str, origin: Origin) -> dict[str, Any]:
+    """An events.k8s.io Event about a function; `kind` is Normal or Warning."""
     metadata = function.metadata
-    name = f"{metadata.name}.{digest(metadata.uid, state, message, now)[:16]}"
+    name = f"{metadata.name}.{digest(metadata.uid, kind, reason, note, origin.now)[:16]}"
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {"name": name, "namespace": metadata.namespace},
-        "eventTime": now,
-        "reportingController": names.OPERATOR,
-        "reportingInstance": identity[:128],
+        "eventTime": origin.now,
+        "reportingController": origin.controller,
+        "reportingInstance": origin.identity[:128],
         "action": "Reconcile",
-        "reason": state[1],
-        "type": "Warning" if state[0] == "False" else "Normal",
-        "note": message[:_LONGEST_NOTE],
+        "reason": reason,
+        "type": kind,
+        "note": note[:_LONGEST_NOTE],
         "regarding": {
             "apiVersion": names.API_VERSION,
             "kind": names.KIND,

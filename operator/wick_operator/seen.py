@@ -60,6 +60,8 @@ class Pod(Struct, frozen=True):
     revision: str
     ready: bool
     leaving: bool
+    metrics: str
+    """URL of its metrics; empty for images, which have none of Kubewick's."""
     body: bytes
 
     def manifest(self) -> dict[str, Any]:
@@ -121,6 +123,7 @@ def pod(raw: Raw) -> Pod:
         revision=metadata.get("labels", {}).get(names.REVISION, ""),
         ready=diagnosis.is_ready(manifest),
         leaving="deletionTimestamp" in metadata or manifest.get("status", {}).get("phase") in {"Succeeded", "Failed"},
+        metrics=diagnosis.control_url(manifest, "/metrics"),
         body=msgspec.json.encode(manifest),
     )
 

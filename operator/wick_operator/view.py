@@ -21,6 +21,7 @@ from wick_operator import seen
 from wick_operator.desired.environment import Reference
 from wick_operator.history import Kept
 from wick_operator.routes import Claims
+from wick_operator.status import owned
 
 T = TypeVar("T")
 
@@ -119,8 +120,8 @@ class View:
         same = before is not None and _same_but_status(before.function, now.function) and before.invalid == now.invalid
         if before and same:
             self.functions[key] = Known(now.function, now.invalid, before.stable)
-            if before.function.status == now.function.status:
-                return  # the echo of our own status
+            if owned(before.function.status) == owned(now.function.status):
+                return  # the echo of our own status, or the autoscaler's part of it
         else:
             self.functions[key] = now
             affected = self.claims.drop(key) if now.invalid else self.claims.put(now.function)
@@ -160,6 +161,10 @@ class View:
     def live_pods(self, key: Key) -> list[seen.Pod]:
         """Instances that are not going away, by name."""
         return [pod for _, pod in sorted(self.pods.get(key, {}).items()) if not pod.leaving]
+
+    def metrics_urls(self, key: Key) -> list[str]:
+        """Where the ready instances' own metrics are."""
+        return [pod.metrics for pod in self.live_pods(key) if pod.ready and pod.metrics]
 
     def revisions(self, key: Key, uid: str) -> list[Kept]:
         """Revisions kept by this very Function."""

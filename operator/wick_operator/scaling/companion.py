@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import Protocol
 
 from msgspec import structs
 
@@ -19,7 +20,7 @@ from wick_operator.scaling.routers import Routers
 from wick_operator.scaling.secret import Secrets
 
 
-class Fence(Scales, Reports):
+class Fence(Scales, Reports, Protocol):
     """Every write the autoscaler makes."""
 
 
