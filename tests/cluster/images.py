@@ -47,8 +47,8 @@ class Image:
 
 
 IMAGES = (
-    Image("kubewick-operator", "operator", ("api/wick_api", "operator/wick_operator")),
-    Image("kubewick-router", "router", ("api/wick_api", "router/wick_router")),
+    Image("kubewick-operator", "operator", ("api/wick_api", "api/wick_kube", "operator/wick_operator")),
+    Image("kubewick-router", "router", ("api/wick_api", "api/wick_kube", "router/wick_router")),
     Image("kubewick-runtime", "runtime-image", ("runtime-image/wick_runtime",)),
 )
 
