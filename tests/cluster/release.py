@@ -16,13 +16,12 @@ PATIENCE = "180s"
 
 def values(images: dict[str, Built], node_port: int | None = None) -> dict[str, object]:
     """What the test cluster sets of the chart's values: the images, and how the router is reached."""
-    part = {name: images[f"kubewick-{name}"] for name in ("operator", "router", "runtime")}
-    image = {name: {"repository": built.repository, "tag": built.tag} for name, built in part.items()}
+    image = {name: {"repository": made.repository, "tag": made.tag} for name, made in images.items()}
     service = {"type": "NodePort", "nodePort": node_port} if node_port else {}
     return {
-        "operator": {"image": image["operator"]},
-        "router": {"image": image["router"], "service": service},
-        "runtimes": {"python": {"image": image["runtime"]}},
+        "operator": {"image": image["kubewick-operator"]},
+        "router": {"image": image["kubewick-router"], "service": service},
+        "runtimes": {"python": {"image": image["kubewick-runtime"]}},
     }
 
 
