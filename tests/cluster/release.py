@@ -6,12 +6,13 @@ from pathlib import Path
 
 from cluster import tools
 from cluster.images import PROJECT, Built
+from cluster.kubectl import kubectl
 from cluster.tools import say
 
 NAME = "kubewick"
 NAMESPACE = "kubewick-system"
 CHART = PROJECT / "charts" / "kubewick"
-PATIENCE = "180s"
+PATIENCE = "120s"
 
 
 def values(images: dict[str, Built], node_port: int | None = None) -> dict[str, object]:
@@ -27,6 +28,17 @@ def values(images: dict[str, Built], node_port: int | None = None) -> dict[str, 
 
 def install(kubeconfig: Path, chosen: dict[str, object], *, name: str = NAME, namespace: str = NAMESPACE) -> None:
     """Install or upgrade the release and wait until its pods are ready."""
+    try:
+        _upgrade(kubeconfig, chosen, name, namespace)
+    except HelmFailed as error:
+        raise HelmFailed(f"{error}\n{_what_its_pods_say(kubeconfig, namespace)}") from error
+
+
+class HelmFailed(Exception):
+    """With Helm's message and, for an installation, what the release's pods say."""
+
+
+def _upgrade(kubeconfig: Path, chosen: dict[str, object], name: str, namespace: str) -> None:
     helm(
         kubeconfig,
         *("upgrade", "--install", name, str(CHART), "--namespace", namespace, "--create-namespace"),
@@ -35,17 +47,23 @@ def install(kubeconfig: Path, chosen: dict[str, object], *, name: str = NAME, na
     )
 
 
+def _what_its_pods_say(kubeconfig: Path, namespace: str) -> str:
+    pods = kubectl(kubeconfig, "get", "pods", "-n", namespace, "-o", "wide")
+    said = ("--selector=app.kubernetes.io/part-of=kubewick", "--all-containers", "--prefix", "--tail=4")
+    return pods + kubectl(kubeconfig, "logs", "-n", namespace, "--ignore-errors", *said)
+
+
 def uninstall(kubeconfig: Path, *, name: str = NAME, namespace: str = NAMESPACE) -> None:
     """Remove the release and wait until its objects are gone."""
     helm(kubeconfig, "uninstall", name, "--namespace", namespace, "--wait", "--ignore-not-found", "--timeout", PATIENCE)
 
 
 def helm(kubeconfig: Path, *arguments: str, stdin: str | None = None) -> str:
-    """Helm's output; a `RuntimeError` with its message when it fails."""
+    """Helm's output; `HelmFailed` when it fails."""
     command = [tools.path("helm"), f"--kubeconfig={kubeconfig}", *arguments]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"helm {arguments[0]} failed:\n{done.stderr.strip()}")
+        raise HelmFailed(f"helm {arguments[0]} failed:\n{done.stderr.strip()}")
     return done.stdout
 
 

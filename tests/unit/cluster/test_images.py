@@ -42,3 +42,12 @@ def test_a_digest_changes_with_a_name_a_content_and_the_base(tmp_path):
 
 def test_a_pip_configuration_has_one_section():
     assert pip_configuration({"timeout": "5", "cert": "/a b"}) == "[global]\ncert = /a b\ntimeout = 5\n"
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
+def test_an_image_has_every_package_of_ours_that_it_imports(image):
+    imported = set()
+    for file in image.sources():
+        if file.suffix == ".py":
+            imported |= set(re.findall(r"^\s*(?:from|import) (wick_\w+)", file.read_text(), re.MULTILINE))
+    assert imported <= {package.rpartition("/")[2] for package in image.packages}
