@@ -77,9 +77,9 @@ class Client(asyncio.Protocol):
         self._fed = 0
         self._trailers: list[tuple[bytes, bytes]] = []
         self._bad: Refused | None = None
-        self.host = b""
-        """The last request's Host, found legal, and the lines that go with it."""
-        self.forwarded = b""
+        self._first = b""
+        """What was read with the beginning of a request at its beginning."""
+        self.habit: intake.Habit | None = None
 
     # Transport
 
@@ -162,8 +162,10 @@ class Client(asyncio.Protocol):
         if self.incoming is None:
             if not self.head_since:
                 self.head_since = self.heard
-                self._fed = 0
-            self._fed += len(data)
+                self._fed = len(data)
+                self._first = data
+            else:
+                self._fed += len(data)
         try:
             self.parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -198,7 +200,7 @@ class Client(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        if not self.head_since:
+        if not self.head_since:  # it follows another request in the same read
             self.head_since = self.heard
             self._fed = 0
 
@@ -220,34 +222,52 @@ class Client(asyncio.Protocol):
                 self._kept.clear()
 
     def on_headers_complete(self) -> None:
+        parser, read, url = self.parser, self._read, self._url
+        exchange = Exchange(self, parser.get_method(), self.heard)
+        exchange.kept, self._kept = self._kept, exchange.kept
+        self._read, self._url = {}, b""
         self.head_since = 0.0
-        read, url = self._read, self._url
-        exchange = Exchange(self, self.parser.get_method(), self.heard)
-        exchange.kept = self._kept
-        self._read, self._url, self._kept = {}, b"", []
-        size, self._head_bytes = self._head_bytes + len(url), 0
-        version = self.parser.get_http_version()
-        exchange.minor = 0 if version == "1.0" else 1
-        exchange.keep_alive = self.parser.should_keep_alive()
-        exchange.request_id, exchange.traceparent = heads.identity(
-            read.get(b"x-request-id"), read.get(b"traceparent"), self.plane.random_bits(192)
-        )
-        if size > self.plane.config.header_bytes:
-            self._bad = Refused(Refusal.HEADERS_TOO_LARGE, "the request's head is too large")
-        elif version not in ("1.1", "1.0"):
-            self._bad = Refused(Refusal.BAD_REQUEST, f"HTTP/{version} is not spoken here", status=505)
-        refused = self._bad or intake.framing(exchange, read) or intake.route(self, exchange, read, url)
-        if refused is not None:
-            self._bad = None
-            exchange.refused = refused
+        exchange.keep_alive = parser.should_keep_alive()
+        if b"x-request-id" in read or b"traceparent" in read:
+            exchange.request_id, exchange.traceparent = heads.identity(
+                read.get(b"x-request-id"), read.get(b"traceparent"), self.plane.digits()
+            )
+        else:
+            digits = self.plane.digits()
+            exchange.request_id = digits[:32]
+            exchange.traceparent = b"00-%b-%b-00" % (exchange.request_id, digits[32:])
+        refused = self._check(exchange, url)
+        if refused is None and len(read) > 1:
+            refused = intake.framing(exchange, read)
+        if refused is None:
+            exchange.refused = intake.route(self, exchange, read, url)
+        else:
+            exchange.refused, exchange.keep_alive = refused, False
         self.incoming = exchange
         if self.exchange is None and not self._pending:
             self.exchange = exchange
+            if not (exchange.length or exchange.chunked):
+                exchange.request_done = True
             exchange.begin(self.heard)
         else:
             exchange.upgrade = b""  # what follows is read as HTTP already
             self._pending.append(exchange)
             self.hold(Hold.PIPELINE)
+
+    def _check(self, exchange: Exchange, url: bytes) -> Refused | None:
+        """What is wrong with the head as such."""
+        bad, self._bad = self._bad, None
+        size, self._head_bytes = self._head_bytes + len(url), 0
+        first = self._first
+        if not first.startswith(b" HTTP/1.1\r\n", len(exchange.method) + 1 + len(url)):
+            version = self.parser.get_http_version()
+            exchange.minor = 0 if version == "1.0" else 1
+            if version not in ("1.1", "1.0"):
+                bad = Refused(Refusal.BAD_REQUEST, f"HTTP/{version} is not spoken here", status=505)
+        self._first = b""
+        if size > self.plane.config.header_bytes:
+            bad = Refused(Refusal.HEADERS_TOO_LARGE, "the request's head is too large")
+        return bad
 
     def on_body(self, data: bytes) -> None:
         if self.incoming is not None:
@@ -317,7 +337,7 @@ class Client(asyncio.Protocol):
         exchange = Exchange(self, b"GET", self.heard)
         exchange.refused, exchange.keep_alive = refused, False
         exchange.request_done = False
-        exchange.request_id = heads.identity(None, None, self.plane.random_bits(192))[0]
+        exchange.request_id = self.plane.digits()[:32]
         if self.exchange is None:
             self.exchange = exchange
             exchange.begin(self.heard)
@@ -335,7 +355,7 @@ class Client(asyncio.Protocol):
 
     # Answers
 
-    def answered(self, exchange: Exchange) -> None:
+    def answered(self, exchange: Exchange, now: float) -> None:
         """An exchange is over: the next one, or the end."""
         self.exchange = None
         if not exchange.keep_alive:
@@ -344,7 +364,7 @@ class Client(asyncio.Protocol):
             self.exchange = following = self._pending.popleft()
             if not self._pending:
                 self.release(Hold.PIPELINE)
-            following.begin(self.plane.clock())
+            following.begin(now)
         elif self.plane.draining:
             self.finish(clean=True)
 

@@ -3,10 +3,10 @@
 Pure: no clock, no loop, no sockets. Events are method calls that carry the moment (`now`, in seconds) and return the
 effects the caller must carry out, in order. A request is a `Ticket`, an instance a `Slot`.
 
-    arrived ----------------------------> placed --- finished / left ---> settled
+    place ------------------------------> placed --- finished / left ---> settled
        |                 free slot          | ^
        |                                    | | a slot got free, an instance came up
-       | none free         refused, unreached | (first come, first served)
+       | none free: wait   refused, unreached | (first come, first served)
        +-----------------> waiting <--------+ |
        |                     | +--------------+
        | queue full, failed  | deadline, failed, function gone: Refuse;  left: nothing
@@ -49,8 +49,7 @@ class Ticket:
     slot: "Slot | None" = None
     waiting = False
     cold = False
-    """It arrived when no instance was ready."""
-    waited_from: float = 0.0
+    """It had to wait when no instance was ready."""
 
 
 class Slot:
@@ -142,15 +141,29 @@ class Dispatch:
 
     # Requests
 
-    def arrived(self, ticket: Ticket, now: float) -> Effects:
-        """A request came; `ticket.deadline` is set."""
+    def place(self, ticket: Ticket, now: float) -> Slot | None:
+        """A request came: the slot it goes to at once, or None when none is free. This is the warm path."""
         self._orders += 1
         ticket.order = self._orders
         slot = self._least_loaded()
         if slot is not None:
             self._place(ticket, slot, now)
-            return (Forward(ticket, slot),)
-        return self._wait(ticket, now)
+        return slot
+
+    def wait(self, ticket: Ticket, now: float) -> Effects:
+        """The request that `place` found no slot for joins the queue, or is refused; `ticket.deadline` is set."""
+        ticket.cold = not self.serving()
+        failure = self.failure
+        if failure and ticket.cold:
+            if self._any_live() or now - failure.since < HOLD_FAILURE:
+                return (Refuse(ticket, Refusal.CANNOT_START, failure.message, failure.reason),)
+            self.failure = None
+        if len(self.queue) >= self.queue_limit:
+            return (Refuse(ticket, Refusal.QUEUE_FULL, f"{len(self.queue)} requests are waiting already"),)
+        ticket.waiting = True
+        self.queue[ticket] = None
+        self._waiting.add(1, now)
+        return self._settle(now)
 
     def finished(self, ticket: Ticket, now: float) -> Effects:
         """The exchange is over, or its client left; whoever calls it first is right, later calls do nothing."""
@@ -350,22 +363,6 @@ class Dispatch:
             self.queue[waiting] = None
             self.queue.move_to_end(waiting, last=False)
         ticket.waiting = True
-        ticket.waited_from = now
-        self._waiting.add(1, now)
-        return self._settle(now)
-
-    def _wait(self, ticket: Ticket, now: float) -> Effects:
-        ticket.cold = not self.serving()
-        failure = self.failure
-        if failure and ticket.cold:
-            if self._any_live() or now - failure.since < HOLD_FAILURE:
-                return (Refuse(ticket, Refusal.CANNOT_START, failure.message, failure.reason),)
-            self.failure = None
-        if len(self.queue) >= self.queue_limit:
-            return (Refuse(ticket, Refusal.QUEUE_FULL, f"{len(self.queue)} requests are waiting already"),)
-        ticket.waiting = True
-        ticket.waited_from = now
-        self.queue[ticket] = None
         self._waiting.add(1, now)
         return self._settle(now)
 

@@ -38,8 +38,8 @@ class Endpoint:
 
     def put(self, conn: InstanceConnection) -> None:
         """A connection has nothing to do."""
-        if self.slot.live and len(self.idle) < self.lane.dispatch.capacity:
-            conn.idle_since = self.plane.clock()
+        slot = self.slot
+        if slot.listed and not slot.draining and len(self.idle) < self.lane.dispatch.capacity:
             self.idle.append(conn)
         else:
             conn.close()
@@ -78,13 +78,15 @@ class Endpoint:
         except OSError:
             if exchange.slot is self.slot and exchange.conn is None and not exchange.settled:
                 self.lane.retried("unreached")
-                self.lane.carry_out(self.lane.dispatch.unreached(exchange, self.plane.clock()))
+                exchange.waiting_since = now = self.plane.clock()
+                self.lane.carry_out(self.lane.dispatch.unreached(exchange, now))
             return
         now = self.plane.clock()
         if exchange.slot is self.slot and exchange.conn is None and not exchange.settled:
             exchange.connecting = now - began
             conn.carry(exchange, now)
         else:
+            conn.idle_since = now
             self.put(conn)
 
     async def _dial_once(self, timeout: float) -> InstanceConnection:  # noqa: ASYNC109 - grows from dial to dial
@@ -118,6 +120,7 @@ class Endpoint:
                     else:
                         pause = min(pause * 1.5, DIAL_CALM)
                 else:
+                    conn.idle_since = self.plane.clock()
                     self.put(conn)
                     self.lane.carry_out(self.lane.dispatch.dialled(self.slot, self.plane.clock()))
                     return

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 """Methods that may be sent twice (RFC 9110, 9.2.2)."""
+WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
+"""Methods whose requests say so when they have no body (RFC 9110, 8.6)."""
 MAX_BREAKS = 2
 """How often an idempotent request is tried again after a connection broke."""
 CLIENT_LEFT = 0
 """The status in metrics and log of a request whose client left before the answer began."""
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NEVER = float("inf")
 
 
@@ -37,11 +38,10 @@ class Exchange(Ticket):
 
     lane: "Lane | None" = None
     conn: "InstanceConnection | None" = None
-    kept: list[bytes]
-    host = b""
+    deadline = NEVER
     target = b"/"
-    prefix = b""
-    forwarded = b""
+    origin = b""
+    """Rest of the request line, Host, and the lines that say who asked."""
     request_id = b""
     traceparent = b""
     minor = 1
@@ -52,6 +52,7 @@ class Exchange(Ticket):
     """The client waits for ``100 Continue`` before it sends the body."""
     upgrade = b""
     tail = b""
+    """What the client sent behind a request for an upgrade."""
     refused: Refused | None = None
     received = 0
     """Bytes of the request's body so far."""
@@ -70,27 +71,28 @@ class Exchange(Ticket):
     attempts = 0
     breaks = 0
     forwarded_at = 0.0
+    waiting_since = 0.0
     queued = 0.0
     """Seconds waited for an instance."""
     connecting = 0.0
     """Seconds spent on connecting to one."""
-    sent = 0
 
     def __init__(self, client: "Client", method: bytes, now: float) -> None:
         self.client = client
         self.method = method
         self.arrived = now
-        self.deadline = NEVER
+        self.kept: list[bytes] = []
 
     # Request
 
     def begin(self, now: float) -> None:
         """It is this request's turn on its connection."""
-        if self.refused is not None or self.lane is None:
+        lane = self.lane
+        if lane is None or self.refused is not None:
             self.refuse(self.refused or Refused(Refusal.BAD_REQUEST, "the request has no function"))
             return
-        self.deadline = self.arrived + self.lane.timeout
-        self.lane.admit(self, now)
+        self.deadline = self.arrived + lane.timeout
+        lane.admit(self, now)
 
     def feed(self, data: bytes) -> None:
         """A piece of the request's body."""
@@ -115,9 +117,10 @@ class Exchange(Ticket):
     def feed_end(self, trailers: bytes) -> None:
         """The request is complete."""
         self.request_done = True
-        self.trailers = trailers
-        if self.conn is not None and self.chunked:
-            self.conn.send_end(trailers)
+        if self.chunked:
+            self.trailers = trailers
+            if self.conn is not None:
+                self.conn.send_end(trailers)
 
     def _keep(self, data: bytes) -> None:
         """Keep a sent piece for another try, as long as the whole is small."""
@@ -131,26 +134,21 @@ class Exchange(Ticket):
         lane = self.lane
         assert lane is not None  # noqa: S101 - only admitted requests are forwarded
         self.attempts += 1
-        parts = [self.method, b" ", self.target, b" HTTP/1.1\r\nHost: ", self.host, b"\r\n", *self.kept, self.forwarded]
-        if self.prefix:
-            parts += (b"X-Forwarded-Prefix: ", self.prefix, b"\r\n")
-        parts += (b"X-Request-Id: ", self.request_id, b"\r\nTraceparent: ", self.traceparent, b"\r\n")
-        if self.attempts == 1 and not self.queued:
-            parts.append(lane.deadline_lines)
-        else:
-            left = max(1, int((self.deadline - now) * 1000))
-            parts.append(b"Kubewick-Deadline-Ms: %d\r\nKubewick-Attempt: %d\r\n" % (left, self.attempts))
-        if self.first:
-            parts.append(b"Kubewick-Cold-Start: 1\r\n")
+        lines = lane.deadline_lines if self.attempts == 1 and not self.queued else self._late_lines(now)
         if self.upgrade:
-            parts += (b"Connection: Upgrade\r\nUpgrade: ", self.upgrade, b"\r\n")
+            lines += b"Connection: Upgrade\r\nUpgrade: %b\r\n" % self.upgrade
         if self.chunked:
-            parts.append(b"Transfer-Encoding: chunked\r\n\r\n")
-        elif self.length or self.method in (b"POST", b"PUT", b"PATCH"):
-            parts.append(b"Content-Length: %d\r\n\r\n" % self.length)
-        else:
-            parts.append(b"\r\n")
-        return b"".join(parts)
+            lines += b"Transfer-Encoding: chunked\r\n"
+        elif self.length or self.method in WITH_BODY:
+            lines += b"Content-Length: %d\r\n" % self.length
+        identity = b"X-Request-Id: %b\r\nTraceparent: %b\r\n" % (self.request_id, self.traceparent)
+        return b"".join((self.method, b" ", self.target, self.origin, *self.kept, identity, lines, b"\r\n"))
+
+    def _late_lines(self, now: float) -> bytes:
+        """What is left of the deadline, which try this is, and whether it started its instance."""
+        left = max(1, int((self.deadline - now) * 1000))
+        lines = b"Kubewick-Deadline-Ms: %d\r\nKubewick-Attempt: %d\r\n" % (left, self.attempts)
+        return lines + b"Kubewick-Cold-Start: 1\r\n" if self.first else lines
 
     def too_large(self) -> Refused:
         limit = self.lane.max_request_bytes if self.lane else 0
@@ -163,19 +161,16 @@ class Exchange(Ticket):
         self.response_started = True
         self.status = status
         self.body = None
-        if not self.request_done and not self.upgrade:
-            self.keep_alive = False
-        parts = [STATUS_LINES[status], *lines, b"X-Request-Id: ", self.request_id, b"\r\n", framing]
-        if self.cold:
-            parts.append(self._cold_lines())
-        if self.client.plane.draining:
+        end = self._cold_lines() if self.cold else b""
+        if self.client.plane.draining or not (self.request_done or self.upgrade):
             self.keep_alive = False
         if not self.keep_alive:
-            parts.append(b"Connection: close\r\n")
+            end += b"Connection: close\r\n"
         elif not self.minor:
-            parts.append(b"Connection: keep-alive\r\n")
-        parts.append(b"\r\n")
-        return b"".join(parts)
+            end += b"Connection: keep-alive\r\n"
+        return b"".join(
+            (STATUS_LINES[status], *lines, b"X-Request-Id: ", self.request_id, b"\r\n", framing, end, b"\r\n")
+        )
 
     def _cold_lines(self) -> bytes:
         phases = self.slot.instance.phases if self.slot is not None else ()
@@ -187,12 +182,12 @@ class Exchange(Ticket):
         if self.minor:
             self.client.write(data)
 
-    def done(self) -> None:
+    def done(self, now: float) -> None:
         """The answer is complete and written."""
-        self._settle()
+        self._settle(now)
         if self.upgrade and self.keep_alive:
             self.client.not_upgraded(self.tail)
-        self.client.answered(self)
+        self.client.answered(self, now)
 
     # Ends
 
@@ -201,27 +196,25 @@ class Exchange(Ticket):
         if self.settled:
             return
         client = self.client
+        now = client.plane.clock()
         self._detach()
         if self.response_started:
-            self._settle()
+            self._settle(now)
             client.exchange = None
             client.abort()
             return
         self.status = refused.code
-        if not self.request_done:
+        if not self.request_done or client.plane.draining:
             self.keep_alive = False
-        if self.lane is not None:
-            refused = Refused(
-                refused.refusal, refused.message, str(self.lane.key), refused.reason, refused.status, refused.headers
-            )
         client.plane.refused(self.lane, refused)
-        close = not self.keep_alive or client.plane.draining
-        self.keep_alive = not close
-        client.write(answer(refused, self.request_id, close=close, head_only=self.method == b"HEAD"))
-        self._settle()
+        function = str(self.lane.key) if self.lane is not None else ""
+        client.write(
+            answer(refused, function, self.request_id, close=not self.keep_alive, head_only=self.method == b"HEAD")
+        )
+        self._settle(now)
         if self.upgrade and self.keep_alive:
             client.not_upgraded(self.tail)
-        client.answered(self)
+        client.answered(self, now)
 
     def broken(self, why: str, *, stale: bool) -> None:
         """The connection to the instance broke; `stale`: it had been used before and gave no byte of an answer.
@@ -237,7 +230,8 @@ class Exchange(Ticket):
         if retry and self.breaks < MAX_BREAKS:
             self.breaks += 1
             lane.retried("broken")
-            lane.carry_out(lane.dispatch.broken(self, lane.plane.clock()))
+            self.waiting_since = now = lane.plane.clock()
+            lane.carry_out(lane.dispatch.broken(self, now))
         else:
             self.refuse(Refused(Refusal.INSTANCE_FAILED, why))
 
@@ -247,7 +241,8 @@ class Exchange(Ticket):
         self.conn = None
         if lane is not None and not self.settled:
             lane.retried(how.value)
-            lane.carry_out(lane.dispatch.refused(self, how, lane.plane.clock()))
+            self.waiting_since = now = lane.plane.clock()
+            lane.carry_out(lane.dispatch.refused(self, how, now))
 
     @property
     def replayable(self) -> bool:
@@ -261,14 +256,14 @@ class Exchange(Ticket):
     def client_left(self) -> None:
         """Nobody reads the answer."""
         self._detach()
-        self._settle()
+        self._settle(self.client.plane.clock())
 
     def _detach(self) -> None:
         conn, self.conn = self.conn, None
         if conn is not None:
             conn.drop()
 
-    def _settle(self) -> None:
+    def _settle(self, now: float) -> None:
         if self.settled:
             return
         self.settled = True
@@ -277,11 +272,4 @@ class Exchange(Ticket):
             if self.buffered:
                 lane.unbuffer(self)
             if self.deadline is not NEVER:
-                lane.settled(self)
-
-    def placed(self, now: float) -> None:
-        """The queue is behind it."""
-        if self.waited_from:
-            self.queued += now - self.waited_from
-            self.waited_from = 0.0
-        self.forwarded_at = now
+                lane.settled(self, now)

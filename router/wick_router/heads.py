@@ -56,12 +56,11 @@ def split_absolute(target: bytes) -> tuple[bytes, bytes] | None:
     return host, rest if rest.startswith(b"/") else b"/" + rest
 
 
-def identity(request_id: bytes | None, traceparent: bytes | None, random_bits: int) -> tuple[bytes, bytes]:
-    """Request id and traceparent: the client's where they are well formed, else made of 192 random bits.
+def identity(request_id: bytes | None, traceparent: bytes | None, digits: bytes) -> tuple[bytes, bytes]:
+    """Request id and traceparent: the client's where they are well formed, else made of 48 random digits.
 
-    Both made together share their first 128 bits, so that a log line finds its trace.
+    Both made together share their first 32 digits, so that a log line finds its trace.
     """
-    digits = b"%048x" % random_bits
     if request_id is None or not _REQUEST_ID.fullmatch(request_id):
         request_id = digits[:32]
     if traceparent is None or not _TRACEPARENT.fullmatch(traceparent):

@@ -1,8 +1,9 @@
 """A connection to an instance: carries one exchange at a time, reads its answer, and goes back to the pool.
 
-    idle --carry--> busy --answer and request complete, both sides keep alive--> idle
-                     | otherwise, or dropped by the exchange: closed
-                     | 101: the socket changes hands (`splice`)
+    idle --carry--> head --on_headers_complete--> body --on_message_complete--> complete --both keep alive--> idle
+                     ^ | interim (1xx)                                             | otherwise: closed
+                     +-+                                                           | declined: the request moves on
+                       | 101: the socket changes hands (`splice`)
 
 How long an answer's body is, is decided once, from its head (RFC 9112, 6.3): none, counted, chunked, or until the
 instance closes. A counted body that did not come with its head is counted here and never touches the parser, so that
@@ -18,7 +19,6 @@ from wick_api.header import REFUSED
 from wick_api.header import Refused as RefusedBy
 from wick_router import heads
 from wick_router.client import Hold
-from wick_router.exchange import CONTINUE
 from wick_router.splice import splice
 
 if TYPE_CHECKING:
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 SWITCHING, EARLY_HINTS, OK, NO_CONTENT = 101, 103, 200, 204
 MAX_INTERIM = 16
 """Interim (1xx) answers to one request; more is an instance gone wrong."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 REFUSED_FIELD = REFUSED.encode()
 MOVES_ON = frozenset((RefusedBy.CONCURRENCY, RefusedBy.DRAINING, RefusedBy.LOADING))
-UNTIL_CLOSE = -1
-CHUNKED = -2
 NO_BODY = frozenset((204, 304))
+HARMLESS = frozenset((None, b"keep-alive", b"close", b"Keep-Alive", b"Close"))
+"""Values of ``Connection`` that name no field."""
 
 
 class Malformed(Exception):
@@ -43,34 +44,36 @@ class InstanceConnection(asyncio.Protocol):
     """See the module."""
 
     transport: asyncio.Transport
+    idle_since = 0.0
+    open = False
+    exchange: "Exchange | None" = None
+    # Of the answer being read; those that a plain answer leaves alone are reset only where they were used.
+    _used = False
+    """It has carried an exchange before, so the instance may have hung up just now without having read."""
+    _reading_paused = False
+    _in_head = True
+    _complete = False
+    _excess = False
+    """Bytes came that belong to no answer."""
+    _keep_alive = False
+    _left = 0
+    """Bytes of a counted body that are still to come."""
+    _counting = False
+    """The rest of a counted body is counted here, past the parser."""
+    _until_close = False
+    _interims = 0
+    _interim = False
+    _declined: RefusedBy | None = None
+    _head_bytes = 0
 
     def __init__(self, endpoint: "Endpoint") -> None:
         self.endpoint = endpoint
-        self.exchange: Exchange | None = None
-        self.idle_since = 0.0
-        self.open = False
-        self._used = False
-        """It has carried an exchange before, so the instance may have hung up just now without having read."""
-        self._reading_paused = False
-        self._fresh_answer()
-        self._parser = HttpResponseParser(self)
-
-    def _fresh_answer(self) -> None:
+        self._header_bytes = endpoint.plane.config.header_bytes
         self._kept: list[bytes] = []
         self._read: dict[bytes, bytes] = {}
-        self._head_bytes = 0
-        self._interims = 0
-        self._in_head = True
-        self._interim = False
-        self._complete = False
-        self._excess = False
-        self._discard: RefusedBy | None = None
-        self._keep_alive = False
-        self._length = 0
-        self._left = 0
-        self._counting = False
         self._out: list[bytes] = []
         self._trailers: list[tuple[bytes, bytes]] = []
+        self._parser = HttpResponseParser(self)
 
     # Transport
 
@@ -122,18 +125,19 @@ class InstanceConnection(asyncio.Protocol):
         exchange.conn = self
         head = exchange.head(now)
         if exchange.body:
-            self.write(b"".join((head, *self._framed(exchange, exchange.body))))
-            if exchange.request_done and exchange.chunked:
-                self.send_end(exchange.trailers)
+            pieces = exchange.body
+            if exchange.chunked:
+                pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
+            self.write(b"".join((head, *pieces)))
             if exchange.received > self.endpoint.plane.config.replay_bytes:
                 exchange.body = None
         else:
             self.write(head)
-            if not exchange.request_done:
+            if exchange.chunked or exchange.length:
                 exchange.body = []
-            elif exchange.chunked:
-                self.send_end(exchange.trailers)
-        if exchange.expects and exchange.attempts == 1:
+        if exchange.chunked and exchange.request_done:
+            self.send_end(exchange.trailers)
+        if exchange.expects and exchange.attempts == 1 and not exchange.received:
             exchange.client.write(CONTINUE)
 
     def send_body(self, exchange: "Exchange", data: bytes) -> None:
@@ -146,12 +150,6 @@ class InstanceConnection(asyncio.Protocol):
     def send_end(self, trailers: bytes) -> None:
         """The end of a chunked body."""
         self.write(b"0\r\n%b\r\n" % trailers)
-
-    @staticmethod
-    def _framed(exchange: "Exchange", pieces: list[bytes]) -> list[bytes]:
-        if not exchange.chunked:
-            return pieces
-        return [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
 
     def drop(self) -> None:
         """The exchange is over before its answer: what may still come belongs to nobody."""
@@ -192,26 +190,19 @@ class InstanceConnection(asyncio.Protocol):
                 self._fail(exchange, f"the instance's answer is not HTTP: {error.__context__ or error}")
                 return
             self._excess = True
-        if self.exchange is exchange:
-            self._after_feed(exchange)
-
-    def _after_feed(self, exchange: "Exchange") -> None:
         if self._complete:
             self._finish(exchange)
-            return
-        if self._in_head:
-            if self._head_bytes > self.endpoint.plane.config.header_bytes:
+        elif self._in_head:
+            if self._head_bytes > self._header_bytes:
                 self._fail(exchange, "the head of the instance's answer is too large")
-            return
-        self._flush(exchange)
-        if self._length > 0 and self._left > 0 and self._discard is None:
-            self._counting = True
+        else:
+            self._flush(exchange)
+            self._counting = self._left > 0 and self._declined is None
 
     def _counted(self, exchange: "Exchange", data: bytes) -> None:
         left = self._left - len(data)
         if left > 0:
             self._left = left
-            exchange.sent += len(data)
             client = exchange.client
             client.write(data)
             if client.write_paused:
@@ -221,17 +212,17 @@ class InstanceConnection(asyncio.Protocol):
             self._excess = True
             data = data[: self._left]
         self._left = 0
-        exchange.sent += len(data)
-        exchange.client.write(data)
-        self._parser = HttpResponseParser(self)
+        self._counting = False
+        self._out.append(data)
+        self._parser = HttpResponseParser(self)  # the old one still waits for the body
         self._finish(exchange)
 
     def _flush(self, exchange: "Exchange") -> None:
         out = self._out
         if out:
+            self._out = []
             client = exchange.client
             client.write(out[0] if len(out) == 1 else b"".join(out))
-            self._out = []
             if client.write_paused:
                 self.pause_reading()
 
@@ -239,36 +230,48 @@ class InstanceConnection(asyncio.Protocol):
         """The answer is complete."""
         self.exchange = None
         exchange.conn = None
-        self._flush(exchange)
-        discard = self._discard
+        now = self.endpoint.plane.clock()
+        out = self._out
+        if out:
+            self._out = []
+            exchange.client.write(b"".join(out))
+        declined = self._declined
         if self._keep_alive and exchange.request_done and not self._excess and self.open:
-            self._used = True
-            self._fresh_answer()
-            self.resume_reading()
+            self._ready_for_next()
+            self.idle_since = now
             self.endpoint.put(self)
         else:
             exchange.client.release(Hold.UPSTREAM)
             self.close()
-        if discard is not None:
-            exchange.moved_on(discard)
+        if declined is not None:
+            exchange.moved_on(declined)
         else:
-            exchange.done()
+            exchange.done(now)
+
+    def _ready_for_next(self) -> None:
+        self._used = self._in_head = True
+        self._complete = False
+        self._head_bytes = self._left = 0
+        if self._reading_paused:
+            self.resume_reading()
+        if self._interims or self._trailers or self._declined is not None:
+            self._interims = 0
+            self._trailers = []
+            self._declined = None
 
     def _ended(self, exchange: "Exchange", *, reset: bool) -> None:
         """The instance closed or broke the connection."""
-        if self._discard is not None:
+        if self._declined is not None:
             self._keep_alive = False
             self._finish(exchange)
-            return
-        if not self._in_head and self._length == UNTIL_CLOSE and not reset:
+        elif self._until_close and not reset:
             if exchange.response_chunked:
                 self._out.append(b"0\r\n\r\n")
-            self._keep_alive = False
             self._finish(exchange)
-            return
-        what = "broke off its answer" if exchange.response_started else "closed the connection without an answer"
-        stale = self._used and self._in_head and not self._head_bytes
-        self._fail(exchange, f"the instance {what}", stale=stale)
+        else:
+            what = "broke off its answer" if exchange.response_started else "closed the connection without an answer"
+            stale = self._used and self._in_head and not self._head_bytes
+            self._fail(exchange, f"the instance {what}", stale=stale)
 
     def _fail(self, exchange: "Exchange", why: str, *, stale: bool = False) -> None:
         self.exchange = None
@@ -295,27 +298,29 @@ class InstanceConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         exchange = self.exchange
-        if self._complete or exchange is None:
+        if exchange is None or self._complete:
             self._excess = True
             return
         parser = self._parser
         status = parser.get_status_code()
-        read, self._read = self._read, {}
-        kept, self._kept = self._kept, []
+        read, kept = self._read, self._kept
+        self._read, self._kept = {}, []
         if status < OK:
             self._on_interim(exchange, status, kept)
             return
         self._in_head = False
         self._keep_alive = parser.should_keep_alive()
         connection = read.get(b"connection")
-        if connection is not None and connection.lower() not in (b"close", b"keep-alive"):
+        if connection not in HARMLESS:
             kept = heads.without(kept, heads.tokens(connection))
-        refused = read.get(REFUSED_FIELD)
-        if refused is not None and self._moves_on(exchange, refused):
+        if REFUSED_FIELD in read and self._moves_on(exchange, read[REFUSED_FIELD]):
             return
-        framing = self._framing(exchange, status, read)
-        if framing is None:
-            raise Malformed("the answer's framing is not sure")
+        length = read.get(b"content-length")
+        if length is None or b"transfer-encoding" in read or status in NO_BODY or exchange.method == b"HEAD":
+            framing = self._framing(exchange, status, length, read.get(b"transfer-encoding"))
+        else:
+            self._left = int(length)
+            framing = b"Content-Length: %d\r\n" % self._left
         self._out.append(exchange.response_head(status, framing, kept))
 
     def on_body(self, data: bytes) -> None:
@@ -324,23 +329,20 @@ class InstanceConnection(asyncio.Protocol):
             self._excess = True
             return
         self._left -= len(data)
-        if self._discard is None:
-            exchange.sent += len(data)
+        if self._declined is None:
             self._out.append(b"%x\r\n%b\r\n" % (len(data), data) if exchange.response_chunked else data)
 
     def on_message_complete(self) -> None:
+        exchange = self.exchange
         if self._interim:
-            if self.exchange is not None and self.exchange.status == SWITCHING and not self._parser.should_upgrade():
+            if exchange is not None and exchange.status == SWITCHING and not self._parser.should_upgrade():
                 raise Malformed("101 without an upgrade")
             self._interim = False
             self._in_head = True
-            return
-        exchange = self.exchange
-        if exchange is None or self._complete:
-            return
-        self._complete = True
-        if exchange.response_chunked and self._discard is None:
-            self._out.append(b"0\r\n%b\r\n" % (heads.trailer_lines(self._trailers) if self._trailers else b""))
+        elif exchange is not None and not self._complete:
+            self._complete = True
+            if exchange.response_chunked and self._declined is None:
+                self._out.append(b"0\r\n%b\r\n" % (heads.trailer_lines(self._trailers) if self._trailers else b""))
 
     # What a head means
 
@@ -372,27 +374,18 @@ class InstanceConnection(asyncio.Protocol):
             return False
         if how not in MOVES_ON or not exchange.replayable:
             return False
-        self._discard = how
-        self._length = CHUNKED
+        self._declined = how
         return True
 
-    def _framing(self, exchange: "Exchange", status: int, read: dict[bytes, bytes]) -> bytes | None:
-        """The line that says how long the body is; None when that is not sure."""
-        length, coding = read.get(b"content-length"), read.get(b"transfer-encoding")
-        if (length is not None and not length.isdigit()) or (coding is not None and coding.lower() != b"chunked"):
-            return None
-        if length is not None and coding is not None:
-            return None
+    def _framing(self, exchange: "Exchange", status: int, length: bytes | None, coding: bytes | None) -> bytes:
+        """The line that says how long the body is; `Malformed` when that is not sure."""
+        if coding is not None and (coding.lower() != b"chunked" or length is not None):
+            raise Malformed("its length is told in two ways, or in an unknown one")
         if exchange.method == b"HEAD" or status in NO_BODY:
             return self._no_body(exchange, status, length, coding)
-        if length is not None and coding is None:
-            self._length = self._left = int(length)
-            return b"Content-Length: %b\r\n" % length
         if coding is None:
-            self._length = UNTIL_CLOSE
+            self._until_close = True
             self._keep_alive = False
-        else:
-            self._length = CHUNKED
         if exchange.minor:
             exchange.response_chunked = True
             return b"Transfer-Encoding: chunked\r\n"
@@ -402,8 +395,7 @@ class InstanceConnection(asyncio.Protocol):
     def _no_body(self, exchange: "Exchange", status: int, length: bytes | None, coding: bytes | None) -> bytes:
         """The answer ends with its head, whatever length it claims: that is what a GET would have got."""
         self._complete = True
-        if exchange.method == b"HEAD":
-            self._parser = HttpResponseParser(self)  # the old one waits for a body
+        self._parser = HttpResponseParser(self)  # the old one may wait for a body
         if status == NO_CONTENT:
             return b""
         if length is not None:
@@ -416,5 +408,5 @@ class InstanceConnection(asyncio.Protocol):
             self._fail(exchange, "the instance's answer is not HTTP: an upgrade nobody asked for")
             return
         self._flush(exchange)
-        self.endpoint.forget(self)
+        self.endpoint.closed(self)
         splice(exchange, self.transport, rest)

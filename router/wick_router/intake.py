@@ -3,16 +3,17 @@
 Each step returns the refusal that ends the request, or None and has filled in the exchange.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wick_api.reason import Refusal
 from wick_router import heads
 from wick_router.refusal import Refused
-from wick_router.routing import Match, WrongMethod
+from wick_router.routing import Match, Table, WrongMethod
 
 if TYPE_CHECKING:
     from wick_router.client import Client
     from wick_router.exchange import Exchange
+    from wick_router.lane import Lane
 
 Fields = dict[bytes, bytes]
 
@@ -57,9 +58,28 @@ def _upgrade(value: bytes | None) -> bytes:
     return value
 
 
+class Habit(NamedTuple):
+    """What the last request of a connection found; most connections ask for one function again and again."""
+
+    table: Table
+    """The table it was found in; when that is another, it does not hold any more."""
+    host: bytes
+    prefix: bytes
+    """What is taken off the path; then the rest must begin with a slash."""
+    lane: "Lane"
+    origin: bytes
+
+
 def route(client: "Client", exchange: "Exchange", read: Fields, url: bytes) -> Refused | None:
     """Find the function, and what its instance will read; the refusal when there is none."""
     host = read.get(b"host")
+    habit = client.habit
+    if habit is not None and habit.host == host and habit.table is client.plane.table and b"#" not in url:
+        prefix, lane = habit.prefix, habit.lane
+        if (not prefix and url[0] == heads.SLASH) or (prefix and url.startswith(prefix + b"/")):
+            exchange.lane, exchange.origin = lane, habit.origin
+            exchange.target = url[len(prefix) :]
+            return exchange.too_large() if exchange.length > lane.max_request_bytes else None
     if host is None:
         if exchange.minor:
             return Refused(Refusal.BAD_REQUEST, "the request has no Host field")
@@ -70,25 +90,27 @@ def route(client: "Client", exchange: "Exchange", read: Fields, url: bytes) -> R
             host, url = absolute
         elif url != b"*" or exchange.method != b"OPTIONS":
             return Refused(Refusal.BAD_REQUEST, "the request's target is neither a path nor an http URL")
-    if b"#" in url or not url.isascii():
+    if b"#" in url:
         return Refused(Refusal.BAD_REQUEST, "the request's target has characters a target may not have")
-    if host != client.host or not client.forwarded or client.trusted:
-        if not heads.legal_host(host):
-            return Refused(Refusal.BAD_REQUEST, "the Host field is not a host name")
-        client.host = host
-        client.forwarded = heads.forwarded(client.peer, client.scheme, host, read if client.trusted else None)
-    exchange.host, exchange.forwarded = host, client.forwarded
-    return _find(client, exchange, url)
+    if not heads.legal_host(host):
+        return Refused(Refusal.BAD_REQUEST, "the Host field is not a host name")
+    lines = heads.forwarded(client.peer, client.scheme, host, read if client.trusted else None)
+    exchange.origin = b" HTTP/1.1\r\nHost: %b\r\n%b" % (host, lines)
+    return _find(client, exchange, host, url)
 
 
-def _find(client: "Client", exchange: "Exchange", url: bytes) -> Refused | None:
+def _find(client: "Client", exchange: "Exchange", host: bytes, url: bytes) -> Refused | None:
     plane = client.plane
-    found = plane.table.find(exchange.host, exchange.method, url)
+    found = plane.table.find(host, exchange.method, url)
     if type(found) is Match:
         lane = plane.lanes[found.key]
-        exchange.lane, exchange.target, exchange.prefix = lane, found.target, found.prefix
+        exchange.lane, exchange.target = lane, found.target
+        if found.prefix:
+            exchange.origin += b"X-Forwarded-Prefix: %b\r\n" % found.prefix
+        if found.sole and not client.trusted:
+            client.habit = Habit(plane.table, host, found.prefix, lane, exchange.origin)
         return exchange.too_large() if exchange.length > lane.max_request_bytes else None
     if isinstance(found, WrongMethod):
         message = f"{exchange.method.decode()} is not served here"
         return Refused(Refusal.METHOD_NOT_ALLOWED, message, headers=b"Allow: %b\r\n" % found.allow)
-    return Refused(Refusal.UNKNOWN_FUNCTION, plane.unknown(exchange.host, url))
+    return Refused(Refusal.UNKNOWN_FUNCTION, plane.unknown(host, url))

@@ -37,7 +37,7 @@ class Lane:
         self.deadline_lines = b""
         self.idle_timeout = 0.0
         self.dispatch = Dispatch(DEFAULTS_CAPACITY, plane.config.queue, "", plane.clock())
-        self.endpoints: dict[str, Endpoint] = {}
+        self.endpoints: dict[Slot, Endpoint] = {}
         self.buffered = 0
         """Bytes of waiting requests' bodies."""
         self._timer: TimerHandle | None = None
@@ -78,13 +78,13 @@ class Lane:
 
     def instances(self, instances: Sequence[Instance]) -> None:
         effects = self.dispatch.instances(instances, self._now())
-        slots = self.dispatch.slots
-        for identity in self.endpoints.keys() - slots.keys():
-            self.endpoints.pop(identity).retire()
-        for identity, slot in slots.items():
-            endpoint = self.endpoints.get(identity)
+        slots = set(self.dispatch.slots.values())
+        for slot in self.endpoints.keys() - slots:
+            self.endpoints.pop(slot).retire()
+        for slot in slots:
+            endpoint = self.endpoints.get(slot)
             if endpoint is None:
-                self.endpoints[identity] = Endpoint(self, slot)
+                self.endpoints[slot] = Endpoint(self, slot)
             elif not slot.live:
                 endpoint.retire()
         self.carry_out(effects)
@@ -100,26 +100,32 @@ class Lane:
     def admit(self, exchange: Exchange, now: float) -> None:
         """A request's turn has come on its connection."""
         self.plane.live.add(exchange)
-        effects = self.dispatch.arrived(exchange, now)
-        if len(effects) == 1 and type(effects[0]) is Forward:
-            self._forward(exchange, effects[0].slot, now)
-        else:
-            self.carry_out(effects)
-            self.plane.poke(self)
+        slot = self.dispatch.place(exchange, now)
+        if slot is not None:
+            self._forward(exchange, slot, now)
+            return
+        exchange.waiting_since = now
+        self.carry_out(self.dispatch.wait(exchange, now))
+        self.plane.poke(self)
 
-    def settled(self, exchange: Exchange) -> None:
+    def settled(self, exchange: Exchange, now: float) -> None:
         """A request is over, whatever ended it."""
-        now = self.plane.clock()
-        self.plane.live.discard(exchange)
+        plane = self.plane
+        plane.live.discard(exchange)
+        dispatch = self.dispatch
         slot = exchange.slot
-        demand = slot.demand if slot is not None else self.dispatch.demands[self.dispatch.revision]
-        demand.codes[exchange.status] = demand.codes.get(exchange.status, 0) + 1
-        effects = self.dispatch.finished(exchange, now)
-        self._measure(exchange, now)
+        codes = slot.demand.codes if slot is not None else dispatch.demands[dispatch.revision].codes
+        status = exchange.status
+        codes[status] = codes.get(status, 0) + 1
+        effects = dispatch.finished(exchange, now)
+        if not (exchange.queued or exchange.connecting) and exchange.forwarded_at:
+            self.warm.observe(now - exchange.forwarded_at)
+        else:
+            self._measure(exchange, now)
         if effects:
             self.carry_out(effects)
-        if self.plane.access is not None:
-            self.plane.access.log(exchange, now)
+        if plane.access is not None:
+            plane.access.log(exchange, now)
 
     def carry_out(self, effects: Effects) -> None:
         """Do what was decided, in order."""
@@ -128,20 +134,23 @@ class Lane:
                 case Forward(ticket, slot) if isinstance(ticket, Exchange):
                     self._forward(ticket, slot, self._now())
                 case Refuse(ticket, refusal, message, reason) if isinstance(ticket, Exchange):
-                    ticket.refuse(Refused(refusal, message, str(self.key), reason))
+                    ticket.refuse(Refused(refusal, message, reason))
                 case Activate():
                     self.plane.backend.activate(self.key)
                 case Dial(slot):
-                    self.endpoints[slot.instance.id].dial()
+                    self.endpoints[slot].dial()
                 case Started(slot, seconds):
                     self._started(slot, seconds)
         self._arm()
 
     def _forward(self, exchange: Exchange, slot: Slot, now: float) -> None:
-        exchange.placed(now)
+        if exchange.waiting_since:
+            exchange.queued += now - exchange.waiting_since
+            exchange.waiting_since = 0.0
         if exchange.buffered:
             self.unbuffer(exchange)
-        endpoint = self.endpoints[slot.instance.id]
+        exchange.forwarded_at = now
+        endpoint = self.endpoints[slot]
         if endpoint.fresh:
             endpoint.fresh = False
             exchange.first = exchange.cold
@@ -196,9 +205,6 @@ class Lane:
     def _measure(self, exchange: Exchange, now: float) -> None:
         if not exchange.forwarded_at:
             self.queue.observe(now - exchange.arrived)
-            return
-        if not exchange.queued and not exchange.connecting:
-            self.warm.observe(now - exchange.forwarded_at)
             return
         self.queue.observe(exchange.queued)
         self.connect.observe(exchange.connecting)

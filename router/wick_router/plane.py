@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import random
+import os
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,8 @@ class Plane:
         self.poke = poke
         self.clock = clock
         self.loop = asyncio.get_running_loop()
-        self.random_bits = random.Random().getrandbits  # noqa: S311 - request ids are no secrets
+        self._digits = b""
+        self._digits_at = 0
         self.lanes: dict[Key, Lane] = {}
         self.table = Table((), domains=config.domains)
         self.clients: set[Client] = set()
@@ -127,6 +128,15 @@ class Plane:
         self.table = Table(functions, unparsed, self.config.domains)
 
     # Clients
+
+    def digits(self) -> bytes:
+        """48 random hexadecimal digits; made a thousand at a time, which is cheaper than one by one."""
+        at = self._digits_at
+        if at == len(self._digits):
+            self._digits = os.urandom(24 * 1024).hex().encode()
+            at = 0
+        self._digits_at = at + 48
+        return self._digits[at : at + 48]
 
     def joined(self, client: Client) -> None:
         self.clients.add(client)

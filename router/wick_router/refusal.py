@@ -45,7 +45,6 @@ class Refused(Struct, frozen=True):
 
     refusal: Refusal
     message: str
-    function: str = ""
     reason: str = ""
     status: int = 0
     """Another status than the table's, where the protocol has a more exact one; 0: the table's."""
@@ -57,12 +56,12 @@ class Refused(Struct, frozen=True):
         return self.status or STATUS[self.refusal]
 
 
-def answer(refused: Refused, request_id: bytes, *, close: bool, head_only: bool = False) -> bytes:
+def answer(refused: Refused, function: str, request_id: bytes, *, close: bool, head_only: bool = False) -> bytes:
     """The whole response; the body is left out for HEAD."""
     error: dict[str, str | int] = {
         "code": refused.refusal.value,
         "message": refused.message,
-        "function": refused.function,
+        "function": function,
         "requestId": request_id.decode("ascii"),
     }
     retry_after = RETRY_AFTER.get(refused.refusal)

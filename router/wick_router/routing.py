@@ -44,6 +44,8 @@ class Match(NamedTuple):
     """What the instance is asked for."""
     prefix: bytes
     """What was taken off the path; empty when nothing was."""
+    sole: bool
+    """Every request to this host (with this prefix) is the same function's, whatever its method and path."""
 
 
 class WrongMethod(NamedTuple):
@@ -99,19 +101,19 @@ class Table:
         if key is None:
             return None
         rest = parts[NAME + 1] if len(parts) > NAME + 1 else b""
-        return Match(key, b"/" + rest + question + query, b"/".join(parts[: NAME + 1]))
+        return Match(key, b"/" + rest + question + query, b"/".join(parts[: NAME + 1]), sole=True)
 
 
 def _choose(claims: list[Claim], method: bytes, target: bytes) -> Found:
     """The first claim, longest prefix first, that takes the path and the method."""
     if len(claims) == 1 and claims[0].prefix == b"/" and not claims[0].methods:
-        return Match(claims[0].key, target, b"")
+        return Match(claims[0].key, target, b"", sole=True)
     path = target.partition(b"?")[0]
     allowed: set[bytes] = set()
     for prefix, methods, key in claims:
         if prefix in (b"/", path) or path.startswith(prefix + b"/"):
             if not methods or method in methods:
-                return Match(key, target, b"")
+                return Match(key, target, b"", sole=False)
             allowed |= methods
     return WrongMethod(b", ".join(sorted(allowed))) if allowed else None
 

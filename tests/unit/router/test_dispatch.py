@@ -90,7 +90,11 @@ class DispatchMachine(RuleBasedStateMachine):
         request = Request(len(self.all), self.now + patience)
         self.all.append(request)
         waiting = sum(r.state == "waiting" for r in self.all)
-        self.carry_out(self.dispatch.arrived(request, self.now))
+        slot = self.dispatch.place(request, self.now)
+        if slot is not None:
+            self.carry_out([Forward(request, slot)])
+        else:
+            self.carry_out(self.dispatch.wait(request, self.now))
         if request.state == "refused":
             assert waiting >= LIMIT or self.dispatch.failure is not None, "refused without need"
         return request
