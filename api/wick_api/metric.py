@@ -21,6 +21,7 @@ REFUSED = "kubewick_function_refused_total"  # + reason
 RETRIES = "kubewick_function_retries_total"  # + reason
 # Router, no function label
 CONNECTIONS = "kubewick_router_connections"  # + side: client | instance
+POKES = "kubewick_router_pokes_total"  # + outcome: sent | failed | unresolved
 LOOP_LAG_SECONDS = "kubewick_router_loop_lag_seconds"
 
 # Runtime, labels {namespace, function, revision}

@@ -71,6 +71,8 @@ class Exchange(Ticket):
     attempts = 0
     breaks = 0
     forwarded_at = 0.0
+    served_by = ""
+    """The instance it was last sent to; kept for the log."""
     waiting_since = 0.0
     queued = 0.0
     """Seconds waited for an instance."""

@@ -26,6 +26,7 @@ HELP = {
     metric.REFUSED: ("counter", "Requests the router answered itself, by reason."),
     metric.RETRIES: ("counter", "Requests moved to another instance, by reason."),
     metric.CONNECTIONS: ("gauge", "Open connections by side."),
+    metric.POKES: ("counter", "Messages to the autoscaler, by what became of them."),
     metric.LOOP_LAG_SECONDS: ("histogram", "How late the event loop ran a timer."),
 }  # fmt: skip
 """Type and help text of each family."""
@@ -58,6 +59,9 @@ def write(plane: "Plane") -> Iterator[Page]:
     families[metric.CONNECTIONS] += [
         f'{metric.CONNECTIONS}{{side="client"}} {len(plane.clients)}\n',
         f'{metric.CONNECTIONS}{{side="instance"}} {len(plane.instance_connections)}\n',
+    ]
+    families[metric.POKES] += [
+        f'{metric.POKES}{{outcome="{outcome}"}} {count}\n' for outcome, count in plane.poker.outcomes.items()
     ]
     families[metric.LOOP_LAG_SECONDS].append(_histogram(metric.LOOP_LAG_SECONDS, "", (plane.loop_lag,)))
     yield page

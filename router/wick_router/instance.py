@@ -183,13 +183,8 @@ class InstanceConnection(asyncio.Protocol):
             self._upgraded(exchange, data[upgrade.args[0] :])
             return
         except HttpParserError as error:
-            if isinstance(error, HttpParserCallbackError) and not isinstance(error.__context__, Malformed):
-                raise error.__context__ or error from error  # a bug of ours; the loop reports it and closes
-            if not self._complete:
-                self._flush(exchange)
-                self._fail(exchange, f"the instance's answer is not HTTP: {error.__context__ or error}")
+            if not self._not_http(exchange, error):
                 return
-            self._excess = True
         if self._complete:
             self._finish(exchange)
         elif self._in_head:
@@ -198,6 +193,16 @@ class InstanceConnection(asyncio.Protocol):
         else:
             self._flush(exchange)
             self._counting = self._left > 0 and self._declined is None
+
+    def _not_http(self, exchange: "Exchange", error: HttpParserError) -> bool:
+        """The parser gave up; True when that was behind a complete answer, which then still counts."""
+        if isinstance(error, HttpParserCallbackError) and not isinstance(error.__context__, Malformed):
+            raise error.__context__ or error from error  # a bug of ours; the loop reports it and closes
+        self._excess = True
+        if not self._complete:
+            self._flush(exchange)
+            self._fail(exchange, f"the instance's answer is not HTTP: {error.__context__ or error}")
+        return self._complete
 
     def _counted(self, exchange: "Exchange", data: bytes) -> None:
         left = self._left - len(data)
@@ -305,6 +310,8 @@ class InstanceConnection(asyncio.Protocol):
         status = parser.get_status_code()
         read, kept = self._read, self._kept
         self._read, self._kept = {}, []
+        if self._head_bytes > self._header_bytes and sum(map(len, kept)) > self._header_bytes:
+            raise Malformed("its head is too large")  # the bytes read may be the body's
         if status < OK:
             self._on_interim(exchange, status, kept)
             return

@@ -106,7 +106,7 @@ class Lane:
             return
         exchange.waiting_since = now
         self.carry_out(self.dispatch.wait(exchange, now))
-        self.plane.poke(self)
+        self.plane.poker.waiting(self)
 
     def settled(self, exchange: Exchange, now: float) -> None:
         """A request is over, whatever ended it."""
@@ -150,6 +150,7 @@ class Lane:
         if exchange.buffered:
             self.unbuffer(exchange)
         exchange.forwarded_at = now
+        exchange.served_by = slot.instance.id
         endpoint = self.endpoints[slot]
         if endpoint.fresh:
             endpoint.fresh = False

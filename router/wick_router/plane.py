@@ -16,11 +16,14 @@ from wick_router.config import Config
 from wick_router.exchange import Exchange
 from wick_router.histogram import Histogram
 from wick_router.lane import Lane
+from wick_router.poke import Poker
 from wick_router.refusal import Refused
 from wick_router.routing import Table
 
 if TYPE_CHECKING:
+    from wick_router.access import AccessLog
     from wick_router.instance import InstanceConnection
+    from wick_router.splice import Side
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +38,12 @@ class Plane:
         self,
         config: Config,
         backend: Backend,
-        poke: Callable[[Lane], None] = lambda _lane: None,
+        poker: Poker | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = config
         self.backend = backend
-        self.poke = poke
+        self.poker = poker or Poker("", 0)
         self.clock = clock
         self.loop = asyncio.get_running_loop()
         self._digits = b""
@@ -52,13 +55,15 @@ class Plane:
         self.instance_connections: set[InstanceConnection] = set()
         self.live: set[Exchange] = set()
         """Requests admitted and not settled."""
+        self.splices: set[Side] = set()
+        """Sockets handed over to another protocol."""
         self.buffered = 0
         self.draining = False
         self.in_touch = False
         self.unrouted: dict[str, int] = {}
         """Refusals without a function, by reason."""
         self.loop_lag = Histogram()
-        self.access: Any = None
+        self.access: AccessLog | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._table_due = False
 
@@ -74,6 +79,8 @@ class Plane:
         """Cut what is left."""
         for client in list(self.clients):
             client.abort()
+        for side in list(self.splices):
+            side.say_goodbye()
         for conn in list(self.instance_connections):
             conn.close()
         for task in list(self._tasks):

@@ -8,15 +8,17 @@ start --> serving --stop(): not ready, still serving for `drain_delay`
 import asyncio
 import contextlib
 import logging
+import sys
 from collections.abc import Callable
 
 from wick_api.names import Key
+from wick_router.access import AccessLog
 from wick_router.admin import Admin
 from wick_router.backend import Backend
 from wick_router.config import Config
-from wick_router.lane import Lane
 from wick_router.listen import Listeners
 from wick_router.plane import Plane
+from wick_router.poke import Poker
 from wick_router.sweep import Sweep
 
 log = logging.getLogger(__name__)
@@ -55,11 +57,14 @@ class Router:
 
     async def start(self) -> None:
         """Listen and serve; `OSError` when an address is taken."""
-        self.plane = Plane(self.config, self._backend, self._poke)
-        self._sweep = Sweep(self.plane)
-        self._sweep.start()
+        self._poker = Poker(self.config.poke_host, self.config.poke_port, self._poked)
+        self.plane = Plane(self.config, self._backend, self._poker)
+        if self.config.access_log:
+            self.plane.access = AccessLog(self.config.access_log, sys.stdout.buffer)
         self._listeners = Listeners(self.plane)
         await self._listeners.open()
+        self._sweep = Sweep(self.plane, self._listeners)
+        self._sweep.start()
         self._backend_task = asyncio.create_task(self._backend.run(self.plane), name="backend")
         if self.config.admin_port >= 0:
             self._admin = Admin(self)
@@ -91,6 +96,9 @@ class Router:
                 await self._nothing_live()
         await self.plane.stop()
         self._sweep.stop()
+        await self._poker.stop()
+        if self.plane.access is not None:
+            await asyncio.to_thread(self.plane.access.stop)
         if self._backend_task is not None:
             self._backend_task.cancel()
             await asyncio.gather(self._backend_task, return_exceptions=True)
@@ -100,7 +108,3 @@ class Router:
     async def _nothing_live(self) -> None:
         while self.plane.live:  # noqa: ASYNC110 - an event would cost every request a check
             await asyncio.sleep(SETTLE)
-
-    def _poke(self, lane: Lane) -> None:
-        if self._poked is not None:
-            self._poked(lane.key)

@@ -22,6 +22,8 @@ class Side(asyncio.Protocol):
         self.exchange = exchange
         self.transport = transport
         self.lost = False
+        self.ended = False
+        """Its peer sends no more."""
         self.frames: Frames | None = None
         """Where frames begin and end in what this side sends; None where the protocol is not WebSocket."""
 
@@ -32,7 +34,13 @@ class Side(asyncio.Protocol):
             self.other.transport.write(data)
 
     def eof_received(self) -> bool:
-        if self.other.lost or not self.other.transport.can_write_eof() or self.other.transport.is_closing():
+        self.ended = True
+        if (
+            self.other.ended
+            or self.other.lost
+            or not self.other.transport.can_write_eof()
+            or self.other.transport.is_closing()
+        ):
             return False
         self.other.transport.write_eof()
         return True
@@ -47,6 +55,7 @@ class Side(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
+        self.exchange.client.plane.splices.discard(self)
         if not self.other.lost:
             if exc is None:
                 self.other.transport.close()
@@ -55,7 +64,7 @@ class Side(asyncio.Protocol):
         self.exchange.client_left()
 
     def say_goodbye(self) -> None:
-        """Tell this side that the router goes away, where the protocol has a word for it, and close."""
+        """Tell this side's peer that the router goes away, where the protocol has a word for it, and close."""
         if self.other.frames is not None and self.other.frames.at_boundary and not self.lost:
             self.transport.write(self.other.frames.close_frame())
         self.transport.close()
@@ -68,6 +77,7 @@ def splice(exchange: "Exchange", instance: asyncio.Transport, rest: bytes) -> No
     a.other, b.other = b, a
     if exchange.upgrade.lower() == b"websocket":
         a.frames, b.frames = Frames(masked=True), Frames(masked=False)
+    client.plane.splices |= {a, b}
     exchange.conn = None
     exchange.deadline = float("inf")
     client.handed_over(a)

@@ -4,6 +4,7 @@ One timer for the whole process looks at everything ten times a second, which co
 answered request then pays nothing for the deadline it kept. A deadline is noticed at most `PERIOD` late.
 """
 
+import logging
 import select
 from typing import TYPE_CHECKING
 
@@ -14,19 +15,25 @@ if TYPE_CHECKING:
 
     from wick_router.client import Client
     from wick_router.config import Config
+    from wick_router.listen import Certificate, Listeners
     from wick_router.plane import Plane
 
 PERIOD = 0.1
 """Seconds."""
 SLOW_EVERY = 10
 """Connections are looked at once in so many rounds."""
+CERTIFICATE_EVERY = 20
+"""Certificate files are looked at once in so many rounds."""
+
+log = logging.getLogger(__name__)
 
 
 class Sweep:
     """See the module."""
 
-    def __init__(self, plane: "Plane") -> None:
+    def __init__(self, plane: "Plane", listeners: "Listeners") -> None:
         self._plane = plane
+        self._listeners = listeners
         self._round = 0
         self._timer: TimerHandle | None = None
         self._expected = 0.0
@@ -54,7 +61,18 @@ class Sweep:
             for lane in plane.lanes.values():
                 for endpoint in lane.endpoints.values():
                     endpoint.close_idle(now - lane.idle_timeout)
+        if self._round % CERTIFICATE_EVERY == 0 and self._listeners.certificate is not None:
+            reload_certificate(self._listeners.certificate)
         self.start()
+
+
+def reload_certificate(certificate: "Certificate") -> None:
+    """Take a new certificate when there is one; a broken one is reported and the old one stays."""
+    try:
+        if certificate.refresh():
+            log.info("the TLS certificate was read again")
+    except OSError as error:  # ssl.SSLError is one
+        log.warning("the new TLS certificate is not used: %s", error)
 
 
 def look_after(client: "Client", now: float, config: "Config") -> None:

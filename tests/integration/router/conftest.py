@@ -1,0 +1,187 @@
+"""A real router in this process, real sockets on both sides, and instances that do as they are told."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from wick_api.names import Key
+from wick_router.backend import Instance
+from wick_router.config import Config
+from wick_router.router import Router
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks" / "router"))
+from static import StaticBackend, function
+
+HELLO = Key("default", "hello")
+PATIENCE = 5.0
+
+
+def pytest_asyncio_loop_factories(config, item):  # noqa: ARG001 - the hook's signature
+    """On uvloop, as in production; `wick up` falls back to asyncio's own loop where there is none."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+class Connection:
+    """One end of a socket, with deadlines on everything."""
+
+    def __init__(self, reader, writer):
+        self.reader, self.writer = reader, writer
+
+    def send(self, data):
+        self.writer.write(data)
+
+    async def until(self, mark):
+        return await asyncio.wait_for(self.reader.readuntil(mark), PATIENCE)
+
+    async def head(self):
+        return await self.until(b"\r\n\r\n")
+
+    async def exactly(self, count):
+        return await asyncio.wait_for(self.reader.readexactly(count), PATIENCE)
+
+    async def rest(self):
+        return await asyncio.wait_for(self.reader.read(), PATIENCE)
+
+    async def answer(self):
+        """Status, head and body of one counted answer."""
+        head = await self.head()
+        length = next(
+            (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
+        )
+        return int(head.split()[1]), head, await self.exactly(length)
+
+    def reset(self):
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+    async def close(self):
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
+
+class Upstream:
+    """A listening instance; `script(connection)` plays its part on every connection."""
+
+    def __init__(self, script):
+        self.script = script
+        self.connections = []
+        self.port = 0
+        self._tasks = set()
+
+    async def start(self, port=0):
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=1 << 22)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def _serve(self, reader, writer):
+        connection = Connection(reader, writer)
+        self.connections.append(connection)
+        self._tasks.add(asyncio.current_task())
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError, asyncio.CancelledError, TimeoutError):
+            await self.script(connection)
+        writer.close()
+
+    def instance(self, name="a", *, ready=True, **more):
+        return Instance(id=name, host="127.0.0.1", port=self.port, revision="r1", ready=ready, **more)
+
+    async def stop(self):
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def answering(response, gate=None):
+    """A script that answers every bodyless or counted request with `response`."""
+
+    async def script(connection):
+        while True:
+            head = await connection.head()
+            length = [int(x.split(b":")[1]) for x in head.split(b"\r\n") if x.lower().startswith(b"content-length")]
+            await connection.exactly(length[0] if length else 0)
+            if gate is not None:
+                await gate.wait()
+            connection.send(response)
+
+    return script
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class World:
+    """A router and what is around it."""
+
+    def __init__(self):
+        self._stack = contextlib.AsyncExitStack()
+
+    async def router(self, *functions, **config):
+        self.backend = StaticBackend(functions or [function("hello")])
+        self.r = Router(
+            Config(**{"host": "127.0.0.1", "port": 0, "admin_host": "127.0.0.1", "admin_port": -1, **config}),
+            self.backend,
+        )
+        await self.r.start()
+        self._stack.push_async_callback(self.r.stop)
+        await asyncio.sleep(0)
+        return self.r
+
+    async def upstream(self, script, port=0):
+        upstream = await Upstream(script).start(port)
+        self._stack.push_async_callback(upstream.stop)
+        return upstream
+
+    async def serve(self, script, **config):
+        """A router with one warm instance of `hello` that plays `script`."""
+        await self.router(**config)
+        upstream = await self.upstream(script)
+        self.instances(upstream.instance())
+        return upstream
+
+    def instances(self, *instances, key=HELLO):
+        self.r.plane.instances(key, instances)
+
+    async def client(self):
+        connection = Connection(*await asyncio.open_connection("127.0.0.1", self.r.port, limit=1 << 22))
+        self._stack.push_async_callback(connection.close)
+        return connection
+
+    async def request(self, data):
+        client = await self.client()
+        client.send(data)
+        return await client.answer()
+
+    @property
+    def lane(self):
+        return self.r.plane.lanes[HELLO]
+
+    async def quiet(self):
+        """Until nothing is in flight; then nothing may be left behind."""
+        await self.eventually(lambda: not self.r.plane.live)
+        lane = self.lane
+        assert lane.dispatch.in_flight == 0
+        assert all(slot.in_flight == 0 for slot in lane.dispatch.slots.values())
+        assert all(demand.level == 0 for demand in lane.dispatch.demands.values())
+        assert lane.buffered == self.r.plane.buffered == 0
+
+    async def eventually(self, condition, within=PATIENCE):
+        async with asyncio.timeout(within):
+            while not condition():
+                await asyncio.sleep(0.005)
+
+    async def close(self):
+        await self._stack.aclose()
+
+
+@pytest.fixture
+async def world():
+    world = World()
+    yield world
+    await world.close()
