@@ -173,7 +173,7 @@ class World:
 
     async def eventually(self, condition, within=PATIENCE):
         async with asyncio.timeout(within):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - the condition is anything
                 await asyncio.sleep(0.005)
 
     async def close(self):

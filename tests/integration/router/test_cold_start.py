@@ -10,6 +10,7 @@ from wick_api.names import Key
 from wick_api.reason import Reason
 
 GET = b"GET /function/default/hello/x HTTP/1.1\r\nHost: any\r\n\r\n"
+POST = b"POST /function/default/hello HTTP/1.1\r\nHost: a\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 HELLO = Key("default", "hello")
 
@@ -83,7 +84,7 @@ async def test_a_body_survives_the_wait_byte_for_byte(world):
     await world.router(function("hello", maxRequestBytes=10**8), queue_bytes=1 << 20)
     body = bytes(range(256)) * 16384
     client = await world.client()
-    client.send(b"POST /function/default/hello HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    client.send(POST + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
     await world.eventually(lambda: world.lane.buffered > 1 << 20)
     held = world.lane.buffered
     await asyncio.sleep(0.05)
@@ -236,9 +237,7 @@ async def test_a_refused_request_moves_on_with_its_body(world, why):
     a, b = await world.upstream(refusing), await world.upstream(willing)
     world.instances(a.instance("a"), b.instance("b"))
     for _ in range(4):
-        answer = await world.request(
-            b"POST /function/default/hello HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
-        )
+        answer = await world.request(POST + b"Content-Length: 5\r\n\r\nhello")
         assert answer[0] == 200
     assert bodies == [b"hello"] * 4
     assert world.lane.retries[why] >= 1
@@ -350,7 +349,7 @@ async def test_a_deleted_function_is_unknown_to_those_who_wait(world):
 async def test_a_body_larger_than_the_function_takes_is_refused(world):
     await world.router(function("hello", maxRequestBytes=1000))
     world.instances((await world.upstream(counting([]))).instance())
-    head = b"POST /function/default/hello HTTP/1.1\r\nHost: a\r\n"
+    head = POST
     assert (await world.request(head + b"Content-Length: 1001\r\n\r\n"))[0] == 413
     chunks = b"".join(b"64\r\n" + b"x" * 100 + b"\r\n" for _ in range(11))
     assert (await world.request(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks))[0] == 413
