@@ -8,8 +8,7 @@ from .conftest import running
 EXAMPLES = Path(__file__).parents[3] / "examples"
 CALLS = [
     pytest.param(folder.name, call, id=f"{folder.name}-{number}")
-    for folder in sorted(EXAMPLES.iterdir())
-    if folder.is_dir()
+    for folder in sorted(file.parent for file in EXAMPLES.glob("*/calls.json"))
     for number, call in enumerate(json.loads((folder / "calls.json").read_text()))
 ]
 
