@@ -3,6 +3,7 @@
     ../crds          the source of truth               --------------> kubewick/crds/
     values.yaml      comments -> descriptions, defaults -> types  --+--> kubewick/values.schema.json  (strict)
     config.py's      fields of the processes' configurations      --+--> ../docs/values.md
+    the router's     bounds of the latency histogram               --------------> kubewick/files/rules/slo.yaml
 
 `make chart` runs it; a unit test fails while what is committed differs from what it would write. So a new field in a
 part's `config.py` becomes a value of the chart by running it once.
@@ -20,10 +21,13 @@ from typing import Any
 
 import yaml
 
+import burnrate
+
 HERE = Path(__file__).parent
 VALUES = HERE / "kubewick" / "values.yaml"
 SCHEMA = HERE / "kubewick" / "values.schema.json"
 TABLE = HERE.parent / "docs" / "values.md"
+SLO_RULES = HERE / "kubewick" / "files" / "rules" / "slo.yaml"
 
 Schema = dict[str, Any]
 
@@ -119,7 +123,8 @@ def texts() -> dict[Path, str]:
     crds = {
         HERE / "kubewick" / "crds" / crd.name: crd.read_text() for crd in sorted((HERE.parent / "crds").glob("*.yaml"))
     }
-    return {**crds, SCHEMA: json.dumps(schema, indent=2, ensure_ascii=False) + "\n", TABLE: table(schema)}
+    text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return {**crds, SCHEMA: text, TABLE: table(schema), SLO_RULES: burnrate.rules()}
 
 
 def chart_schema(values: str) -> Schema:

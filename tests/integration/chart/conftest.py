@@ -42,6 +42,12 @@ def chart():
 
 
 @pytest.fixture(scope="session")
+def crds():
+    """The folder with the CRDs."""
+    return CHART / "crds"
+
+
+@pytest.fixture(scope="session")
 def render(helm):
     """What the chart renders with these values, as a list of manifests; hooks among them."""
 
