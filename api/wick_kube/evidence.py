@@ -19,15 +19,18 @@ from wick_kube.resource import CORE_EVENTS
 TIMEOUT = 2.0
 """Seconds for each of the three; what does not come in time is left out, and the diagnosis does with less."""
 
+_MOST = 65536
+"""Bytes of a report that are read: it comes from a pod."""
 
-async def gather(cluster: Cluster, pod: Mapping[str, Any], needs: Needs) -> Evidence:
+
+async def gather(cluster: Cluster, session: aiohttp.ClientSession, pod: Mapping[str, Any], needs: Needs) -> Evidence:
     """Fetch what `needs` names, side by side."""
-    events, last_log, readyz = await asyncio.gather(
+    events, last_log, report = await asyncio.gather(
         _events(cluster, pod) if needs.events else _nothing([]),
         _last_log(cluster, pod) if needs.last_log else _nothing(""),
-        _readyz(pod) if needs.readyz else _nothing({}),
+        readyz(session, pod) if needs.readyz else _nothing({}),
     )
-    return Evidence(events=events, last_log=last_log, readyz=readyz)
+    return Evidence(events=events, last_log=last_log, readyz=report)
 
 
 async def _nothing(empty: Any) -> Any:
@@ -60,19 +63,15 @@ async def _last_log(cluster: Cluster, pod: Mapping[str, Any]) -> str:
     return (text or "").strip()
 
 
-async def _readyz(pod: Mapping[str, Any]) -> dict[str, Any]:
-    """The runtime's report of itself; empty where it is well or does not answer."""
+async def readyz(session: aiohttp.ClientSession, pod: Mapping[str, Any]) -> dict[str, Any]:
+    """The runtime's report of itself; empty where it does not answer in time."""
     address = pod.get("status", {}).get("podIP")
     if not address:
         return {}
     host = f"[{address}]" if ":" in address else address
+    url = f"http://{host}:{names.CONTROL_PORT}/readyz"
     try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session,
-            session.get(f"http://{host}:{names.CONTROL_PORT}/readyz") as response,
-        ):
-            if response.status == 200:  # noqa: PLR2004 - ready: nothing to report
-                return {}
-            return msgspec.json.decode(await response.read(), type=dict[str, Any])
+        async with session.get(url, timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as response:
+            return msgspec.json.decode(await response.content.read(_MOST), type=dict[str, Any])
     except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError, msgspec.ValidationError):
         return {}

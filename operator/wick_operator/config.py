@@ -47,6 +47,10 @@ class Config:
 
     prometheus: str = ""
     """URL of the Prometheus-compatible server that `spec.scale` queries go to when they name none."""
+    pools: str = '{"python": {"min": 1, "max": 10}}'
+    """Warm pools by runtime, as JSON; see `wick_operator.pool.settings`."""
+    pool_key: str = ""
+    """Secret from which warm pods' tokens are derived, the same as the routers'; empty: no warm pools."""
 
     admin_host: str = "0.0.0.0"  # noqa: S104 - probed and scraped from other pods
     admin_port: int = names.OPERATOR_ADMIN_PORT

@@ -24,3 +24,6 @@ SLO_LATENCY = Gauge("kubewick_function_slo_latency_seconds", "spec.slo.latency",
 SLO_LATENCY_RATIO = Gauge(
     "kubewick_function_slo_latency_ratio", "spec.slo.latencyPercentage, from 0 to 1", ["namespace", "function"]
 )
+POOL_SIZE = Gauge("kubewick_pool_size", "Warm pods wanted", ["namespace", "runtime"])
+POOL_READY = Gauge("kubewick_pool_ready", "Warm pods that wait for a function", ["namespace", "runtime"])
+ADOPTIONS = Counter("kubewick_pool_adoptions_total", "Claimed pods made their function's own")

@@ -1,11 +1,13 @@
-"""Start a function from zero: one conditional write, repeated until it or its refusal is certain.
+"""Start a function from zero: in a warm pod where one fits, and always through its Deployment.
 
 ```
-   activate --> [0 -> 1] --done, or someone else was first--> over
-                  |  ^
-      no Deployment  |  API server away
-                  v  |
-                 pause (doubling)  --PATIENCE spent--> failed(ClusterError)
+   activate --> warm pod --serving------------------------> report it, then [0 -> 1] off the path
+                  |  +-----code does not load-------------> report the failure; nothing to scale
+                  +--Obstacle--> [0 -> 1] --done, or someone else was first--> over
+                                   |  ^
+                       no Deployment  |  API server away
+                                   v  |
+                                  pause (doubling)  --PATIENCE spent--> failed(ClusterError)
 ```
 
 The write names its condition (replicas are 0), so two routers, or a retry after a lost answer, cannot do harm, and the
@@ -13,14 +15,18 @@ router can never take the autoscaler's decision back.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from typing import Protocol
 
 from wick_api import names
+from wick_api.function import Function
 from wick_api.names import Key
 from wick_api.reason import Reason
+from wick_api.warm import Obstacle
 from wick_kube.cluster import Cluster
 from wick_kube.error import ApiError, NotFound, Refused, Unreachable
 from wick_kube.resource import DEPLOYMENTS
+from wick_router.kubernetes.claim import Claims, Started
 from wick_router.kubernetes.failure import Failure
 
 PATIENCE = 20.0
@@ -34,13 +40,29 @@ FROM_ZERO_TO_ONE = (
 )
 
 
+class Backend(Protocol):
+    """What an activation asks of, and tells, its backend."""
+
+    def wanted(self, key: Key) -> Function | None:
+        """The function to start, or None where it is gone."""
+
+    def started(self, key: Key, started: Started) -> None:
+        """A warm pod serves it."""
+
+    def cannot_start(self, key: Key, found: Failure) -> None:
+        """Waiting is in vain."""
+
+
 class Activation:
     """At most one start under way for each function; tasks are owned here and ended by `close`."""
 
-    def __init__(self, cluster: Cluster, failed: Callable[[Key, Failure], None]) -> None:
+    def __init__(self, cluster: Cluster, backend: Backend, claims: Claims | None) -> None:
         self._cluster = cluster
-        self._failed = failed
+        self._backend = backend
+        self._claims = claims
         self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self.obstacles: Counter[Obstacle] = Counter()
+        """Why starts did not come from the pool."""
 
     def start(self, key: Key) -> None:
         """Begin, unless a start of this function is under way."""
@@ -57,6 +79,23 @@ class Activation:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, key: Key) -> None:
+        outcome = await self._warm(key)
+        if isinstance(outcome, Started):
+            self._backend.started(key, outcome)
+        elif isinstance(outcome, Failure):
+            self._backend.cannot_start(key, outcome)
+            return
+        else:
+            self.obstacles[outcome] += 1
+        await self._scale(key)
+
+    async def _warm(self, key: Key) -> Started | Failure | Obstacle:
+        function = self._backend.wanted(key)
+        if self._claims is None or function is None:
+            return Obstacle.DISABLED
+        return await self._claims.start(function)
+
+    async def _scale(self, key: Key) -> None:
         said = "no answer"
         pause = FIRST_PAUSE
         try:
@@ -71,7 +110,7 @@ class Activation:
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
         except TimeoutError:
-            self._failed(key, Failure(Reason.CLUSTER_ERROR, f"The function cannot be started: {said}"))
+            self._backend.cannot_start(key, Failure(Reason.CLUSTER_ERROR, f"The function cannot be started: {said}"))
 
     async def _write(self, key: Key) -> None:
         try:

@@ -8,10 +8,12 @@ within a second or two of its being knowable.
 import asyncio
 import logging
 import os
+import random
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
+import aiohttp
 import msgspec
 from msgspec import Raw, Struct, field
 
@@ -26,10 +28,12 @@ from wick_kube.stream import plain
 from wick_router.backend import Instance, Sink
 from wick_router.kubernetes import failure
 from wick_router.kubernetes.activation import Activation
+from wick_router.kubernetes.claim import Claims, Started
 from wick_router.kubernetes.config import Config
 from wick_router.kubernetes.failure import Failure
 from wick_router.kubernetes.inquiry import Inquiries
 from wick_router.kubernetes.pod import instance, key
+from wick_router.kubernetes.warm import WarmPods
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +41,9 @@ Manifest = Mapping[str, Any]
 
 TICK = 0.5
 """Seconds between two looks at functions in trouble and at whether the watches are open."""
+
+FORGIVE = 10.0
+"""Seconds for which a failed start speaks for the next ones: each further try may cost a warm pod."""
 
 _function = msgspec.json.Decoder(Function, dec_hook=decode_scalar)
 
@@ -48,6 +55,8 @@ class _Seen(Struct):
     pods: dict[str, Manifest] = field(default_factory=dict)
     replica_sets: dict[str, Manifest] = field(default_factory=dict)
     evidence: dict[str, diagnosis.Evidence] = field(default_factory=dict)
+    started: dict[str, Started] = field(default_factory=dict)
+    """Warm pods this router started the function in, by uid."""
     told: tuple[Instance, ...] = ()
     failure: Failure | None = None
     since: float | None = None
@@ -65,6 +74,9 @@ class KubernetesBackend:
         self._sink: Sink
         self._cluster: Cluster
         self._activation: Activation
+        self._warm = WarmPods(random.choice)
+        self._claims: Claims | None = None
+        self._prefetches: set[asyncio.Task[None]] = set()
         self._inquiries: Inquiries
 
     async def run(self, sink: Sink) -> None:
@@ -72,9 +84,12 @@ class KubernetesBackend:
         self._sink = sink
         async with AsyncExitStack() as stack:
             self._cluster = await stack.enter_async_context(await Cluster.connect(self._config.kubeconfig))
-            self._activation = Activation(self._cluster, self._cannot_activate)
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            if self._config.pool_key:
+                self._claims = Claims(self._cluster, self._warm, session, self._config.pool_key)
+            self._activation = Activation(self._cluster, self, self._claims)
             stack.push_async_callback(self._activation.close)
-            self._inquiries = Inquiries(self._cluster, self._learnt)
+            self._inquiries = Inquiries(self._cluster, session, self._learnt)
             stack.push_async_callback(self._inquiries.close)
             async with asyncio.TaskGroup() as tasks:
                 for namespace in self._config.namespaces or (None,):
@@ -88,7 +103,9 @@ class KubernetesBackend:
         self._activation.start(key)
 
     def _watch(self, namespace: str | None) -> tuple[Reflector[Any], ...]:
+        warm = (Reflector(self._cluster, PODS, self._warm, namespace=namespace, labels=names.POOL),)
         return (
+            *(warm if self._claims else ()),
             Reflector(self._cluster, FUNCTIONS, _Functions(self), namespace=namespace, decode=_read_function),
             Reflector(self._cluster, PODS, _Pods(self), namespace=namespace, labels=names.FUNCTION),
             Reflector(self._cluster, REPLICA_SETS, _ReplicaSets(self), namespace=namespace, labels=names.FUNCTION),
@@ -103,7 +120,8 @@ class KubernetesBackend:
     def function_changed(self, function: Function) -> None:
         """Pass it on, and judge anew: its status may say why it cannot run."""
         seen = self.seen(function.key)
-        seen.function = function
+        before, seen.function = seen.function, function
+        self._prefetch(before, function)
         self._sink.function(function)
         seen.failure = None  # the sink forgets it with every new version
         self.judge(function.key)
@@ -127,6 +145,7 @@ class KubernetesBackend:
         seen, uid = self.seen(key), pod["metadata"]["uid"]
         seen.pods.pop(uid, None)
         seen.evidence.pop(uid, None)
+        seen.started.pop(uid, None)
         self._pods.pop(uid, None)
         self._inquiries.forget(uid)
         self._report(key)
@@ -154,7 +173,7 @@ class KubernetesBackend:
 
     def _report(self, key: Key) -> None:
         seen = self._seen[key]
-        instances = tuple(found for pod in seen.pods.values() if (found := instance(pod)))
+        instances = tuple(found for uid, pod in seen.pods.items() if (found := instance(pod, seen.started.get(uid))))
         if instances != seen.told:
             seen.told = instances
             self._sink.instances(key, instances)
@@ -190,9 +209,38 @@ class KubernetesBackend:
         wanted = (each for each in seen.replica_sets.values() if each.get("spec", {}).get("replicas"))
         return [trouble for each in wanted if (trouble := diagnosis.of_replica_set(each))]
 
-    def _cannot_activate(self, key: Key, found: Failure) -> None:
+    # What activations ask and tell
+
+    def wanted(self, key: Key) -> Function | None:
+        """The function as last seen."""
+        seen = self._seen.get(key)
+        return seen.function if seen else None
+
+    def started(self, key: Key, started: Started) -> None:
+        """A warm pod serves the function: known here before the watch tells."""
+        uid = started.pod["metadata"]["uid"]
+        self.seen(key).started[uid] = started
+        self.pod_changed(key, self._seen[key].pods.get(uid, started.pod))
+
+    def cannot_start(self, key: Key, found: Failure) -> None:
+        """Tell the sink; what it says holds until the function or its pods change, or for a while."""
         log.warning("%s: %s", key, found.message)
         self._sink.failed(key, found.reason, found.message)
+        asyncio.get_running_loop().call_later(FORGIVE, self._forgive, key)
+
+    def _forgive(self, key: Key) -> None:
+        """Let the next request try again, unless the pods themselves say why it would fail."""
+        seen = self._seen.get(key)
+        if seen and seen.failure is None:
+            self._sink.recovered(key)
+
+    def _prefetch(self, before: Function | None, function: Function) -> None:
+        """Read a new revision when it appears, not when it is needed; not the old ones of every function at start."""
+        revision = function.status.get("revision")
+        if self._claims and before and revision and before.status.get("revision") != revision:
+            task = asyncio.create_task(self._claims.prefetch(function), name=f"prefetch {function.key}")
+            self._prefetches.add(task)
+            task.add_done_callback(self._prefetches.discard)
 
     def _learnt(self, uid: str, found: diagnosis.Evidence) -> None:
         key = self._pods.get(uid)

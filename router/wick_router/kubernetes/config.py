@@ -3,6 +3,7 @@
 | variable | meaning | default |
 |---|---|---|
 | `WICK_KUBERNETES_NAMESPACES` | comma-separated namespaces to serve | all |
+| `WICK_KUBERNETES_POOL_KEY` | the secret from which warm pods' tokens are derived | none: no warm pool |
 | `WICK_KUBERNETES_KUBECONFIG` | kubeconfig file, to run outside a cluster | the pod's service account |
 """
 
@@ -17,6 +18,7 @@ class Config:
 
     namespaces: tuple[str, ...] = ()
     kubeconfig: str | None = None
+    pool_key: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -24,5 +26,6 @@ class Config:
         text = environment.get("WICK_KUBERNETES_NAMESPACES", "")
         return cls(
             namespaces=tuple(item.strip() for item in text.split(",") if item.strip()),
+            pool_key=environment.get("WICK_KUBERNETES_POOL_KEY", ""),
             kubeconfig=environment.get("WICK_KUBERNETES_KUBECONFIG") or None,
         )

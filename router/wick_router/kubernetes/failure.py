@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from wick_api import diagnosis
+from wick_api import diagnosis, warm
 from wick_api.diagnosis import Trouble
 from wick_api.function import Function
 from wick_api.reason import Condition, Reason
@@ -43,7 +43,7 @@ def decide(
     function: Function | None, pods: Sequence[Manifest], troubles: Iterable[Trouble], lasted: float
 ) -> Failure | None:
     """The failure to refuse requests with, or None; `lasted` is for how many seconds there has been any trouble."""
-    if any(diagnosis.is_ready(pod) and "deletionTimestamp" not in pod["metadata"] for pod in pods):
+    if any(_serves(pod) for pod in pods):
         return None
     if function is not None and not pods and (said := stated(function)):
         return said
@@ -51,6 +51,11 @@ def decide(
     if worst is None or (worst.transient and lasted < PATIENCE):
         return None
     return Failure(worst.reason, worst.message)
+
+
+def _serves(pod: Manifest) -> bool:
+    """A claimed warm pod counts from its adoption on: before, it may be one whose function failed to load."""
+    return diagnosis.is_ready(pod) and "deletionTimestamp" not in pod["metadata"] and not warm.unadopted(pod)
 
 
 def stated(function: Function) -> Failure | None:

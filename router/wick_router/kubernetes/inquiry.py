@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import aiohttp
 from msgspec import Struct
 
 from wick_api import diagnosis
@@ -55,8 +56,11 @@ def after(asked: Schedule, now: float) -> Schedule:
 class Inquiries:
     """At most one inquiry under way for each pod; tasks are owned here and ended by `close`."""
 
-    def __init__(self, cluster: Cluster, found: Callable[[str, Evidence], None]) -> None:
+    def __init__(
+        self, cluster: Cluster, session: aiohttp.ClientSession, found: Callable[[str, Evidence], None]
+    ) -> None:
         self._cluster = cluster
+        self._session = session
         self._found = found
         self._permits = asyncio.Semaphore(AT_ONCE)
         self._schedules: dict[str, Schedule] = {}
@@ -90,5 +94,5 @@ class Inquiries:
 
     async def _ask(self, uid: str, pod: Manifest) -> None:
         async with self._permits:
-            found = await evidence.gather(self._cluster, pod, diagnosis.needs(pod))
+            found = await evidence.gather(self._cluster, self._session, pod, diagnosis.needs(pod))
         self._found(uid, found)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from wick_api import diagnosis, names
+from wick_api import diagnosis, names, warm
 from wick_api.names import Key
 from wick_router.backend import Instance
+from wick_router.kubernetes.claim import Started
 
 Manifest = Mapping[str, Any]
 
@@ -18,8 +19,12 @@ def key(pod: Manifest) -> Key:
     return Key(metadata["namespace"], metadata["labels"][names.FUNCTION])
 
 
-def instance(pod: Manifest) -> Instance | None:
-    """The instance a pod is, or None while it has no address and after it has ended."""
+def instance(pod: Manifest, started: Started | None = None) -> Instance | None:
+    """The instance a pod is, or None while it has no address and after it has ended.
+
+    `started` is how this router started the function in it, where it did. A warm pod another router claimed may not
+    have its function yet, whatever the kubelet says, until the Deployment owns it; so it is dialled, not trusted.
+    """
     metadata, status = pod["metadata"], pod.get("status", {})
     address = status.get("podIP")
     if not address or status.get("phase") in _OVER:
@@ -29,9 +34,10 @@ def instance(pod: Manifest) -> Instance | None:
         host=address,
         port=_port(pod),
         revision=metadata["labels"].get(names.REVISION, ""),
-        ready=diagnosis.is_ready(pod),
+        ready=started is not None or (diagnosis.is_ready(pod) and not warm.unadopted(pod)),
         terminating="deletionTimestamp" in metadata,
         origin="warm-pool" if names.CLAIMED_BY in metadata["labels"] else "deployment",
+        phases=started.phases if started else (),
     )
 
 

@@ -1,0 +1,186 @@
+"""The warm pool's rules, shared by those who claim pods and those who make them; pure.
+
+A warm pod is a generic runtime pod that waits for its first and only function::
+
+    pool pod --claim (one PATCH)--> claimed --specialize (POST)--> serving --adopt (PATCH)--> the Deployment's own pod
+       |                               |                              |
+       |                               +-- refused, or nobody came ---+--> deleted
+       +-- deleted with its pool
+
+Which functions fit is decided by comparing what they would run in with what the pod is: their *shape*. Two pod
+templates have one shape when they differ in nothing that cannot be given to a running pod: its environment, its code,
+its CPU and memory. Everything else (image, volumes, service account, node selector, security context ...) makes another
+shape, so a new runtime image or a mounted Secret falls back to the Deployment by itself.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from wick_api import names, quantity
+from wick_api.environment import needed, pod_field, resolve
+from wick_api.function import Function, Manifest
+from wick_api.names import Key
+from wick_api.revision import Revision, digest
+
+SHAPE = f"{names.GROUP}/shape"
+"""Label of a warm pod: what it can become."""
+
+_SHAPE_LENGTH = 10
+
+
+class Obstacle(StrEnum):
+    """Why a function does not start from the pool; a metric label, shown by the admin API."""
+
+    NONE = ""
+    DISABLED = "disabled"
+    EMPTY = "empty"  # no warm pod is free
+    SHAPE = "shape"  # it needs a pod of its own: image, mounts, service account, node selector ...
+    SECRETS = "secrets"  # its environment comes from Secrets, which routers may not read
+    ENVIRONMENT = "environment"  # a variable that only a kubelet can make
+    MEMORY = "memory"  # it may use more memory than a warm pod has
+    RESOURCES = "resources"  # it asks for something that cannot be added to a running pod
+    GRACE = "grace"  # it needs more time to stop than a warm pod gets
+    CONFLICT = "conflict"  # others claimed every pod first
+    REFUSED = "refused"  # the pod refused the specialization, or did not answer
+    UNKNOWN = "unknown"  # its revision is not known yet
+
+
+def shape(template: Manifest) -> str:
+    """Digest of everything about a pod template that a running pod cannot be given any more."""
+    spec = dict(template["spec"])
+    container = {
+        field: value
+        for field, value in spec["containers"][0].items()
+        if field not in {"env", "envFrom", "resources", "volumeMounts"}
+    }
+    mounts = [mount for mount in spec["containers"][0].get("volumeMounts", ()) if mount["name"] != "source"]
+    volumes = [volume for volume in spec.get("volumes", ()) if volume["name"] != "source"]
+    for field in ("containers", "volumes", "terminationGracePeriodSeconds"):
+        spec.pop(field, None)
+    others = template["spec"]["containers"][1:]
+    return digest(spec, container, mounts, volumes, others)[:_SHAPE_LENGTH]
+
+
+def obstacle(template: Manifest, pod: Manifest) -> Obstacle:
+    """Why this pod template cannot be had by specializing this warm pod; `Obstacle.NONE` where it can."""
+    wanted, given = template["spec"], pod["spec"]
+    container = wanted["containers"][0]
+    if shape(template) != pod["metadata"]["labels"].get(SHAPE):
+        return Obstacle.SHAPE
+    if any(kind == "Secret" for kind, _ in needed(container)):
+        return Obstacle.SECRETS
+    if any("resourceFieldRef" in (entry.get("valueFrom") or {}) for entry in container.get("env", ())):
+        return Obstacle.ENVIRONMENT
+    if wanted.get("terminationGracePeriodSeconds", 30) > given.get("terminationGracePeriodSeconds", 30):
+        return Obstacle.GRACE
+    return _resources(container.get("resources", {}), given["containers"][0].get("resources", {}))
+
+
+def _resources(wanted: Manifest, given: Manifest) -> Obstacle:
+    """CPU and memory can be resized in place, but not the class of service; and no import may outgrow the pod."""
+    asked = {*wanted.get("requests", {}), *wanted.get("limits", {})}
+    if not asked <= {"cpu", "memory"} or _guaranteed(wanted) or not wanted.get("requests"):
+        return Obstacle.RESOURCES
+    if "memory" not in wanted.get("limits", {}):
+        return Obstacle.RESOURCES if "memory" in given.get("limits", {}) else Obstacle.NONE
+    limit = given.get("limits", {}).get("memory")
+    if limit is not None and quantity.parse(wanted["limits"]["memory"]) > quantity.parse(limit):
+        return Obstacle.MEMORY
+    return Obstacle.NONE
+
+
+def _guaranteed(resources: Manifest) -> bool:
+    limits, requests = resources.get("limits", {}), resources.get("requests", {})
+    return {"cpu", "memory"} <= limits.keys() and all(
+        quantity.parse(requests.get(name, limits[name])) == quantity.parse(limits[name]) for name in limits
+    )
+
+
+def resize(template: Manifest, pod: Manifest) -> dict[str, Any] | None:
+    """The patch of ``pods/resize`` that gives the pod its function's resources, or None where it has them."""
+    wanted = template["spec"]["containers"][0].get("resources", {})
+    container = pod["spec"]["containers"][0]
+    if _same(wanted, container.get("resources", {})):
+        return None
+    return {"spec": {"containers": [{"name": container["name"], "resources": wanted}]}}
+
+
+def _same(one: Manifest, other: Manifest) -> bool:
+    def exact(resources: Manifest) -> dict[tuple[str, str], Any]:
+        return {
+            (part, name): quantity.parse(value)
+            for part in ("requests", "limits")
+            for name, value in (resources.get(part) or {}).items()
+        }
+
+    return exact(one) == exact(other)
+
+
+def claim(pod: Manifest, key: Key, revision: Revision) -> dict[str, Any]:
+    """The merge patch that makes a warm pod the function's: only once, because it names the pod's version.
+
+    It takes the pod from its pool's ReplicaSet in the same write (labels and owner), so that the pool refills at once
+    and the controller manager has one write less to make.
+    """
+    return {
+        "metadata": {
+            "resourceVersion": pod["metadata"]["resourceVersion"],
+            "ownerReferences": None,
+            "labels": {
+                names.POOL: None,
+                SHAPE: None,
+                "pod-template-hash": None,
+                names.CLAIMED_BY: key.name,
+                **revision.template["metadata"]["labels"],
+            },
+        }
+    }
+
+
+def order(function: Function, revision: Revision, pod: Manifest, config_maps: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of ``POST /specialize``; `Unresolvable` where the environment cannot be made.
+
+    `config_maps` maps the names in `needed` to their data. Kubewick's own variables are left out: the runtime sets
+    them for the function itself, in cold pods and warm ones alike.
+    """
+    container = revision.template["spec"]["containers"][0]
+    objects = {("ConfigMap", name): data for name, data in config_maps.items()}
+    variables = resolve(container, objects, lambda path: pod_field(pod, path))
+    own = {variable["name"]: variable.get("value", "") for variable in container["env"]}
+    return {
+        "function": function.key.name,
+        "namespace": function.key.namespace,
+        "revision": revision.name,
+        "handler": own.get("KUBEWICK_HANDLER", "main:handle"),
+        "interface": own.get("KUBEWICK_INTERFACE", "auto"),
+        "files": dict(revision.files),
+        "env": {name: value for name, value in variables.items() if not name.startswith(names.RESERVED_ENV_PREFIX)},
+        "concurrency": int(own.get("KUBEWICK_CONCURRENCY", "10")),
+        "timeout": float(own.get("KUBEWICK_TIMEOUT", "60")),
+        "maxRequestBytes": int(own.get("KUBEWICK_MAX_REQUEST_BYTES", "10485760")),
+        "debug": own.get("KUBEWICK_DEBUG") == "1",
+    }
+
+
+def unadopted(pod: Manifest) -> bool:
+    """Whether a pod was claimed and no ReplicaSet has it yet: the kubelet does not know what is in it."""
+    metadata = pod["metadata"]
+    owned = any(owner.get("controller") for owner in metadata.get("ownerReferences") or ())
+    return names.CLAIMED_BY in metadata.get("labels", {}) and not owned
+
+
+def token(key: str, namespace: str, runtime: str) -> str:
+    """The bearer token that a namespace's warm pods of one runtime take, derived from the installation's key.
+
+    The pods know its SHA-256 only. So a function can learn nothing from its own pod, whose environment it may read,
+    that opens another; and each pod takes it once.
+    """
+    return hmac.new(key.encode(), f"{namespace}/{runtime}".encode(), hashlib.sha256).hexdigest()
+
+
+def token_digest(token: str) -> str:
+    """What a warm pod is given to know its token by."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,48 @@
+"""The warm pool's half of a leading operator."""
+
+import asyncio
+from collections.abc import Iterable
+from time import monotonic
+
+import aiohttp
+
+from wick_api.function import Function
+from wick_api.names import Key
+from wick_kube.cluster import Cluster
+from wick_operator.config import Config
+from wick_operator.fence import Fence
+from wick_operator.pool.keeper import Keeper
+from wick_operator.pool.registrar import Registrar
+from wick_operator.view import View
+
+
+class WarmPool:
+    """Keeper and registrar, from the operator's view to its fence."""
+
+    def __init__(
+        self, cluster: Cluster, fence: Fence, session: aiohttp.ClientSession, view: View, config: Config
+    ) -> None:
+        self._view = view
+        namespaces: tuple[str | None, ...] = config.namespaces or (None,)
+        self._keeper = Keeper(cluster, fence, config, self._functions, self._wanted, monotonic)
+        self._registrar = Registrar(cluster, fence, session, self._exists, namespaces, monotonic)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keeper.run())
+            group.create_task(self._registrar.run())
+
+    def poke(self, keys: Iterable[Key]) -> None:
+        """Demand alone changes nothing here: starts show in the Deployments."""
+
+    def _functions(self) -> list[Function]:
+        return [entry.function for entry in self._view.functions.values() if not entry.invalid]
+
+    def _wanted(self, key: Key) -> int:
+        deployment = self._view.deployments.get(key)
+        return deployment.wanted if deployment else 0
+
+    def _exists(self, key: Key) -> bool:
+        entry = self._view.functions.get(key)
+        return entry is not None and entry.function.metadata.deletion_timestamp is None

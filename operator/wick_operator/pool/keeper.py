@@ -1,0 +1,229 @@
+"""Keeps the pools: one Deployment for each runtime in each namespace that has functions to use it.
+
+Looks once a second at what the operator knows, decides the sizes (`sizing`), and applies a pool's Deployment when it
+differs from what was last applied. A pool nobody can use any more, or that is switched off, is deleted. The size
+shrinks by at most one pod a look, so a pool that is no longer needed goes gently.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from wick_api import diagnosis, names
+from wick_api.function import Function
+from wick_api.names import Key
+from wick_kube.cluster import Cluster
+from wick_kube.error import ApiError, Unreachable
+from wick_kube.reflector import Address, Reflector
+from wick_kube.resource import DEPLOYMENTS, NAMESPACES, PODS
+from wick_operator import metrics
+from wick_operator.config import Config
+from wick_operator.fence import Fence
+from wick_operator.pool import manifest
+from wick_operator.pool import settings as given
+from wick_operator.pool.settings import Settings
+from wick_operator.pool.sizing import Demand, size
+
+log = logging.getLogger(__name__)
+
+Manifest = Mapping[str, Any]
+Pool = tuple[str, str]
+"""Namespace and runtime."""
+
+TICK = 1.0
+
+
+class Keeper:
+    """See the module; `functions` and `wanted` (replicas of each function's Deployment) are the operator's view."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        fence: Fence,
+        config: Config,
+        functions: Callable[[], Iterable[Function]],
+        wanted: Callable[[Key], int],
+        clock: Callable[[], float],
+    ) -> None:
+        self._cluster, self._fence, self._config = cluster, fence, config
+        self._functions, self._wanted, self._clock = functions, wanted, clock
+        self._pools = given.installation(config.pools)
+        self._demand: dict[Pool, Demand] = {}
+        self._before: dict[Key, int] = {}
+        self._applied: dict[Pool, dict[str, Any]] = {}
+        self._uids: dict[Pool, str] = {}
+        self._annotations: dict[str, Mapping[str, str]] = {}
+        self._ready: dict[Pool, set[str]] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        namespaces: tuple[str | None, ...] = self._config.namespaces or (None,)
+        async with asyncio.TaskGroup() as group:
+            mirrors: list[Reflector[Any]] = []
+            for namespace in namespaces:
+                pods = Reflector(self._cluster, PODS, _Pods(self), namespace=namespace, labels=names.POOL)
+                pools = Reflector(self._cluster, DEPLOYMENTS, _Pools(self), namespace=namespace, labels=names.POOL)
+                mirrors += [pods, pools]
+            if not self._config.namespaces:  # a namespaced installation may not read Namespaces
+                mirrors.append(Reflector(self._cluster, NAMESPACES, _Namespaces(self)))
+            for mirror in mirrors:
+                group.create_task(mirror.run())
+            for mirror in mirrors:
+                await mirror.synced.wait()
+            while True:
+                await self._look()
+                await asyncio.sleep(TICK)
+
+    async def _look(self) -> None:
+        now = self._clock()
+        users = self._users(now)
+        for pool in users:
+            settings = self._settings(pool)
+            if settings is not None and settings.max:
+                demand = self._demand.setdefault(pool, Demand())
+                await self._keep(pool, settings, size(settings, demand.rate(now), demand.refill, demand.burst(now)))
+        for pool in [known for known in self._uids if known not in users or not self._wanted_at_all(known)]:
+            await self._remove(pool)
+
+    def _users(self, now: float) -> set[Pool]:
+        """Pools somebody can use; notes starts from zero on the way."""
+        users = set()
+        seen = {}
+        for function in self._functions():
+            pool = (function.key.namespace, function.spec.runtime)
+            if pool[1] not in self._config.runtimes or not could_use(function):
+                continue
+            users.add(pool)
+            seen[function.key] = wanted = self._wanted(function.key)
+            if wanted and self._before.get(function.key) == 0:
+                self._demand.setdefault(pool, Demand()).started(now)
+        self._before = seen
+        return users
+
+    def _settings(self, pool: Pool) -> Settings | None:
+        try:
+            return given.namespace(self._pools, self._annotations.get(pool[0], {})).get(pool[1])
+        except given.Invalid as error:
+            log.warning("namespace %s: %s", pool[0], error)
+            return self._pools.get(pool[1])
+
+    def _wanted_at_all(self, pool: Pool) -> bool:
+        settings = self._settings(pool)
+        return settings is not None and settings.max > 0
+
+    async def _keep(self, pool: Pool, settings: Settings, wanted: int) -> None:
+        before = self._applied.get(pool)
+        if before:
+            wanted = max(wanted, before["spec"]["replicas"] - 1)
+        now = manifest.deployment(*pool, settings, self._config, wanted)
+        metrics.POOL_SIZE.labels(*pool).set(wanted)
+        metrics.POOL_READY.labels(*pool).set(len(self._ready.get(pool, ())))
+        if now == before:
+            return
+        try:
+            await self._fence.apply(now)
+        except (ApiError, Unreachable) as error:
+            log.warning("pool %s/%s: %s", *pool, error)
+        else:
+            self._applied[pool] = now
+
+    async def _remove(self, pool: Pool) -> None:
+        namespace, runtime = pool
+        try:
+            await self._fence.delete(DEPLOYMENTS, namespace, manifest.name(runtime), uid=self._uids[pool])
+        except (ApiError, Unreachable) as error:
+            log.warning("pool %s/%s: %s", *pool, error)
+        else:
+            self._applied.pop(pool, None)
+            self._demand.pop(pool, None)
+
+    # What the mirrors tell
+
+    def namespace(self, name: str, annotations: Mapping[str, str] | None) -> None:
+        """A namespace's annotations; None where it is gone."""
+        if annotations is None:
+            self._annotations.pop(name, None)
+        else:
+            self._annotations[name] = annotations
+
+    def pool(self, pool: Pool, uid: str) -> None:
+        """A pool's Deployment exists; an empty uid: it does no more, so it is applied again if it should."""
+        if uid:
+            self._uids[pool] = uid
+        else:
+            self._uids.pop(pool, None)
+            self._applied.pop(pool, None)
+
+    def pod(self, pool: Pool, uid: str, ready_after: float | None) -> None:
+        """A warm pod: ready after so many seconds, or None where it is not (any more)."""
+        ready = self._ready.setdefault(pool, set())
+        if ready_after is None:
+            ready.discard(uid)
+        elif uid not in ready:
+            ready.add(uid)
+            self._demand.setdefault(pool, Demand()).refilled(ready_after)
+
+
+def could_use(function: Function) -> bool:
+    """Whether a warm pod could ever be this function's: a quick look; the claim compares shapes exactly."""
+    spec = function.spec
+    needs_own = (
+        spec.image,
+        spec.secrets,
+        spec.config_maps,
+        spec.service_account_name,
+        spec.node_selector,
+        spec.tolerations,
+        spec.priority_class_name,
+        spec.image_pull_secrets,
+    )
+    return not any(needs_own) and function.metadata.deletion_timestamp is None
+
+
+class _Namespaces:
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    def changed(self, address: Address, new: Manifest, _old: Manifest | None) -> None:
+        self._keeper.namespace(address[1], new["metadata"].get("annotations") or {})
+
+    def deleted(self, address: Address, _old: Manifest) -> None:
+        self._keeper.namespace(address[1], None)
+
+
+class _Pools:
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    def changed(self, _: Address, new: Manifest, _old: Manifest | None) -> None:
+        self._keeper.pool(_pool(new), new["metadata"]["uid"])
+
+    def deleted(self, _: Address, old: Manifest) -> None:
+        self._keeper.pool(_pool(old), "")
+
+
+class _Pods:
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    def changed(self, _: Address, new: Manifest, _old: Manifest | None) -> None:
+        self._keeper.pod(_pool(new), new["metadata"]["uid"], ready_after(new))
+
+    def deleted(self, _: Address, old: Manifest) -> None:
+        self._keeper.pod(_pool(old), old["metadata"]["uid"], None)
+
+
+def ready_after(pod: Manifest) -> float | None:
+    """Seconds from a pod's creation to its readiness (whole ones, as Kubernetes tells), or None where it is not."""
+    if not diagnosis.is_ready(pod) or "deletionTimestamp" in pod["metadata"]:
+        return None
+    since = next(each["lastTransitionTime"] for each in pod["status"]["conditions"] if each["type"] == "Ready")
+    made = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    return max(0.0, (datetime.fromisoformat(since) - made).total_seconds())
+
+
+def _pool(manifest: Manifest) -> Pool:
+    metadata = manifest["metadata"]
+    return metadata["namespace"], metadata["labels"][names.POOL]

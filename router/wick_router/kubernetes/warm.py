@@ -1,0 +1,70 @@
+"""Which warm pods are free, as this router sees it; no I/O.
+
+Two routers may see the same pod as free. The claim itself decides (it names the pod's version), and each router draws
+at random, so that they seldom want the same one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from wick_api import diagnosis, names
+from wick_kube.reflector import Address
+
+Manifest = Mapping[str, Any]
+Pool = tuple[str, str]
+"""Namespace and runtime."""
+
+
+class WarmPods:
+    """Listens to the pods that carry the pool's label; `draw` picks one of several, for instance ``random.choice``."""
+
+    def __init__(self, draw: Callable[[Sequence[Manifest]], Manifest]) -> None:
+        self._draw = draw
+        self._pools: dict[Pool, dict[str, Manifest]] = {}
+        self._taken: set[str] = set()
+
+    def changed(self, _: Address, new: Manifest, _old: Manifest | None) -> None:
+        """A warm pod appeared or changed."""
+        pool = self._pools.setdefault(_pool(new), {})
+        uid = new["metadata"]["uid"]
+        if is_free(new):
+            pool[uid] = new
+        else:
+            pool.pop(uid, None)
+
+    def deleted(self, _: Address, old: Manifest) -> None:
+        """A warm pod is gone, or was claimed by somebody."""
+        uid = old["metadata"]["uid"]
+        self._pools.get(_pool(old), {}).pop(uid, None)
+        self._taken.discard(uid)
+
+    def take(self, pool: Pool) -> Manifest | None:
+        """A free pod, not offered again unless it is `put_back`; None where there is none."""
+        free = [pod for uid, pod in self._pools.get(pool, {}).items() if uid not in self._taken]
+        if not free:
+            return None
+        chosen = self._draw(free)
+        self._taken.add(chosen["metadata"]["uid"])
+        return chosen
+
+    def put_back(self, pod: Manifest) -> None:
+        """The pod was not claimed after all."""
+        self._taken.discard(pod["metadata"]["uid"])
+
+    def any(self, pool: Pool) -> Manifest | None:
+        """Some free pod, to compare with, without taking it."""
+        return next((pod for uid, pod in self._pools.get(pool, {}).items() if uid not in self._taken), None)
+
+
+def is_free(pod: Manifest) -> bool:
+    """Whether a pool's pod waits for its function."""
+    return (
+        diagnosis.is_ready(pod)
+        and "deletionTimestamp" not in pod["metadata"]
+        and bool(pod.get("status", {}).get("podIP"))
+    )
+
+
+def _pool(pod: Manifest) -> Pool:
+    metadata = pod["metadata"]
+    return metadata["namespace"], metadata["labels"][names.POOL]

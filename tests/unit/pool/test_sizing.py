@@ -1,0 +1,59 @@
+"""How many warm pods a pool keeps."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wick_operator.pool.settings import Settings
+from wick_operator.pool.sizing import MEMORY, Demand, size
+
+SETTINGS = st.builds(lambda low, more: Settings(min=low, max=low + more), st.integers(0, 20), st.integers(1, 50))
+RATE = st.floats(0, 1000)
+REFILL = st.floats(0, 100)
+BURST = st.integers(0, 1000)
+
+
+@given(SETTINGS, RATE, REFILL, BURST)
+def test_the_size_is_within_its_bounds(settings, rate, refill, burst):
+    assert settings.min <= size(settings, rate, refill, burst) <= settings.max
+
+
+@given(SETTINGS, RATE, RATE, REFILL, BURST, BURST)
+def test_more_starts_never_mean_a_smaller_pool(settings, rate, more, refill, burst, larger):
+    one = size(settings, rate, refill, burst)
+    assert size(settings, rate + more, refill, burst + larger) >= one
+
+
+def test_a_pool_at_rest_has_its_minimum_and_a_pool_switched_off_has_none():
+    assert size(Settings(min=2, max=9), 0, 1, 0) == 2
+    assert size(Settings(min=0, max=0), 50, 1, 50) == 0
+
+
+def test_a_steady_rate_is_covered_with_two_deviations_to_spare():
+    assert size(Settings(min=1, max=99), rate=4, refill=1, burst=0) == 4 + 2 * 2
+
+
+def test_a_burst_is_remembered_and_then_forgotten():
+    demand = Demand()
+    for number in range(7):
+        demand.started(100 + number / 100)
+    assert demand.burst(101) == 7
+    assert demand.burst(100 + MEMORY - 1) == 7
+    assert demand.burst(101 + MEMORY) == 0
+
+
+@given(st.lists(st.floats(0, 100), max_size=30))
+def test_a_burst_is_what_any_one_refill_would_have_met(starts):
+    demand = Demand()
+    for at in sorted(starts):
+        demand.started(at)
+    brute = max((sum(at - demand.refill <= other <= at for other in starts) for at in starts), default=0)
+    assert demand.burst(100) == brute
+
+
+@given(st.lists(st.floats(0.1, 50), min_size=1))
+def test_the_refill_time_stays_among_what_was_seen(times):
+    demand = Demand()
+    first = demand.refill
+    for seconds in times:
+        demand.refilled(seconds)
+    assert min(first, *times) - 1e-9 <= demand.refill <= max(first, *times) + 1e-9

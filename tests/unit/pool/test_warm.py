@@ -1,0 +1,138 @@
+"""Which functions a warm pod can become, and what it is told."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wick_api import warm
+from wick_api.environment import Unresolvable
+from wick_api.function import parse
+from wick_api.revision import Revision
+from wick_api.warm import Obstacle
+from wick_operator.config import Config
+from wick_operator.desired.template import render
+from wick_operator.pool import manifest
+from wick_operator.pool.settings import Invalid, Settings, installation, namespace
+
+CONFIG = Config(pool_key="k")
+
+
+def function(**spec):
+    given = {"source": {"inline": {"main.py": ""}}, **spec}
+    return parse(
+        {
+            "apiVersion": "kubewick.dev/v1alpha1",
+            "kind": "Function",
+            "metadata": {"name": "f", "namespace": "n"},
+            "spec": {field: value for field, value in given.items() if value is not None},
+        }
+    )
+
+
+def template(**spec):
+    made = function(**spec)
+    return render(made, CONFIG, (made.spec.source.inline if made.spec.source else {}) or {}, "abc")
+
+
+def pool_pod(**settings):
+    made = manifest.deployment("n", "python", Settings(**settings), CONFIG, 1)["spec"]["template"]
+    status = {"podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}]}
+    metadata = {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "5", **made["metadata"]}
+    return {"metadata": metadata, "spec": {**made["spec"], "nodeName": "node"}, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("spec", "obstacle"),
+    [
+        ({}, Obstacle.NONE),
+        ({"env": [{"name": "A", "value": "1"}], "handler": "m:h", "concurrency": 3}, Obstacle.NONE),
+        ({"envFrom": [{"configMapRef": {"name": "c"}}]}, Obstacle.NONE),
+        ({"resources": {"requests": {"cpu": "1"}}}, Obstacle.NONE),
+        ({"resources": {"limits": {"memory": "1Gi"}}}, Obstacle.MEMORY),
+        ({"resources": {"limits": {"memory": "128Mi", "nvidia.com/gpu": "1"}}}, Obstacle.RESOURCES),
+        (
+            {"resources": {"requests": {"cpu": "1", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "64Mi"}}},
+            Obstacle.RESOURCES,
+        ),
+        ({"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}, Obstacle.SECRETS),
+        ({"env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}]}, Obstacle.ENVIRONMENT),
+        ({"secrets": [{"name": "s", "mountPath": "/s"}]}, Obstacle.SHAPE),
+        ({"serviceAccountName": "other"}, Obstacle.SHAPE),
+        ({"nodeSelector": {"gpu": "yes"}}, Obstacle.SHAPE),
+        ({"source": None, "image": "x"}, Obstacle.SHAPE),
+        ({"timeout": "10m"}, Obstacle.GRACE),
+    ],
+)
+def test_what_a_running_pod_cannot_be_given_is_an_obstacle(spec, obstacle):
+    assert warm.obstacle(template(**spec), pool_pod()) is obstacle
+
+
+def test_a_pool_of_another_runtime_image_fits_nobody():
+    newer = Config(pool_key="k", runtimes={"python": "runtime:2"})
+    made = function()
+    assert warm.obstacle(render(made, newer, {}, "abc"), pool_pod()) is Obstacle.SHAPE
+
+
+def test_a_claim_works_once_leaves_the_pool_and_carries_the_functions_labels():
+    made = function()
+    patch = warm.claim(pool_pod(), made.key, Revision("abc", {}, template()))["metadata"]
+    assert patch["resourceVersion"] == "5"
+    assert patch["ownerReferences"] is None
+    assert patch["labels"]["kubewick.dev/pool"] is None
+    assert patch["labels"]["pod-template-hash"] is None
+    assert patch["labels"]["kubewick.dev/function"] == patch["labels"]["kubewick.dev/claimed-by"] == "f"
+
+
+def test_an_order_carries_code_limits_and_the_authors_environment_but_none_of_kubewicks():
+    spec = {
+        "env": [
+            {"name": "A", "value": "1"},
+            {"name": "B", "value": "$(A)-$$(A)-$(NONE)"},
+            {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+        ],
+        "envFrom": [{"prefix": "C_", "configMapRef": {"name": "c"}}],
+        "timeout": "5s",
+        "concurrency": 7,
+    }
+    made = function(**spec)
+    revision = Revision("abc", {"main.py": "x"}, template(**spec))
+    order = warm.order(made, revision, pool_pod(), {"c": {"k": "v"}})
+    assert order["env"] == {"PORT": "8080", "A": "1", "B": "1-$(A)-$(NONE)", "NODE": "node", "C_k": "v"}
+    assert (order["files"], order["timeout"], order["concurrency"]) == ({"main.py": "x"}, 5.0, 7)
+
+
+def test_a_missing_config_map_is_named():
+    spec = {"envFrom": [{"configMapRef": {"name": "c"}}]}
+    with pytest.raises(Unresolvable, match="ConfigMap c does not exist"):
+        warm.order(function(**spec), Revision("abc", {}, template(**spec)), pool_pod(), {})
+
+
+def test_a_claimed_pod_gets_its_functions_resources_and_one_that_has_them_is_left_alone():
+    wanted = template(resources={"requests": {"cpu": "1"}})
+    change = warm.resize(wanted, pool_pod())
+    assert change["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "1"
+    same = {"requests": {"cpu": "0.1", "memory": "65536Ki"}, "limits": {"memory": "0.25Gi"}}
+    assert warm.resize(template(), pool_pod(resources=same)) is None
+
+
+@given(st.text(), st.text(), st.text())
+def test_a_token_opens_its_own_pool_only_and_a_pod_knows_no_more_than_its_digest(key, one, other):
+    token = warm.token(key, one, "python")
+    assert hashlib.sha256(token.encode()).hexdigest() == warm.token_digest(token)
+    assert (one == other) == (warm.token(key, other, "python") == token)
+
+
+def test_a_namespace_changes_only_what_it_names():
+    pools = installation('{"python": {"min": 2, "max": 5}}')
+    changed = namespace(pools, {"kubewick.dev/pool": '{"python": {"max": 9}}'})
+    assert (changed["python"].min, changed["python"].max) == (2, 9)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", '{"python": {"min": -1}}', '{"python": {"size": 3}}', '{"python": {"min": 5, "max": 2}}']
+)
+def test_settings_that_cannot_be_read_are_refused(text):
+    with pytest.raises(Invalid):
+        installation(text)
