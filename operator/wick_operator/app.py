@@ -32,6 +32,7 @@ from wick_operator.evidence import Inspector
 from wick_operator.fence import Fence
 from wick_operator.informer import Informer
 from wick_operator.leadership import Leadership
+from wick_operator.pool.companion import WarmPool
 from wick_operator.queue import WorkQueue
 from wick_operator.reconcile import Reconciler
 from wick_operator.record import Origin, Recorder, event
@@ -88,6 +89,8 @@ class Operator:
         self._informer = Informer(cluster.configuration, config.namespaces, self._told)
         self._audit = Audit(self.view, cluster, config.namespaces, self.queue.wish, config.resync)
         self.companions: list[Companion] = [self._scaling(cluster)]
+        if config.pool_key:
+            self.companions.append(WarmPool(cluster, self.fence, session, self.view, config))
         self._loop = asyncio.get_running_loop()
         self._synced = False
 

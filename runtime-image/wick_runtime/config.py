@@ -56,7 +56,8 @@ class Config:
     """Modules the zygote imports, so that every fork has them."""
     pool: bool = False
     """No function yet: wait for ``POST /specialize``."""
-    token: str = ""
+    token_sha256: str = ""
+    """Of the bearer token that ``specialize`` takes, in hex: nothing a function could use may lie in its own pod."""
     parser: str = ""
     """``httptools`` or ``python`` to insist on one; empty for the best installed. For tests."""
     loop: str = ""
@@ -66,9 +67,9 @@ class Config:
 def read(environ: Mapping[str, str]) -> Config:
     """Parse the environment; raises `Invalid` for the first variable that cannot be read."""
     pool = _flag(environ, "KUBEWICK_POOL")
-    token = environ.get("KUBEWICK_TOKEN", "")
-    if pool and not token:
-        raise Invalid("KUBEWICK_TOKEN: needed with KUBEWICK_POOL=1, or anybody could specialize this instance")
+    token_sha256 = environ.get("KUBEWICK_TOKEN_SHA256", "")
+    if pool and not token_sha256:
+        raise Invalid("KUBEWICK_TOKEN_SHA256: needed with KUBEWICK_POOL=1, or anybody could specialize this instance")
     return Config(
         target=_target(environ),
         limits=_limits(environ),
@@ -78,7 +79,7 @@ def read(environ: Mapping[str, str]) -> Config:
         grace=_number(environ, "KUBEWICK_GRACE", 30, 0, MAX_TIMEOUT, whole=False),
         preload=tuple(name.strip() for name in environ.get("KUBEWICK_PRELOAD", "").split(",") if name.strip()),
         pool=pool,
-        token=token,
+        token_sha256=token_sha256,
         parser=_choice(environ, "KUBEWICK_PARSER", ("", "httptools", "python")),
         loop=_choice(environ, "KUBEWICK_LOOP", ("", "uvloop", "asyncio")),
     )

@@ -23,6 +23,7 @@ import time
 from collections.abc import Coroutine
 from dataclasses import asdict
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Final
 
 from wick_runtime.admission import Admission
@@ -98,7 +99,6 @@ class Instance:
         self._supervisor = channel
         self._shared = shared
         self._state = State.POOL if config.pool else State.LOADING
-        self._token = config.token
         self._failure: dict[str, Any] = {}
         self._child: Child | None = None
         self._phases: dict[str, float] = {}
@@ -130,9 +130,10 @@ class Instance:
     def readiness(self) -> Reply:
         if self._state is State.READY:
             return 200, {"state": self._state, "port": self._port()}
-        reason = {State.POOL: "NotSpecialized", State.LOADING: "Loading", State.DRAINING: "Draining"}
+        if self._state is State.POOL:
+            return 200, {"state": self._state, "message": "waiting for POST /specialize"}
+        reason = {State.LOADING: "Loading", State.DRAINING: "Draining"}
         message = {
-            State.POOL: "waiting for POST /specialize",
             State.LOADING: "the function's code is being loaded",
             State.DRAINING: "the instance is shutting down",
         }
@@ -159,7 +160,8 @@ class Instance:
         return render(self._shared.table, facts)
 
     def authorized(self, token: str) -> bool:
-        return same(token, self._token) or (not self._token and not self._config.pool)
+        known = self._config.token_sha256
+        return same(sha256(token.encode()).hexdigest(), known) or (not known and not self._config.pool)
 
     async def specialize(self, body: bytes) -> Reply:
         """Load a function into an instance of the pool; once."""

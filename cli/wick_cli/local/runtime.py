@@ -9,6 +9,7 @@ be ended. It gets none of the shell's variables but `PASSED_ON`: a pod would not
 """
 
 import asyncio
+import hashlib
 import os
 import secrets
 import signal
@@ -146,7 +147,7 @@ async def start(folder: Path) -> Runtime:
         "KUBEWICK_HOST": HOST,
         "KUBEWICK_CODE": str(folder / "function"),
         "KUBEWICK_POOL": "1",
-        "KUBEWICK_TOKEN": token,
+        "KUBEWICK_TOKEN_SHA256": hashlib.sha256(token.encode()).hexdigest(),
         "KUBEWICK_GRACE": f"{GRACE_SECONDS:g}",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

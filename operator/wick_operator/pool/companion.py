@@ -36,6 +36,10 @@ class WarmPool:
     def poke(self, keys: Iterable[Key]) -> None:
         """Demand alone changes nothing here: starts show in the Deployments."""
 
+    def metrics(self) -> bytes:
+        """Nothing here: its series are in `wick_operator.metrics`."""
+        return b""
+
     def _functions(self) -> list[Function]:
         return [entry.function for entry in self._view.functions.values() if not entry.invalid]
 

@@ -67,7 +67,7 @@ def test_an_idle_instance_stops_at_once_and_leaves_nothing(start, variant, kind,
 
 
 def test_an_instance_of_the_pool_stops_at_once(start, eventually):
-    instance = start(KUBEWICK_POOL=1, KUBEWICK_TOKEN="t", wait=False)
+    instance = start(KUBEWICK_POOL=1, KUBEWICK_TOKEN_SHA256="t", wait=False)
     eventually(lambda: instance.state() == "pool")
     assert instance.stop() == 0
 

@@ -1,5 +1,6 @@
 """An instance of the warm pool becomes a function once."""
 
+import hashlib
 import json
 
 import pytest
@@ -14,7 +15,9 @@ ORDER = {
 
 @pytest.fixture
 def pooled(start, variant, eventually):
-    instance = start(KUBEWICK_POOL=1, KUBEWICK_TOKEN="secret", wait=False, **variant)
+    instance = start(
+        KUBEWICK_POOL=1, KUBEWICK_TOKEN_SHA256=hashlib.sha256(b"secret").hexdigest(), wait=False, **variant
+    )
     eventually(lambda: instance.state() == "pool")
     return instance
 
@@ -31,7 +34,7 @@ def test_a_pool_instance_becomes_the_function_it_is_told(pooled):
     assert set(answer.json["phases"]) == {"fork", "import", "init"}
     seen = pooled.request("/").json
     assert (seen["COLOUR"], seen["who"], seen["KUBEWICK_FUNCTION"]) == ("red", "hello", "hello")
-    assert "KUBEWICK_TOKEN" not in seen
+    assert "KUBEWICK_TOKEN_SHA256" not in seen
     assert pooled.metric("kubewick_function_start_seconds", phase="fork", function="hello") > 0
 
 

@@ -35,5 +35,5 @@ def test_a_variable_that_cannot_be_read_is_named(name, value):
 
 
 def test_a_pool_instance_needs_a_token():
-    with pytest.raises(Invalid, match="KUBEWICK_TOKEN"):
+    with pytest.raises(Invalid, match="KUBEWICK_TOKEN_SHA256"):
         read({"KUBEWICK_POOL": "1"})
