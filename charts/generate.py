@@ -47,6 +47,8 @@ GIVEN = {
         "image_pull_secrets",
         "namespace",
         "namespaces",
+        "pool_key",
+        "pools",
         "release",
         "runtimes",
     },
@@ -92,6 +94,19 @@ KNOWN: dict[str, Schema] = {
         "type": "array",
         "items": {"type": "string", "pattern": "^[a-zA-Z]+$"},
         "uniqueItems": True,
+    },
+    r"warmPool\.runtimes": {
+        "type": "object",
+        "additionalProperties": {
+            "type": ["object", "null"],
+            "additionalProperties": False,
+            "properties": {
+                "min": {"type": "integer", "minimum": 0, "maximum": 1000},
+                "max": {"type": "integer", "minimum": 0, "maximum": 1000},
+                "preload": {"type": "array", "items": TEXT},
+                "resources": RESOURCES,
+            },
+        },
     },
     r"namespaces": {
         "type": "object",

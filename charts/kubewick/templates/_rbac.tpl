@@ -69,6 +69,10 @@ subjects:
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, patch, delete]
+# A claimed warm pod gets its function's resources.
+- apiGroups: [""]
+  resources: [pods/resize]
+  verbs: [patch]
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
@@ -81,6 +85,12 @@ subjects:
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [get, list, watch]
+{{- if empty .Values.watchNamespaces }}
+# What a namespace says of its warm pools.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get, list, watch]
+{{- end }}
 {{- end }}
 
 {{/* What a router may do: see, wake, and claim warm pods. */}}
@@ -90,7 +100,11 @@ subjects:
   verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch]
+# What a function runs, to tell a claimed pod.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get]
 - apiGroups: [apps]
   resources: [replicasets]
   verbs: [get, list, watch]

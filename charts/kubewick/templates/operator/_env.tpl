@@ -18,6 +18,11 @@
   "imagePullPolicy" .Values.functions.imagePullPolicy
   "imagePullSecrets" .Values.functions.imagePullSecrets
   "defaultResources" .Values.functions.defaultResources
+  "pools" .Values.warmPool.runtimes
 }}
 {{- include "kubewick.env" (list "KUBEWICK_OPERATOR_" (merge dict .Values.operator.settings $known)) }}
+{{- if .Values.warmPool.enabled }}
+- name: KUBEWICK_OPERATOR_POOL_KEY
+  valueFrom: {secretKeyRef: {name: {{ .Release.Name }}-pool, key: key}}
+{{- end }}
 {{- end }}

@@ -11,4 +11,8 @@
 {{- end }}
 {{- include "kubewick.env" (list "WICK_ROUTER_" (merge dict .Values.router.settings $known)) }}
 {{- include "kubewick.env" (list "WICK_KUBERNETES_" (dict "namespaces" .Values.watchNamespaces)) }}
+{{- if .Values.warmPool.enabled }}
+- name: WICK_KUBERNETES_POOL_KEY
+  valueFrom: {secretKeyRef: {name: {{ .Release.Name }}-pool, key: key}}
+{{- end }}
 {{- end }}
