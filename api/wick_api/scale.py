@@ -7,6 +7,7 @@
 import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct
 
@@ -143,5 +144,15 @@ def scale_rules(scale: Scale) -> Iterator[tuple[bool, str]]:
     for position, schedule in enumerate(scale.schedules):
         where = f"{at}.schedules[{position}]"
         yield not re.match(CRON_PATTERN, schedule.start), f"{where}.start: {schedule.start!r} is not five cron fields"
-        yield not re.match(TIME_ZONE_PATTERN, schedule.time_zone), f"{where}.timeZone: is not the name of a time zone"
+        yield not _is_time_zone(schedule.time_zone), f"{where}.timeZone: is not the name of a time zone"
         yield not 0 < schedule.duration <= LONGEST_SCHEDULE, f"{where}.duration: must be more than 0s and at most 24h"
+
+
+def _is_time_zone(name: str) -> bool:
+    if not re.match(TIME_ZONE_PATTERN, name):
+        return False
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError):  # a folder of the database, such as "Europe", is an OSError
+        return False
+    return True

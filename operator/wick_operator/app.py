@@ -37,6 +37,7 @@ from wick_operator.queue import WorkQueue
 from wick_operator.reconcile import Reconciler
 from wick_operator.record import Origin, Recorder, event
 from wick_operator.scaling.companion import Scaling
+from wick_operator.scaling.rivals import Rivals
 from wick_operator.scaling.routers import Routers
 from wick_operator.schedule import Limits
 from wick_operator.view import View
@@ -106,6 +107,7 @@ class Operator:
             view=self.view,
             fence=self.fence,
             routers=Routers(cluster, self.config.namespace),
+            rivals=Rivals(cluster, self.config.namespaces or (None,)),
             event=announced,
             instances=self.view.metrics_urls,
             settings=Settings(sources=Sources(server=self.config.prometheus)),

@@ -16,6 +16,7 @@ from wick_operator.scaling.platform import Platform, View
 from wick_operator.scaling.platform import Writer as Scales
 from wick_operator.scaling.report import Eventful, Report
 from wick_operator.scaling.report import Writer as Reports
+from wick_operator.scaling.rivals import Rivals
 from wick_operator.scaling.routers import Routers
 from wick_operator.scaling.secret import Secrets
 
@@ -34,15 +35,16 @@ class Scaling:
         view: View,
         fence: Fence,
         routers: Routers,
+        rivals: Rivals,
         event: Eventful,
         instances: Callable[[Key], Iterable[str]],
         settings: Settings = Settings(),  # noqa: B008 - frozen
     ) -> None:
         sources = structs.replace(settings.sources, secrets=Secrets(cluster, time.monotonic))
-        self._routers = routers
+        self._routers, self._rivals = routers, rivals
         self._report = Report(fence, event, time.monotonic)
         self._autoscaler = Autoscaler(
-            Platform(view, fence, instances),
+            Platform(view, fence, instances, rivals.of),
             self._routers.targets,
             time.monotonic,
             structs.replace(settings, sources=sources),
@@ -54,6 +56,8 @@ class Scaling:
         """Scale until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._routers.run(), name="routers")
+            for mirror in self._rivals.mirrors:
+                tasks.create_task(mirror.run(), name="rivals")
             tasks.create_task(self._report.run(), name="report")
             tasks.create_task(self._autoscaler.run(), name="autoscaler")
 

@@ -1,7 +1,8 @@
 """Kubernetes as a `Scaler`: a Function's instances are the replicas of its Deployment.
 
-Replicas that somebody outside Kubewick last wrote (``kubectl scale``, an HPA: seen from the managed fields) are left
-alone until the Function is edited, or until the router starts the function from zero.
+Who else scales a Deployment is left alone: a HorizontalPodAutoscaler for as long as it exists, and whoever outside
+Kubewick wrote the replicas last (``kubectl scale``: seen from the managed fields) until the Function is edited, or the
+router starts it from zero.
 """
 
 import time
@@ -17,6 +18,8 @@ from wick_operator.autoscaling.decision import Decision
 from wick_operator.autoscaling.scaler import NotScaled, Replicas
 
 _OURS = frozenset({names.OPERATOR, names.AUTOSCALER, names.ROUTER})
+_HPA = "kube-controller-manager"
+"""Who an HPA's writes are made by."""
 _STARTING = 600.0
 """Seconds a new Function is given to have its initial instances."""
 
@@ -76,9 +79,10 @@ class Platform:
         view: View,
         writer: Writer,
         metrics: Callable[[Key], Iterable[str]],
+        rival: Callable[[Key], str | None],
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._view, self._writer, self._metrics, self._wall = view, writer, metrics, wall
+        self._view, self._writer, self._metrics, self._rival, self._wall = view, writer, metrics, rival, wall
         self._honoured: dict[Key, int] = {}
         """Functions that others scale, and the generation of the Function since when."""
         self._started: set[Key] = set()
@@ -106,7 +110,12 @@ class Platform:
         )
 
     def _others(self, key: Key, generation: int, managers: Sequence[str]) -> str:
-        other = next((manager for manager in managers if manager not in _OURS), "")
+        rival = self._rival(key)
+        if rival:
+            return f"HorizontalPodAutoscaler {rival}"
+        # The writes of an HPA that is gone bind nobody.
+        nobody = _OURS if rival is None else _OURS | {_HPA}
+        other = next((manager for manager in managers if manager not in nobody), "")
         if not other:
             self._honoured.pop(key, None)
             return ""

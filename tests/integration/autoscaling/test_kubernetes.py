@@ -11,17 +11,19 @@ from types import SimpleNamespace
 import pytest
 
 from cluster.kubectl import kubectl
+from cluster.waiting import eventually_async
 from wick_api import names
 from wick_api.function import parse
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
-from wick_kube.resource import DEPLOYMENTS, FUNCTIONS
+from wick_kube.resource import AUTOSCALERS, DEPLOYMENTS, FUNCTIONS
 from wick_operator.autoscaling.decision import Decision, Seen, Why, decide
 from wick_operator.autoscaling.prometheus import Unanswered
 from wick_operator.autoscaling.scaler import NotScaled
 from wick_operator.autoscaling.track import Track
 from wick_operator.scaling.platform import Platform
 from wick_operator.scaling.report import Report
+from wick_operator.scaling.rivals import Rivals
 from wick_operator.scaling.secret import Secrets
 
 
@@ -87,8 +89,8 @@ async def world(kubeconfig, namespace):
         yield made
 
 
-def platform(world):
-    return Platform(world, world, lambda _key: [])
+def platform(world, rival=lambda _key: ""):
+    return Platform(world, world, lambda _key: [], rival)
 
 
 async def replicas(world, platform):
@@ -119,6 +121,44 @@ async def test_kubectl_scale_is_honoured_until_the_function_is_edited(world, kub
         kubeconfig, "-n", world.key.namespace, "patch", "fn/hello", "--type=merge", '-p={"spec":{"scale":{"max":5}}}'
     )
     assert (await replicas(world, scaler)).others == ""
+
+
+def hpa(namespace):
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "mine", "namespace": namespace},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "hello"},
+            "maxReplicas": 5,
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}},
+                }
+            ],
+        },
+    }
+
+
+async def test_an_hpa_is_honoured_from_its_creation_to_its_deletion(world):
+    rivals = Rivals(world.cluster, [world.key.namespace])
+    scaler = platform(world, rivals.of)
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(mirror.run()) for mirror in rivals.mirrors]
+        await eventually_async(lambda: others(world, scaler, ""), within=10)
+        await world.cluster.create(hpa(world.key.namespace), field_manager="kubectl")
+        await eventually_async(lambda: others(world, scaler, "HorizontalPodAutoscaler mine"), within=10)
+        await world.cluster.scale(*world.key, 3, field_manager="kube-controller-manager")
+        await world.cluster.delete(AUTOSCALERS, world.key.namespace, "mine")
+        await eventually_async(lambda: others(world, scaler, ""), within=10)
+        for task in running:
+            task.cancel()
+
+
+async def others(world, scaler, wanted):
+    assert (await replicas(world, scaler)).others == wanted
+    return True
 
 
 async def test_kubectl_scale_to_zero_is_like_going_idle(world, kubeconfig):

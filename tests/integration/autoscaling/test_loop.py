@@ -187,3 +187,27 @@ async def test_no_router_at_all_takes_nothing_away(urls):
         since = time.monotonic()
         await eventually(lambda: time.monotonic() > since + 1.5)
     assert platform.asked == []
+
+
+async def test_a_new_leader_in_the_middle_of_a_spike_takes_nothing_away_and_scales_on():
+    platform, router = Platform(function(window="2s"), count=1), Router()
+    async with served(router) as urls:
+        router.load(30)
+        async with running(platform, urls):
+            await eventually(lambda: platform.count >= 5)
+        held = platform.count
+        router.load(65)
+        async with running(platform, urls):
+            await eventually(lambda: platform.count == 10)
+    asked = [count for count, _ in platform.asked]
+    assert asked == sorted(asked)
+    assert held in asked
+
+
+async def test_a_new_leader_that_sees_no_load_waits_a_window_before_it_takes_anything_away():
+    platform, router = Platform(function(window="1s", idle="0s"), count=6), Router()
+    async with served(router) as urls:
+        began = time.monotonic()
+        async with running(platform, urls):
+            await eventually(lambda: platform.count == 0)
+    assert time.monotonic() - began >= 1

@@ -66,6 +66,8 @@ def apply(kubeconfig):
         ({"schedules": [NIGHT | {"duration": "0s"}]}, "duration"),
         ({"schedules": [NIGHT | {"min": 11}]}, "scale.schedules"),
         ({"schedules": [NIGHT | {"timeZone": "not a zone"}]}, "timeZone"),
+        ({"schedules": [NIGHT | {"timeZone": "Mars/Olympus"}]}, "timeZone"),
+        ({"schedules": [NIGHT | {"timeZone": "Europe"}]}, "timeZone"),
         ({"schedules": [{"start": "* * * * *", "min": 1}]}, "duration"),
         ({"schedules": [NIGHT] * 17}, "scale.schedules"),
         ({"prediction": {"season": "year"}}, "season"),
