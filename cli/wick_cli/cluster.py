@@ -11,6 +11,7 @@ import itertools
 import json
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -21,7 +22,7 @@ from kubernetes.config import ConfigException
 
 from wick_api import names
 from wick_api.names import Key
-from wick_cli.failure import Failed, InvalidFile, NotFound, Unreachable
+from wick_cli.failure import Failed, InvalidFile, NotFound, TooLate, Unreachable
 from wick_cli.manifest import Document
 from wick_cli.platform import Answer, Call, Shown
 
@@ -29,6 +30,7 @@ FIELD_MANAGER = "wick"
 TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 ROUTER = f"{names.PART_OF}=kubewick,{names.COMPONENT}=router"
 _CHUNK = 65536
+_POLL_SECONDS = 0.5
 _NEW_PODS_SECONDS = 1.0
 
 _KINDS = {
@@ -121,6 +123,14 @@ class Cluster:
                 yield from itertools.islice(iter(found.get_nowait, None), found.qsize())
             except queue.Empty:
                 continue
+
+    def rest(self, key: Key, within: float) -> None:
+        """Wait until its autoscaler has taken it to zero: nobody else may scale it."""
+        until = time.monotonic() + within
+        while self._pods(key):
+            if time.monotonic() > until:
+                raise TooLate(f"{key} did not go to zero in {within:g} s; its spec.scale.idle and min decide that")
+            time.sleep(_POLL_SECONDS)
 
     def delete(self, key: Key) -> None:
         """Delete it; what it owns goes with it."""

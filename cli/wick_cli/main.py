@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, Entry] = {
     "invoke": Entry("wick_cli.invoke", "Call a function and print its answer."),
     "logs": Entry("wick_cli.logs", "Print a function's log lines."),
     "delete": Entry("wick_cli.delete", "Delete functions."),
+    "cold-start": Entry("wick_cli.cold_start", "Measure a function's starts from zero, phase by phase."),
     "completion": Entry("wick_cli.completion", "Print the script that completes `wick` in your shell."),
 }
 

@@ -63,6 +63,9 @@ class Platform(Protocol):
     def lines(self, key: Key, tail: int, *, follow: bool) -> Iterator[str]:
         """Log lines, oldest first; with `follow`, until the caller stops."""
 
+    def rest(self, key: Key, within: float) -> None:
+        """Return once it is at zero, however this platform gets there; `TooLate` after `within` seconds."""
+
     def delete(self, key: Key) -> None:
         """Remove one function."""
 

@@ -41,6 +41,8 @@ class Processes:
         self._make: Callable[[], Fleet] | None = None
         self._sink: Sink | None = None
         self._scaled: set[Key] = set()
+        self.warm = asyncio.Event()
+        """A runtime waits for the first request."""
         self.ended = asyncio.Event()
         self.failure: Exception | None = None
         """Why `run` ended by itself."""
@@ -54,6 +56,7 @@ class Processes:
             raise
         finally:
             self.ended.set()
+            self.warm.set()
 
     async def _run(self, sink: Sink) -> None:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, connect=1.0)) as session:
@@ -64,6 +67,8 @@ class Processes:
                 self.follow(self._project)
                 sink.synced(in_touch=True)
                 try:
+                    await pool.tried.wait()
+                    self.warm.set()
                     await asyncio.Event().wait()
                 finally:
                     await self._stop(self.fleets.values())
@@ -115,6 +120,12 @@ class Processes:
             raise NotScaled("a request has just started it")
         self._scaled.add(key)
         fleet.scale(decision.replicas)
+
+    async def rest(self, key: Key) -> None:
+        """Bring one function to zero now; returns when nothing of it runs."""
+        fleet = self.fleets[key]
+        fleet.scale(0)
+        await fleet.settled()
 
     async def _stop(self, fleets: Iterable[Fleet]) -> None:
         await asyncio.gather(*(fleet.close(STOP_SECONDS) for fleet in fleets))

@@ -67,6 +67,11 @@ class LocalPlatform:
             found = self._ask("GET", f"/functions/{key}/logs?since={found['next']}")
             yield from found["lines"]
 
+    def rest(self, key: Key, within: float) -> None:
+        """Bring it to zero at once; `within` is a cluster's worry."""
+        del within
+        self._ask("POST", f"/functions/{key}/rest")
+
     def delete(self, key: Key) -> None:
         """Stop serving it; the files stay."""
         self._ask("DELETE", f"/functions/{key}")

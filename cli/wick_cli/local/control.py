@@ -8,6 +8,7 @@ read its log. Functions are shown in the shape a cluster shows them.
 | ``GET /functions`` | all |
 | ``GET /functions/NAMESPACE/NAME`` | one, with ``instances`` beside it |
 | ``GET /functions/NAMESPACE/NAME/logs?since=N`` | ``{"next", "lines"}`` after the first N |
+| ``POST /functions/NAMESPACE/NAME/rest`` | once nothing of it runs |
 | ``DELETE /functions/NAMESPACE/NAME`` | stops serving it until its files are given again |
 | ``POST /paths {"paths": [...]}`` | serves these files and folders too |
 """
@@ -32,6 +33,9 @@ class Served(Protocol):
 
     def shown_instances(self, key: Key) -> list[dict[str, Any]]:
         """Those of one function."""
+
+    async def rest(self, key: Key) -> None:
+        """Bring it to zero now."""
 
     def forget(self, key: Key) -> None:
         """Serve it no longer."""
@@ -63,6 +67,10 @@ def application(served: Served, lines: Lines) -> web.Application:
         following, found = lines.since(known(request), int(number))
         return web.json_response({"next": following, "lines": found})
 
+    async def rest(request: web.Request) -> web.Response:
+        await served.rest(known(request))
+        return web.json_response({})
+
     async def delete(request: web.Request) -> web.Response:
         served.forget(known(request))
         return web.json_response({})
@@ -78,6 +86,7 @@ def application(served: Served, lines: Lines) -> web.Application:
             web.get("/functions", show_all),
             web.get(one, show),
             web.get(f"{one}/logs", logs),
+            web.post(f"{one}/rest", rest),
             web.delete(one, delete),
             web.post("/paths", add),
         ]

@@ -132,6 +132,11 @@ class Fleet:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def settled(self) -> None:
+        """Wait until everything that is retiring has ended."""
+        tasks = [unit.task for unit in self._units if unit.task and unit.state is State.RETIRING]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def instances(self) -> list[Instance]:
         """The router's view."""
         return [

@@ -7,6 +7,7 @@ somebody waits, so that on a small machine the refill doesn't compete with the v
 import asyncio
 import contextlib
 import itertools
+import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ import aiohttp
 
 from wick_cli.local import runtime
 from wick_cli.local.runtime import Runtime, Unstartable
+
+log = logging.getLogger(__name__)
 
 BREATH = 0.05  # s
 STARTERS = 2
@@ -44,6 +47,8 @@ class Pool:
         self._number = itertools.count(1)
         self._waiting = 0
         self._tasks: asyncio.TaskGroup | None = None
+        self.tried = asyncio.Event()
+        """The first runtime is there, or could not be started."""
 
     async def take(self) -> Runtime:
         """One that waits for a function; the caller owns it now. `Unstartable` when none can be started."""
@@ -83,11 +88,15 @@ class Pool:
             try:
                 self._ready.put_nowait(await self._start())
             except Unstartable as error:
+                log.warning("%s", error)
                 if self._waiting:
                     self._ready.put_nowait(error)
                 else:  # nobody to tell; the next to come deserves a fresh try
                     self._room.release()
+                self.tried.set()
                 await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self.tried.set()
 
     async def _start(self) -> Runtime:
         if self._tasks is None:

@@ -92,6 +92,7 @@ class Site:
             await _answers(self._router.admin_port)
             tasks = [asyncio.create_task(work) for work in (autoscaler.run(), self._reload(), self._refresh())]
             close = await control.serve(control.application(self, self._lines), self._router.port)
+            await self._processes.warm.wait()
             self._screen.say(
                 f"serving at http://{self._settings.host}:{self._router.port}, "
                 f"admin API at http://127.0.0.1:{self._router.admin_port}/docs, Ctrl-C stops"
@@ -134,6 +135,10 @@ class Site:
         """Serve it no longer."""
         self._forgotten.add(key)
         self._follow(self._project)
+
+    async def rest(self, key: Key) -> None:
+        """Bring it to zero now."""
+        await self._processes.rest(key)
 
     def add_paths(self, paths: Sequence[Path]) -> list[str]:
         """Serve more; the problems found in them."""
