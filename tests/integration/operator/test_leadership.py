@@ -1,0 +1,73 @@
+"""Two operators: one leads, the other takes over, and nobody writes without the Lease."""
+
+import json
+import time
+
+from cluster.kubectl import fresh_namespace, kubectl
+from cluster.waiting import eventually
+from operating.world import SYSTEM, function
+
+
+def holder(world):
+    lease = world.get("lease", "kubewick-operator", SYSTEM)
+    return lease["spec"]["holderIdentity"] if lease else ""
+
+
+def pair(world):
+    one = world.operator(identity="one")
+    one.wait_until_it_leads()
+    other = world.operator(identity="other")
+    eventually(lambda: "ok" in other.ask("/readyz") if _listens(other) else False, within=20)
+    assert not other.leads()
+    return one, other
+
+
+def _listens(process):
+    try:
+        return bool(process.ask("/healthz"))
+    except OSError:
+        return False
+
+
+def test_a_killed_leader_is_followed_within_its_lease_and_a_polite_one_at_once(own_world):
+    one, other = pair(own_world)
+    namespace = fresh_namespace(own_world.plane.kubeconfig, "failover")
+    killed = time.monotonic()
+    one.kill()
+    own_world.apply(namespace, function())
+    eventually(other.leads, within=15)
+    assert time.monotonic() - killed < 15
+    own_world.ready("hello", namespace)
+    third = own_world.operator(identity="third")
+    eventually(lambda: _listens(third), within=20)
+    assert other.stop() == 0
+    eventually(third.leads, within=5)
+
+
+def test_a_leader_whose_lease_was_taken_stops_writing_and_ends(own_world):
+    one = own_world.operator(identity="one")
+    one.wait_until_it_leads()
+    stolen = {"spec": {"holderIdentity": "thief", "leaseDurationSeconds": 3600}}
+    kubectl(
+        own_world.plane.kubeconfig,
+        *("patch", "lease", "kubewick-operator", "-n", SYSTEM, "--type=merge", "-p", json.dumps(stolen)),
+    )
+    eventually(lambda: one.child.poll() is not None, within=12)
+    assert one.child.returncode == 1
+    assert holder(own_world) == "thief"
+
+
+def test_a_short_outage_of_the_api_server_is_waited_out_and_a_long_one_ends_the_leader(own_world):
+    one = own_world.operator(identity="one", lease_duration=20, lease_deadline=15)
+    one.wait_until_it_leads()
+    namespace = fresh_namespace(own_world.plane.kubeconfig, "outage")
+    server = own_world.plane.servers["kube-apiserver"].process
+    server.send_signal(19)  # SIGSTOP
+    time.sleep(3)  # the outage itself: nothing can be awaited from a server that is stopped
+    server.send_signal(18)  # SIGCONT
+    own_world.apply(namespace, function())
+    own_world.ready("hello", namespace, within=30)
+    assert one.child.poll() is None
+    server.kill()
+    eventually(lambda: one.child.poll() is not None, within=30)
+    assert one.child.returncode == 1
