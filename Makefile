@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock bench bench-autoscaler chart fmt clean
+.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock bench bench-autoscaler bench-operator soak-operator chart fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -53,6 +53,12 @@ bench-shapes: $(VENV)/ready ## Six simulated loads, our autoscaler against Knati
 
 bench-autoscaler: $(VENV)/ready ## CPU and memory of one autoscaler tick at 10,000 functions
 	$(BIN)/python benchmarks/autoscaler/tick.py
+
+bench-operator: $(VENV)/ready ## 1,000 Functions at once, 5,000 at rest, a restart with 5,000
+	$(BIN)/python benchmarks/operator/at_scale.py
+
+soak-operator: $(VENV)/ready ## Kill the operator at random for five minutes and see that nothing is left over
+	KUBEWICK_SOAK=300 $(BIN)/python -m pytest -s tests/integration/operator/test_chaos.py
 
 fmt: $(VENV)/ready ## Format and mend what can be mended
 	$(BIN)/ruff format .

@@ -48,7 +48,7 @@ class Recorder:
     async def tell(self, function: Function, status: Mapping[str, Any]) -> None:
         """Post an Event if the state is another one than before; an Event that can't be posted is only logged."""
         state, message = _state(status)
-        if state == _state(function.status)[0]:
+        if not _worth_telling(_state(function.status)[0], state):
             return
         now, told = self._clock(), self._told.setdefault(function.key, {})
         if now - told.get(state, -_QUIET) < _QUIET:
@@ -100,6 +100,13 @@ class Recorder:
         if slo.latency is not None:
             metrics.SLO_LATENCY.labels(*key).set(float(slo.latency))
             metrics.SLO_LATENCY_RATIO.labels(*key).set(slo.latency_percentage / 100)
+
+
+def _worth_telling(before: State, now: State) -> bool:
+    """What stops a function from serving, and that it serves again; not that it rests, starts or was just made."""
+    if now[0] == "False":
+        return before != now
+    return now[0] == "True" and before[0] == "False"
 
 
 def _state(status: Mapping[str, Any]) -> tuple[State, str]:

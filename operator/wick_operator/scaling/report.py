@@ -54,7 +54,8 @@ class Report:
     def decided(self, track: Track, decided: Decided) -> None:
         """A decision that differs from the one before: the loop's listener."""
         key = track.function.key
-        self._dirty.setdefault(key, track)
+        if _news(track, decided):
+            self._dirty.setdefault(key, track)
         announcement = self._announcers.setdefault(key, Announcer()).about(
             self._clock(), decided.seen.replicas, decided.decision
         )
@@ -103,3 +104,14 @@ class Report:
             await self._writer.create(event)
         except (ApiError, Unreachable, TimeoutError) as error:
             log.warning("Event not posted: %s", error)
+
+
+def _news(track: Track, decided: Decided) -> bool:
+    """Whether a decision is worth a write: not the first look at a function if it changes nothing.
+
+    So a restart with thousands of functions at rest writes nothing, and neither do thousands of new ones.
+    """
+    if len(track.decided) > 1 or decided.decision.replicas != decided.seen.replicas:
+        return True
+    told = next(iter(track.function.status.get("scale", {}).get("decisions", ())), None)
+    return told is not None and told.get("replicas") != decided.decision.replicas

@@ -173,6 +173,9 @@ def test_changes_of_state_are_told_as_events_once(operated, controlled_namespace
         events = operated.list("events.events.k8s.io", controlled_namespace)
         return sorted(event["reason"] for event in events if event["regarding"]["kind"] == "Function")
 
+    eventually(lambda: told() == ["RuntimeUnknown"], within=5)
+    operated.apply(controlled_namespace, function())
+    operated.ready("hello", controlled_namespace, "Idle")
     eventually(lambda: told() == ["Idle", "RuntimeUnknown"], within=5)
 
 
