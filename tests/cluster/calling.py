@@ -110,5 +110,3 @@ def load(one: Callable[[], Answer], *, clients: int = 1, rate: float | None = No
             stop.set()
             for each in running:
                 each.result()
-
-

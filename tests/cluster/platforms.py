@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -70,7 +70,11 @@ class OnCluster:
         for each in functions:
             if each["kind"] == "Function":
                 name = each["metadata"]["name"]
-                eventually(lambda name=name: self._seen(name) and self.call(name, method="OPTIONS").status, within=30)
+                eventually(lambda name=name: self._reconciled(name), within=30)
+
+    def _reconciled(self, name: str) -> bool:
+        shown = self.shown(name)
+        return bool(shown.get("status", {}).get("observedGeneration") == shown["metadata"]["generation"])
 
     def apply(self, *objects: Manifest) -> None:
         """Apply and return at once."""
@@ -118,6 +122,7 @@ class Local:
     @contextmanager
     def running(cls, folder: Path) -> Iterator["Local"]:
         """Start it and wait until it serves; however the block ends, it is stopped."""
+        (folder / "resident.yaml").write_text(json.dumps(function("resident", "")))  # it wants at least one Function
         command = [str(_wick()), "up", str(folder), "--port", "0", "--admin-port", "0", "--plain"]
         process = subprocess.Popen(
             command,
@@ -148,6 +153,8 @@ class Local:
 
     def _announced(self) -> str:
         found = re.search(r"serving at http://[^:]+:(\d+)", "\n".join(self.printed))
+        if self.process.poll() is not None:
+            raise RuntimeError(f"wick up ended: {self.printed}")
         assert found, self.printed
         return found.group(1)
 
@@ -158,8 +165,10 @@ class Local:
             fresh.write_text(json.dumps(each))
             fresh.replace(file)
         for each in functions:
-            name = each["metadata"]["name"]
-            eventually(lambda name=name: self.call(name, method="OPTIONS").status != 404, within=30)
+            eventually(lambda name=each["metadata"]["name"]: self._known(name), within=30)
+
+    def _known(self, name: str) -> bool:
+        return self._describe(name).returncode == 0
 
     def call(self, name: str, path: str = "/", **options: Any) -> Answer:
         return calling.call(f"http://127.0.0.1:{self.port}/function/default/{name}{path}", **options)
@@ -171,10 +180,12 @@ class Local:
         (self.folder / f"{name}.yaml").unlink()
 
     def shown(self, name: str) -> Manifest:
-        command = [str(_wick()), "describe", name, "-o", "json", "--local", "--port", str(self.port)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-        shown: Manifest = json.loads(done.stdout)
+        shown: Manifest = json.loads(self._describe(name).stdout)
         return shown
+
+    def _describe(self, name: str) -> "subprocess.CompletedProcess[str]":
+        command = [str(_wick()), "describe", name, "-o", "json", "--local", "--port", str(self.port)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 
 def _wick() -> Path:
