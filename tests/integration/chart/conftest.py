@@ -59,13 +59,21 @@ def render(helm):
 
 
 @pytest.fixture(scope="session")
-def judge(kubeconfig):
-    """An API server that has the namespaces the tests render for; call it with manifests to have them checked."""
+def namespaces(kubeconfig):
+    """The namespaces the tests render for."""
     for name in NAMESPACES:
         if name not in kubectl(kubeconfig, "get", "namespaces", "-o", "name"):
             kubectl(kubeconfig, "create", "namespace", name)
         # With warnings as errors, a pod template that `restricted` would refuse fails the test.
         kubectl(kubeconfig, "label", "--overwrite", "namespace", name, "pod-security.kubernetes.io/warn=restricted")
+
+    return NAMESPACES
+
+
+@pytest.fixture(scope="session")
+def judge(kubeconfig, namespaces):
+    """Call it with manifests to have the API server check them, without making them."""
+    assert namespaces
 
     def check(manifests):
         text = yaml.safe_dump_all(manifests)
@@ -76,8 +84,9 @@ def judge(kubeconfig):
 
 
 @pytest.fixture
-def plane_with_rights(control_plane, render):
+def plane_with_rights(control_plane, render, namespaces):
     """The API server with the chart's rights installed for given values; returns a kubeconfig by component."""
+    assert namespaces
 
     def install(values=None):
         rights = [each for each in render(values) if "rbac" in each["apiVersion"] or each["kind"] == "ServiceAccount"]
