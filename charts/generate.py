@@ -3,7 +3,8 @@
     ../crds          the source of truth               --------------> kubewick/crds/
     values.yaml      comments -> descriptions, defaults -> types  --+--> kubewick/values.schema.json  (strict)
     config.py's      fields of the processes' configurations      --+--> ../docs/values.md
-    the router's     bounds of the latency histogram               --------------> kubewick/files/rules/slo.yaml
+    burnrate.py      spec.slo's alerts                             --------------> kubewick/files/rules/slo.yaml
+    dashboards.py    panels                                        --------------> kubewick/files/dashboards/
 
 `make chart` runs it; a unit test fails while what is committed differs from what it would write. So a new field in a
 part's `config.py` becomes a value of the chart by running it once.
@@ -22,12 +23,14 @@ from typing import Any
 import yaml
 
 import burnrate
+import dashboards
 
 HERE = Path(__file__).parent
 VALUES = HERE / "kubewick" / "values.yaml"
 SCHEMA = HERE / "kubewick" / "values.schema.json"
 TABLE = HERE.parent / "docs" / "values.md"
 SLO_RULES = HERE / "kubewick" / "files" / "rules" / "slo.yaml"
+DASHBOARDS = HERE / "kubewick" / "files" / "dashboards"
 
 Schema = dict[str, Any]
 
@@ -138,8 +141,9 @@ def texts() -> dict[Path, str]:
     crds = {
         HERE / "kubewick" / "crds" / crd.name: crd.read_text() for crd in sorted((HERE.parent / "crds").glob("*.yaml"))
     }
+    boards = {DASHBOARDS / name: text for name, text in dashboards.dashboards().items()}
     text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-    return {**crds, SCHEMA: text, TABLE: table(schema), SLO_RULES: burnrate.rules()}
+    return {**crds, SCHEMA: text, TABLE: table(schema), SLO_RULES: burnrate.rules(), **boards}
 
 
 def chart_schema(values: str) -> Schema:

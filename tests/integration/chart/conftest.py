@@ -1,6 +1,8 @@
 """Fixtures for tests of the chart: helm, and an API server that judges what it renders."""
 
 import json
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -96,3 +98,24 @@ def plane_with_rights(control_plane, render, namespaces):
         return lambda part: control_plane.user(f"system:serviceaccount:{NAMESPACE}:{RELEASE}-{part}")
 
     return install
+
+
+@pytest.fixture(scope="session")
+def promtool():
+    """Debian's promtool."""
+    found = shutil.which("promtool")
+    if not found:
+        pytest.skip("NO PROMTOOL, because this machine lacks the package `prometheus`")
+
+    def call(*arguments):
+        return subprocess.run([found, *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def written():
+    """Names of all series that the parts write."""
+    root = CHART.parents[1]
+    sources = [root / "api" / "wick_api" / "metric.py", root / "operator" / "wick_operator" / "metrics.py"]
+    return set(re.findall(r'"(kubewick_\w+)"', "".join(source.read_text() for source in sources)))
