@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock bench bench-autoscaler bench-operator soak-operator chart fmt clean
+.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock sbom bench bench-autoscaler bench-operator soak-operator chart fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -50,6 +50,13 @@ lock: $(VENV)/ready ## Pin what goes into the images, with hashes (needs uv)
 
 bench-shapes: $(VENV)/ready ## Six simulated loads, our autoscaler against Knative's defaults
 	$(BIN)/python benchmarks/autoscaler/shapes.py
+
+sbom: ## Write a CycloneDX bill of materials for each image to dist/sbom/ (needs uv)
+	mkdir -p dist/sbom
+	for part in operator router runtime-image; do \
+	  uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --output-reproducible --of JSON \
+	    --output-file dist/sbom/$$part.cdx.json $$part/requirements.txt || exit 1; \
+	done
 
 bench-autoscaler: $(VENV)/ready ## CPU and memory of one autoscaler tick at 10,000 functions
 	$(BIN)/python benchmarks/autoscaler/tick.py

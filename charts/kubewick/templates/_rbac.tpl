@@ -38,7 +38,7 @@ subjects:
 {{- end }}
 {{- end }}
 
-{{/* What the operator may do where Functions live; each line's reason is in operator/README.md. */}}
+{{/* What the operator may do where Functions live; reasons are in operator/README.md, and beyond it in tests/integration/chart/test_rights.py. */}}
 {{- define "kubewick.operator.rules" -}}
 - apiGroups: [kubewick.dev]
   resources: [functions]
@@ -52,7 +52,7 @@ subjects:
   verbs: [update]
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [get, list, watch, create, patch]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [apps]
   resources: [deployments/scale]
   verbs: [get, patch]

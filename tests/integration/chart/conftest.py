@@ -53,9 +53,14 @@ def crds():
 def render(helm):
     """What the chart renders with these values, as a list of manifests; hooks among them."""
 
+    rendered: dict[str, str] = {}  # helm takes half a second a time
+
     def call(values=None):
-        text = helm("template", RELEASE, CHART, "-n", NAMESPACE, "--kube-version=1.36.0", values=values or {})
-        return [manifest for manifest in yaml.safe_load_all(text) if manifest]
+        asked = json.dumps(values or {})
+        if asked not in rendered:
+            command = ("template", RELEASE, CHART, "-n", NAMESPACE, "--kube-version=1.36.0")
+            rendered[asked] = helm(*command, values=values or {})
+        return [manifest for manifest in yaml.safe_load_all(rendered[asked]) if manifest]
 
     return call
 

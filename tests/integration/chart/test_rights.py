@@ -11,10 +11,9 @@ from cluster.kubectl import Refused, kubectl
 ROOT = Path(__file__).parents[3]
 SYSTEM, SERVED, OTHER = "kubewick-system", "team-a", "team-b"
 
-OPERATOR = {
+LISTED = {
     "functions.kubewick.dev": "get list watch",
     "functions.kubewick.dev/status": "patch",
-    "functions.kubewick.dev/finalizers": "update",
     "deployments.apps": "get list watch create patch",
     "deployments.apps/scale": "get patch",
     "replicasets.apps": "get list watch",
@@ -26,12 +25,24 @@ OPERATOR = {
     "events": "get list",
     "events.events.k8s.io": "create",
 }
+"""The table of operator/README.md."""
+BEYOND = {
+    "functions.kubewick.dev/finalizers": "update",  # owner references that block deletion
+    "horizontalpodautoscalers.autoscaling": "get list watch",  # wick_operator.scaling.rivals
+    "deployments.apps": "delete",  # pools
+    "pods": "patch delete",  # warm pods: adopted, or removed
+    "pods/resize": "patch",
+}
+"""What the autoscaler and the warm pool need besides."""
+OPERATOR = {name: f"{LISTED.get(name, '')} {BEYOND.get(name, '')}" for name in LISTED | BEYOND}
+OPERATOR_EVERYWHERE = OPERATOR | {"namespaces": "get list watch"}
 OPERATOR_OWN = {"leases.coordination.k8s.io": "create", "pods": "get list watch"}
 ROUTER = {
     "functions.kubewick.dev": "get list watch",
     "deployments.apps/scale": "patch",
     "replicasets.apps": "get list watch",
-    "pods": "get list watch",
+    "configmaps": "get",
+    "pods": "get list watch patch",
     "pods/log": "get",
     "events": "list",
 }
@@ -40,7 +51,7 @@ ROUTER_OWN: dict[str, str] = {}
 EVERYWHERE = {}
 NAMED = {"watchNamespaces": [SERVED]}
 CASES = [
-    pytest.param(EVERYWHERE, "operator", SERVED, OPERATOR, id="operator-everywhere"),
+    pytest.param(EVERYWHERE, "operator", SERVED, OPERATOR_EVERYWHERE, id="operator-everywhere"),
     pytest.param(EVERYWHERE, "router", OTHER, ROUTER, id="router-everywhere"),
     pytest.param(NAMED, "operator", SERVED, OPERATOR, id="operator-in-its-namespace"),
     pytest.param(NAMED, "router", SERVED, ROUTER, id="router-in-its-namespace"),
@@ -79,7 +90,7 @@ def test_the_operators_readme_lists_the_same_rights():
         plural, _, part = resource.partition("/")
         name = f"{plural}.{group}".removesuffix('.""') + (f"/{part}" if part else "")
         listed[name] = listed.get(name, set()) | {verb.strip() for verb in verbs.split(",")}
-    given = {name: set(verbs.split()) for name, verbs in OPERATOR.items() if "finalizers" not in name}
+    given = {name: set(verbs.split()) for name, verbs in LISTED.items()}
     assert listed == given | {"leases.coordination.k8s.io": {"get", "create", "patch"}}
 
 
