@@ -14,10 +14,9 @@ from cluster.waiting import eventually
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CALLS = [
-    pytest.param(folder.name, number, id=f"{folder.name}-{number}")
-    for folder in sorted(EXAMPLES.iterdir())
-    if folder.is_dir()
-    for number in range(len(json.loads((folder / "calls.json").read_text())))
+    pytest.param(calls.parent.name, number, id=f"{calls.parent.name}-{number}")
+    for calls in sorted(EXAMPLES.glob("*/calls.json"))
+    for number in range(len(json.loads(calls.read_text())))
 ]
 OURS = "app.kubernetes.io/part-of=kubewick"
 
