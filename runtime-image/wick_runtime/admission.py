@@ -3,7 +3,8 @@
 from wick_runtime.config import Limits
 from wick_runtime.http.exchange import Exchange
 from wick_runtime.http.refusal import Refusal
-from wick_runtime.table import BUSY, OUTCOMES, Table
+from wick_runtime.table import OUTCOMES, Table
+from wick_runtime.tally import Tally
 
 OK, ERROR, TIMEOUT, CRASH, REFUSED = range(len(OUTCOMES))
 
@@ -19,6 +20,7 @@ class Admission:
     def __init__(self, limits: Limits, table: Table) -> None:
         self.limits = limits
         self.table = table
+        self._tally = Tally(table)
         self.in_flight = 0
         self.draining = False
         self._full = Refusal(
@@ -32,15 +34,17 @@ class Admission:
         if self.in_flight >= self.limits.concurrency:
             return self._full
         self.in_flight += 1
-        self.table.counters[BUSY] = self.in_flight
         return None
 
     def leave(self) -> None:
         """One is done."""
         self.in_flight -= 1
-        self.table.counters[BUSY] = self.in_flight
 
     def done(self, exchange: Exchange, outcome: int, now: float) -> None:
         """One that ran is done: count it."""
-        self.leave()
-        self.table.count(outcome, now - exchange.begun)
+        self.in_flight -= 1
+        self._tally.count(outcome, now - exchange.begun)
+
+    def flush(self) -> None:
+        """The counts go where others see them."""
+        self._tally.flush()

@@ -13,12 +13,12 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from wick_runtime.http.head import checked
 from wick_runtime.http.refusal import Headers
 
-_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+TEXT: Final[Headers] = [(b"content-type", b"text/plain; charset=utf-8")]
 _BYTES = (b"content-type", b"application/octet-stream")
 _JSON = (b"content-type", b"application/json")
 _LONGEST_TUPLE = 3
@@ -55,7 +55,7 @@ def answer(result: Any) -> Answer:
     """Raises `Unsuitable`, or `InvalidHeader`, naming what is wrong."""
     kind = type(result)
     if kind is str:
-        return Answer(200, [_TEXT], result.encode())
+        return Answer(200, TEXT, result.encode())
     if kind is tuple:
         return _of_tuple(result)
     if isinstance(result, Response):
@@ -106,7 +106,7 @@ def _bytes(text: Any) -> bytes:
 
 def _body(result: Any) -> tuple[Headers, Body]:
     if isinstance(result, str):
-        return [_TEXT], result.encode()
+        return TEXT, result.encode()
     if result is None:
         return [], b""
     if isinstance(result, bytes | bytearray | memoryview):

@@ -3,7 +3,7 @@
 import contextvars
 import os
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import logging
@@ -17,32 +17,49 @@ class Identity(NamedTuple):
     revision: str
 
 
+class Origin(Protocol):
+    """The request as the server holds it, in the event loop or in a handler process."""
+
+    request_id: bytes
+    deadline: float
+    attempt: int
+    cold_start: bool
+    headers: list[tuple[bytes, bytes]]
+
+
 class Context:
-    """One invocation."""
+    """One invocation. Cheap to make: what a handler does not ask for is not worked out."""
 
-    __slots__ = ("attempt", "cold_start", "deadline", "identity", "partial", "request_id", "traceparent")
+    partial = ""
+    """Text printed without a line's end yet."""
 
-    def __init__(
-        self,
-        request_id: str,
-        identity: Identity,
-        deadline: float,
-        attempt: int = 1,
-        *,
-        cold_start: bool = False,
-        traceparent: str = "",
-    ) -> None:
-        self.request_id = request_id
+    def __init__(self, origin: Origin, identity: Identity) -> None:
+        self._origin = origin
         self.identity = identity
-        self.deadline = deadline
+
+    @property
+    def request_id(self) -> str:
+        return self._origin.request_id.decode("latin-1")
+
+    @property
+    def deadline(self) -> float:
         """When time is up, in the seconds of `time.monotonic`."""
-        self.attempt = attempt
+        return self._origin.deadline
+
+    @property
+    def attempt(self) -> int:
         """1 for the first try."""
-        self.cold_start = cold_start
+        return self._origin.attempt
+
+    @property
+    def cold_start(self) -> bool:
         """Whether this request started the instance."""
-        self.traceparent = traceparent
+        return self._origin.cold_start
+
+    @property
+    def traceparent(self) -> str:
         """The W3C header as it came, or an empty string."""
-        self.partial = ""
+        return next((value.decode("latin-1") for name, value in self._origin.headers if name == b"traceparent"), "")
 
     @property
     def function(self) -> str:

@@ -12,7 +12,8 @@ this function's own code, so structured payloads are `marshal`: no parsing cost,
 
 import marshal
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final
 
 from wick_runtime.http.refusal import Headers
 
@@ -26,13 +27,14 @@ BROKEN: Final = ord("X")
 _HEADER = 5
 
 
-class Call(NamedTuple):
+@dataclass(slots=True)
+class Call:
     """A request on its way to a handler process."""
 
     method: str
     target: bytes
     headers: Headers
-    request_id: str
+    request_id: bytes
     deadline: float
     """Monotonic seconds, one clock for all processes of a machine."""
     attempt: int
@@ -46,8 +48,9 @@ def pack(kind: int, payload: bytes = b"") -> bytes:
     return bytes([kind]) + len(payload).to_bytes(4, "big") + payload
 
 
-def pack_call(call: Call) -> bytes:
-    return pack(REQUEST, marshal.dumps(tuple(call)))
+def pack_call(*fields: Any) -> bytes:
+    """The fields of a `Call`, in order."""
+    return pack(REQUEST, marshal.dumps(fields))
 
 
 def unpack_call(payload: bytes) -> Call:

@@ -10,10 +10,12 @@ import math
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import cached_property
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from wick_runtime.admission import CUT, DEADLINE, ERROR, OK, TIMEOUT, Admission
-from wick_runtime.context import Context, Identity, Ids, current, request_ids
+from wick_runtime.context import Context, Identity, current
 from wick_runtime.deadlines import Deadlines
 from wick_runtime.failure import answered, logged
 from wick_runtime.http.exchange import Exchange
@@ -38,34 +40,25 @@ Call = Callable[["Run"], Awaitable[None]]
 class Run:
     """One request in the event loop."""
 
-    __slots__ = (
-        "_app",
-        "_buffered",
-        "_ended",
-        "_inbox",
-        "_news",
-        "_room",
-        "context",
-        "exchange",
-        "gone",
-        "task",
-        "why",
-    )
+    # Defaults live in the class, as in `Exchange`.
+    task: asyncio.Task[None] | None = None
+    why = ""
+    """Why it was cancelled, if it was."""
+    gone = False
+    """The client left."""
+    _buffered = 0
+    _ended = False
+    _news: asyncio.Future[None] | None = None
+    _room: asyncio.Future[None] | None = None
 
     def __init__(self, app: "Inline", exchange: Exchange, context: Context) -> None:
         self._app = app
         self.exchange = exchange
         self.context = context
-        self.task: asyncio.Task[None] | None = None
-        self.why = ""
-        """Why it was cancelled, if it was."""
-        self.gone = False
-        """The client left."""
-        self._inbox: deque[bytes] = deque()
-        self._buffered = 0
-        self._ended = exchange.body_done
-        self._news: asyncio.Future[None] | None = None
-        self._room: asyncio.Future[None] | None = None
+
+    @cached_property
+    def _inbox(self) -> deque[bytes]:
+        return deque()
 
     # -- the connection's side
 
@@ -141,6 +134,7 @@ class Run:
 
     def seed(self) -> None:
         """What had arrived before the handler began."""
+        self._ended = self._ended or self.exchange.body_done
         if self.exchange.chunks:
             chunk = self.exchange.take_body()
             self._inbox.append(chunk)
@@ -179,7 +173,6 @@ class Inline:
         self._identity = identity
         self._lines = lines
         self._debug = debug
-        self._ids: Ids = request_ids()
         self._loop = asyncio.get_running_loop()
         self._deadlines: Deadlines
         self._endless: set[Run] = set()
@@ -190,8 +183,7 @@ class Inline:
         self._deadlines = Deadlines(self._loop, server.now)
 
     def admit(self, exchange: Exchange) -> Refusal | None:
-        if not exchange.request_id:
-            exchange.request_id = self._ids.next()
+        del exchange
         return self._admission.enter()
 
     def release(self, exchange: Exchange) -> None:
@@ -199,24 +191,11 @@ class Inline:
         self._admission.leave()
 
     def begin(self, exchange: Exchange) -> None:
-        context = Context(
-            exchange.request_id.decode("latin-1"),
-            self._identity,
-            exchange.deadline,
-            exchange.attempt,
-            cold_start=exchange.cold_start,
-            traceparent=_header(exchange, b"traceparent"),
-        )
-        run = Run(self, exchange, context)
-        exchange.job = run
-        table = self._admission.table
-        slot = exchange.connection.slot
-        table.remember(slot, exchange.request_id)
-        table.deadlines[slot] = exchange.deadline
+        run = exchange.job = Run(self, exchange, Context(exchange, self._identity))
         task = self._start(run)
         if not task.done():
             run.task = task
-            if run.exchange.deadline != math.inf:
+            if exchange.deadline != math.inf:
                 self._deadlines.add(run)
 
     def forget(self, run: Run) -> None:
@@ -253,12 +232,13 @@ class Inline:
             outcome = TIMEOUT if run.why == "deadline" else ERROR
             self._raised(run, error)
         finally:
+            exchange.job = None  # no cycle: freed now, not by the garbage collector
             if run.context.partial:
                 self._lines.finish(run.context)
             if run.task is not None:
                 self._deadlines.discard(run)
                 self._endless.discard(run)
-            self._admission.done(exchange, TIMEOUT if run.why == "deadline" else outcome, self.server.now())
+            self._admission.done(exchange, TIMEOUT if run.why == "deadline" else outcome, monotonic())
 
     def _raised(self, run: Run, error: BaseException) -> None:
         logged(error)
@@ -274,10 +254,3 @@ class Inline:
             run.exchange.abort()
         else:
             run.exchange.refuse(CUT if run.why == "drain" else CANCELLED)
-
-
-def _header(exchange: Exchange, name: bytes) -> str:
-    for key, value in exchange.headers:
-        if key == name:
-            return value.decode("latin-1")
-    return ""

@@ -387,7 +387,7 @@ class Instance:
         self._quiet += quiet
         table = self._shared.table
         for _ in range(lost):
-            table.count(3, None)
+            table.count(3)
         for sock in answered:
             self._loop.call_later(LINGER, sock.close)
         if child.failed or child is not self._child:

@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-from wick_runtime.table import BUCKET, BUCKETS, BUSY, OUTCOME, OUTCOMES, SUM, Table
+from wick_runtime.table import BUCKET, BUCKETS, OUTCOME, OUTCOMES, SUM, Table
 
 HANDLED = "kubewick_function_handler_requests_total"
 SECONDS = "kubewick_function_handler_duration_seconds"
@@ -38,7 +38,7 @@ def render(table: Table, facts: Facts) -> str:
     lines = [f"# TYPE {HANDLED} counter"]
     lines += [f'{HANDLED}{{{who},outcome="{name}"}} {counters[OUTCOME + i]:.0f}' for i, name in enumerate(OUTCOMES)]
     lines += [f"# TYPE {SECONDS} histogram", *_histogram(table, who)]
-    lines += [f"# TYPE {IN_FLIGHT} gauge", f"{IN_FLIGHT}{{{who}}} {counters[BUSY]:.0f}"]
+    lines += [f"# TYPE {IN_FLIGHT} gauge", f"{IN_FLIGHT}{{{who}}} {table.in_flight()}"]
     lines += [f"# TYPE {START} gauge"]
     lines += [f'{START}{{{who},phase="{phase}"}} {value / 1000:.6f}' for phase, value in facts.phases.items()]
     usage = [_usage(pid) for pid in facts.pids]

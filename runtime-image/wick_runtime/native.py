@@ -1,9 +1,10 @@
 """Calls native handlers: ``handle(request, context)`` and its shorter forms."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from types import CoroutineType
 from typing import Any
 
-from wick_runtime.answer import Answer, answer, chunk
+from wick_runtime.answer import TEXT, Answer, answer, chunk
 from wick_runtime.context import Context
 from wick_runtime.frame import Call
 from wick_runtime.inline import Call as InLoop
@@ -25,18 +26,22 @@ def adapt(handler: Callable[..., Any], arity: int) -> Callable[[Any, Any], Any]:
 def in_loop(handler: Callable[..., Any], form: Form) -> InLoop:
     """An asynchronous native handler as the event loop's application."""
     handle = adapt(handler, form.arity)
+    streams = form.streams
 
     async def call(run: Run) -> None:
         exchange = run.exchange
-        if form.streams:
+        if streams:
             run.seed()
             request: Request = StreamingRequest(exchange.method, exchange.target, exchange.headers, incoming(run))
         else:
             request = Request(exchange.method, exchange.target, exchange.headers, exchange.take_body())
         result = handle(request, run.context)
-        if hasattr(result, "__await__"):
+        if type(result) is CoroutineType or hasattr(result, "__await__"):
             result = await result
-        await send(run, answer(result))
+        if type(result) is str:  # the commonest answer, without the steps the others need
+            exchange.respond(200, TEXT, result.encode())
+        else:
+            await send(run, answer(result))
 
     return call
 

@@ -21,9 +21,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from wick_runtime.admission import CRASH, CUT, DEADLINE, ERROR, OK, TIMEOUT, Admission
-from wick_runtime.context import Ids, request_ids
 from wick_runtime.deadlines import Deadlines
-from wick_runtime.frame import BODY, BROKEN, END, HEAD, RESPONSE, Call, Frames, pack, pack_call
+from wick_runtime.frame import BODY, BROKEN, END, HEAD, RESPONSE, Frames, pack, pack_call
 from wick_runtime.http.exchange import Exchange
 from wick_runtime.http.refusal import Refusal
 from wick_runtime.http.server import Server
@@ -65,17 +64,15 @@ class Worker(asyncio.Protocol):
         complete = exchange.body_done
         self._transport.write(
             pack_call(
-                Call(
-                    exchange.method,
-                    exchange.target,
-                    exchange.headers,
-                    exchange.request_id.decode("latin-1"),
-                    exchange.deadline,
-                    exchange.attempt,
-                    exchange.cold_start,
-                    exchange.take_body(),
-                    complete,
-                )
+                exchange.method,
+                exchange.target,
+                exchange.headers,
+                exchange.request_id,
+                exchange.deadline,
+                exchange.attempt,
+                exchange.cold_start,
+                exchange.take_body(),
+                complete,
             )
         )
         self._pool.deadlines.add(self)
@@ -230,7 +227,6 @@ class Processes:
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
         self._starting: set[asyncio.Task[None]] = set()
-        self._ids: Ids = request_ids()
         self._reaper: asyncio.TimerHandle | None = None
 
     def bind(self, server: Server) -> None:
@@ -245,8 +241,7 @@ class Processes:
         self._idle.append(worker)
 
     def admit(self, exchange: Exchange) -> Refusal | None:
-        if not exchange.request_id:
-            exchange.request_id = self._ids.next()
+        del exchange
         return self._admission.enter()
 
     def release(self, exchange: Exchange) -> None:

@@ -58,10 +58,7 @@ class Process:
 
     def _serve(self, call: Call) -> bool:
         setting = self._setting
-        context = Context(
-            call.request_id, setting.identity, call.deadline, call.attempt, cold_start=call.cold_start,
-            traceparent=_header(call, b"traceparent"),
-        )  # fmt: skip
+        context = Context(call, setting.identity)
         current.set(context)
         self._begun = False
         try:
@@ -129,7 +126,3 @@ class Process:
         if self._running:
             self._running = False
             raise Interrupted
-
-
-def _header(call: Call, name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in call.headers if key == name), "")

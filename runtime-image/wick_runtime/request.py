@@ -43,15 +43,23 @@ class Headers(Mapping[str, str]):
 class Request:
     """One request with its whole body."""
 
-    __slots__ = ("_query", "body", "headers", "method", "target")
+    __slots__ = ("_headers", "_query", "_raw", "body", "method", "target")
 
     def __init__(self, method: str, target: bytes, headers: RawHeaders, body: bytes) -> None:
         self.method = method
         self.target = target
         """Path and query as they came, percent-encoded."""
-        self.headers = Headers(headers)
         self.body = body
+        self._raw = headers
+        self._headers: Headers | None = None
         self._query: dict[str, str] | None = None
+
+    @property
+    def headers(self) -> Headers:
+        """Header fields, by name in any case."""
+        if self._headers is None:
+            self._headers = Headers(self._raw)
+        return self._headers
 
     @property
     def path(self) -> str:

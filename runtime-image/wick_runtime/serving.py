@@ -49,13 +49,14 @@ class _Serving:
         self._loop: asyncio.AbstractEventLoop
         self._over: asyncio.Future[int]
         self._server: Server
-        self._admission = Admission(code.limits, shared.table)
+        self._admission: Admission
         self._app: Inline
 
     async def main(self) -> int:
         code = self._code
         self._loop = asyncio.get_running_loop()
         self._over = self._loop.create_future()
+        self._admission = Admission(code.limits, self._shared.table)
         try:
             served = adapters.in_loop(code.loaded, code.form)
             await self._init(served)
@@ -125,5 +126,6 @@ class _Serving:
             await asyncio.sleep(0.01)
             self._server.drain()
         self._server.close()
+        self._admission.flush()
         if not self._over.done():
             self._over.set_result(0)

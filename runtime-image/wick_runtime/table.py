@@ -34,8 +34,7 @@ BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 OUTCOME: Final = 0
 BUCKET: Final = OUTCOME + len(OUTCOMES)
 SUM: Final = BUCKET + len(BUCKETS) + 1
-BUSY: Final = SUM + 1
-WORDS: Final = BUSY + 1
+WORDS: Final = SUM + 1
 
 
 class Table:
@@ -45,40 +44,36 @@ class Table:
         words = WORDS * 8
         ids = words + SLOTS * 8
         states = ids + SLOTS * ID_BYTES
-        self._memory = mmap.mmap(-1, states + SLOTS)
+        sizes = states + SLOTS
+        self._memory = mmap.mmap(-1, sizes + SLOTS)
         view = memoryview(self._memory)
         self.counters = view[:words].cast("d")
         self.deadlines = view[words:ids].cast("d")
-        """By slot: monotonic seconds at which the request's time is up; 0 while none runs."""
+        """By slot: monotonic seconds at which the request's time is up, infinity for a WebSocket; 0 while none runs."""
         self.ids = view[ids:states]
-        self.states = view[states:]
+        self.states = view[states:sizes]
+        self._sizes = view[sizes:]
 
     def remember(self, slot: int, request_id: bytes) -> None:
-        """Keep the id of the request that `slot` holds."""
+        """Keep the id of the request that `slot` holds, at most `ID_BYTES` long."""
         start = slot * ID_BYTES
-        text = request_id[:ID_BYTES].ljust(ID_BYTES, b"\0")
-        self.ids[start : start + ID_BYTES] = text
+        size = self._sizes[slot] = len(request_id)
+        self.ids[start : start + size] = request_id
 
     def request_id(self, slot: int) -> str:
         """The id of the request that `slot` holds, or an empty string."""
         start = slot * ID_BYTES
-        return bytes(self.ids[start : start + ID_BYTES]).rstrip(b"\0").decode("latin-1")
+        return bytes(self.ids[start : start + self._sizes[slot]]).decode("latin-1")
+
+    def in_flight(self) -> int:
+        """Requests that run."""
+        return sum(1 for deadline in self.deadlines if deadline)
 
     def clear(self, slot: int) -> None:
         self.states[slot] = QUIET
         self.deadlines[slot] = 0.0
-        self.ids[slot * ID_BYTES] = 0
+        self._sizes[slot] = 0
 
-    def count(self, outcome: int, seconds: float | None) -> None:
-        """One request ended with `OUTCOMES[outcome]`, after `seconds` in its handler if it got there."""
-        counters = self.counters
-        counters[OUTCOME + outcome] += 1
-        if seconds is None:
-            return
-        counters[SUM] += seconds
-        word = BUCKET
-        for bound in BUCKETS:
-            if seconds <= bound:
-                break
-            word += 1
-        counters[word] += 1
+    def count(self, outcome: int) -> None:
+        """One request ended with `OUTCOMES[outcome]` without a handler's time to speak of."""
+        self.counters[OUTCOME + outcome] += 1

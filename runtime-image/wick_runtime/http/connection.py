@@ -12,10 +12,12 @@ connection quiet while part of an answer sits in a buffer that would die with th
 """
 
 import asyncio
+import math
 import os
 import socket
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from wick_runtime.http.exchange import Exchange
@@ -33,6 +35,7 @@ WORTH_DRAINING: Final = 1_048_576
 """Bytes of an unwanted request body that are read and dropped to keep the connection."""
 LINGER: Final = 2.0
 """Seconds a refused client may go on sending before the connection is cut under it."""
+_METHODS: Final = {method: method.decode() for method in (b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD")}
 
 
 class Connection(asyncio.Protocol):
@@ -45,13 +48,16 @@ class Connection(asyncio.Protocol):
         self.raw: Callable[[bytes], None] | None = None
         """After an upgrade: takes the bytes as they come."""
         self.touched = 0.0
-        self.used = False
-        """A request has come on it."""
+        self._large = False
+        """More came at once than a head may have."""
         self._transport: Any = None
         self._fd = -1
         self._states = server.table.states
+        self._deadlines = server.table.deadlines
+        self._errors = server.kit.errors
         self._buffered = False
-        self._parser = server.parser(self)
+        self._parser = server.kit.make(self)
+        self._feed = self._parser.feed_data
         self._current: Exchange | None = None
         self._incoming: Exchange | None = None
         self._waiting: deque[Exchange] = deque()
@@ -82,19 +88,23 @@ class Connection(asyncio.Protocol):
         if self.raw is not None:
             self.raw(data)
             return
+        self.touched = monotonic()
         if self._current is None:
             self._states[self.slot] = HELD
-            self.touched = self.server.now()
+        self._large = len(data) > MAX_HEAD
         self._feeding = True
-        self._feed(data)
+        try:
+            self._feed(data)
+        except self._errors as error:
+            self._stumbled(error, data)
         self._feeding = False
-        if self._in_head and self._failed is None:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD:
-                self._failed = head_too_large("request head is larger than 64 KiB")
-        if self._failed is not None:
-            self._broken(self._failed)
-        self._settle()
+        if self._in_head or self._failed is not None:
+            self._unfinished(len(data))
+        if self._current is None and not self._in_head:
+            if self._buffered or self._closing or self.server.draining:
+                self._settle()
+            else:
+                self._states[self.slot] = QUIET
 
     def eof_received(self) -> bool:
         return False
@@ -133,24 +143,28 @@ class Connection(asyncio.Protocol):
         self._headers = []
 
     def on_url(self, url: bytes) -> None:
-        self._target += url
+        self._target = self._target + url if self._target else url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:
             return  # a trailer: nothing may depend on it
         self._headers.append((name.lower(), value))
-        self._head_bytes += len(name) + len(value)
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self.used = True
         if self._failed is not None:
             return
-        parser = self._parser
-        exchange = Exchange(self, parser.get_method().decode("latin-1"), self._target, self._headers)
-        exchange.http10 = parser.get_http_version() == "1.0"
-        exchange.keep_alive = parser.should_keep_alive()
-        if self._head_bytes + len(self._target) > MAX_HEAD or len(self._headers) > MAX_FIELDS:
+        parser, headers = self._parser, self._headers
+        method = parser.get_method()
+        exchange = Exchange(self, _METHODS.get(method) or method.decode("latin-1"), self._target, headers)
+        version = parser.get_http_version()
+        if version != "1.1":
+            exchange.http10 = True
+            if version != "1.0":
+                exchange.refusal = Refusal(505, "bad-request", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        if not parser.should_keep_alive():
+            exchange.keep_alive = False
+        if len(headers) > MAX_FIELDS or (self._large and sum([len(n) + len(v) for n, v in headers]) > MAX_HEAD):
             exchange.refusal = head_too_large("request head is larger than 64 KiB or 256 fields")
             exchange.keep_alive = False
         else:
@@ -191,7 +205,7 @@ class Connection(asyncio.Protocol):
         exchange.body_done = True
         if exchange.ended:
             if exchange is self._current:
-                self._next()
+                self.ended(exchange)
         elif exchange.job is not None:
             exchange.job.body(b"")
         elif exchange.admitted:
@@ -206,20 +220,45 @@ class Connection(asyncio.Protocol):
         self._states[self.slot] = STARTED
         self._write(data)
 
-    def send_whole(self, data: bytes) -> None:
-        """Like `send` for a response that is complete with it."""
-        if not self._write(data):
+    def send_whole(self, exchange: Exchange, data: bytes) -> None:
+        """All of `exchange`'s response, head and body."""
+        if self._buffered or self._closing:
+            sent = 0
+        else:
+            try:
+                sent = os.write(self._fd, data)
+            except OSError:  # full, or the client is gone: `_write` finds out which
+                sent = 0
+        if sent != len(data) and not self._write(data[sent:]):
             self._states[self.slot] = STARTED
+        self._deadlines[self.slot] = 0.0
+        if (
+            exchange is self._current
+            and exchange.keep_alive
+            and exchange.body_done
+            and not self._waiting
+            and self._failed is None
+        ):
+            self._current = None
+            if not self._feeding:
+                self._settle()
+        else:
+            self.ended(exchange)
 
     def ended(self, exchange: Exchange) -> None:
         """The response is written. The request may still be arriving."""
-        self.server.table.deadlines[self.slot] = 0.0
+        self._deadlines[self.slot] = 0.0
         if exchange is not self._current:
             return
         if not exchange.keep_alive:
             self._close(exchange)
         elif exchange.body_done:
-            self._next()
+            # The job that did so may still be on the stack: what waits goes on from the loop.
+            self._current = None
+            if self._waiting or self._failed is not None:
+                self.server.soon(self._pump)
+            elif not self._feeding:
+                self._settle()
         else:
             self._held = False
             self._read_or_not()
@@ -242,6 +281,10 @@ class Connection(asyncio.Protocol):
         """Whether reading the rest of a request's body costs less than a new connection."""
         return exchange.body_done or (exchange.length is not None and exchange.length <= WORTH_DRAINING)
 
+    def date(self) -> bytes:
+        """The ``Date`` header."""
+        return self.server.clock.date(self.touched)
+
     def peer(self, which: str) -> tuple[str, int] | None:
         """The address of the client (``peername``) or our own (``sockname``)."""
         found = self._transport.get_extra_info(which)
@@ -249,7 +292,7 @@ class Connection(asyncio.Protocol):
 
     def unwatched(self) -> None:
         """No deadline for what it holds."""
-        self.server.table.deadlines[self.slot] = 0.0
+        self._deadlines[self.slot] = math.inf
 
     def upgrade(self, head: bytes, receive: Callable[[bytes], None]) -> None:
         """Leave HTTP: send `head`, and give every further byte to `receive`."""
@@ -268,6 +311,11 @@ class Connection(asyncio.Protocol):
         return self._current is None and not self._waiting and not self._in_head
 
     @property
+    def used(self) -> bool:
+        """Whether a request has come on it."""
+        return bool(self._target)
+
+    @property
     def in_head(self) -> bool:
         return self._in_head
 
@@ -278,20 +326,33 @@ class Connection(asyncio.Protocol):
 
     # -- inside
 
-    def _feed(self, data: bytes) -> None:
-        problem = self.server.feed(self._parser, data)
-        while problem is not None:
-            if problem.upgrade:
-                data = data[problem.offset :]
-                self._parser = self.server.parser(self)
-                if self.raw is not None:
-                    self.raw(data)
-                    return
-                problem = self.server.feed(self._parser, data) if data else None
-                continue
-            if self._failed is None:
-                self._failed = bad_request(problem.message)
-            return
+    def _stumbled(self, error: Exception, data: bytes) -> None:
+        """The parser stopped: at an error, or where the client asks to leave HTTP."""
+        problem = self.server.kit.explain(error)
+        while problem.upgrade:
+            data = data[problem.offset :]
+            self._parser = self.server.kit.make(self)
+            self._feed = self._parser.feed_data
+            if self.raw is not None:
+                self.raw(data)
+                return
+            try:
+                self._feed(data)
+            except self._errors as again:
+                problem = self.server.kit.explain(again)
+            else:
+                return
+        if self._failed is None:
+            self._failed = bad_request(problem.message)
+
+    def _unfinished(self, size: int) -> None:
+        """A head that has begun but not ended, or a stream that cannot be read on."""
+        if self._failed is None:
+            self._head_bytes += size
+            if self._head_bytes > MAX_HEAD:
+                self._failed = head_too_large("request head is larger than 64 KiB")
+        if self._failed is not None:
+            self._broken(self._failed)
 
     def _write(self, data: bytes) -> bool:
         if self._closing:
@@ -313,14 +374,24 @@ class Connection(asyncio.Protocol):
         return False
 
     def _admit(self, exchange: Exchange) -> None:
-        refusal = exchange.refusal or self.server.admit(exchange)
+        server = self.server
+        if not exchange.request_id:
+            exchange.request_id = server.ids.next()
+        now = exchange.begun = self.touched if self._feeding else monotonic()
+        allowed = exchange.deadline
+        exchange.deadline = now + (server.timeout if allowed == 0.0 or allowed > server.timeout else allowed)
+        app = server.app
+        if exchange.length is not None and exchange.length > app.max_body:
+            exchange.refusal = exchange.refusal or Refusal(413, "body-too-large", server.too_large())
+        refusal = exchange.refusal or app.admit(exchange)
         if refusal is not None:
             self._refuse(exchange, refusal)
             return
         exchange.admitted = True
+        self._deadlines[self.slot] = exchange.deadline
+        server.table.remember(self.slot, exchange.request_id)
         if exchange.expects and not exchange.body_done:
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        app = self.server.app
         if exchange.body_done or exchange.size > app.hold or app.hold == 0:
             app.begin(exchange)
 
@@ -333,14 +404,6 @@ class Connection(asyncio.Protocol):
         self.server.refused(exchange, refusal)
         if job is not None:
             job.cancel("disconnect")
-
-    def _next(self) -> None:
-        """The one before is answered, and the job that did so may still be on the stack: go on from the loop."""
-        self._current = None
-        if self._waiting or self._failed is not None:
-            self.server.soon(self._pump)
-        elif not self._feeding:
-            self._settle()
 
     def _pump(self) -> None:
         if self._current is not None or self._closing:
@@ -366,6 +429,7 @@ class Connection(asyncio.Protocol):
         if refusal is None or self._closing:
             return
         exchange = Exchange(self, "GET", b"", [])
+        exchange.request_id = self.server.ids.next()
         exchange.keep_alive = False
         self._current = exchange
         self._incoming = None

@@ -5,13 +5,26 @@ The connection makes it when the head is there, the application answers it throu
 deadline answered for it, is ignored.
 """
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from wick_runtime.http.head import bodiless, checked, render, status_line
+from wick_runtime.http.head import bodiless, checked, render
 from wick_runtime.http.refusal import Headers, Refusal
 
 if TYPE_CHECKING:
     from wick_runtime.http.connection import Connection
+
+
+_BODILESS: Final = frozenset((204, 304))
+_PREFIXES: Final[dict[tuple[int, tuple[bytes, bytes]], bytes]] = {}
+"""Status line and only header of whole responses, as most have them."""
+_MOST_PREFIXES: Final = 256
+
+
+def _prefix(status: int, header: tuple[bytes, bytes]) -> bytes:
+    made = render(status, [header])
+    if len(_PREFIXES) < _MOST_PREFIXES:
+        _PREFIXES[status, header] = made
+    return made
 
 
 class Job(Protocol):
@@ -30,33 +43,30 @@ class Job(Protocol):
 class Exchange:
     """See the module."""
 
-    __slots__ = (
-        "admitted",
-        "attempt",
-        "begun",
-        "body_done",
-        "chunked",
-        "chunks",
-        "cold_start",
-        "connection",
-        "deadline",
-        "ended",
-        "expects",
-        "head_only",
-        "headers",
-        "http10",
-        "job",
-        "keep_alive",
-        "left",
-        "length",
-        "method",
-        "outcome",
-        "refusal",
-        "request_id",
-        "size",
-        "started",
-        "target",
-    )  # fmt: skip
+    # Defaults live in the class: most requests change few of them, and a request is made for every one.
+    http10 = False
+    keep_alive = True
+    expects = False
+    length: int | None = None
+    """The request body's announced length."""
+    request_id = b""
+    attempt = 1
+    cold_start = False
+    deadline = 0.0
+    """Seconds the client allows, until the request is let in; from then on monotonic seconds when time is up."""
+    begun = 0.0
+    """When it was let in, monotonic seconds."""
+    admitted = False
+    refusal: Refusal | None = None
+    job: Job | None = None
+    size = 0
+    """Bytes of the request's body so far."""
+    body_done = False
+    started = False
+    ended = False
+    chunked = False
+    left = -1
+    """Bytes of an announced response body still to come; -1 when none was announced."""
 
     def __init__(self, connection: "Connection", method: str, target: bytes, headers: Headers) -> None:
         self.connection = connection
@@ -64,34 +74,14 @@ class Exchange:
         self.target = target
         self.headers = headers
         self.head_only = method == "HEAD"
-        self.http10 = False
-        self.keep_alive = True
-        self.expects = False
-        self.length: int | None = None
-        """The request body's announced length."""
-        self.request_id = b""
-        self.attempt = 1
-        self.cold_start = False
-        self.deadline = 0.0
-        self.begun = 0.0
-        """When it was let in, monotonic seconds."""
-        self.admitted = False
-        self.refusal: Refusal | None = None
-        self.job: Job | None = None
         self.chunks: list[bytes] = []
-        self.size = 0
-        self.body_done = False
-        self.started = False
-        self.ended = False
-        self.chunked = False
-        self.left = -1
-        """Bytes of an announced response body still to come; -1 when none was announced."""
-        self.outcome = 0
-        """Index in `table.OUTCOMES`."""
 
     def take_body(self) -> bytes:
         """What has arrived of the body so far, and forget it."""
-        chunks, self.chunks = self.chunks, []
+        chunks = self.chunks
+        if not chunks:
+            return b""
+        self.chunks = []
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
@@ -99,21 +89,26 @@ class Exchange:
         if self.ended:
             return
         connection = self.connection
-        head = [status_line(status)]
-        head += [name + b": " + value + b"\r\n" for name, value in headers]
-        head.append(connection.server.date())
-        if self.request_id:
-            head.append(b"x-request-id: " + self.request_id + b"\r\n")
-        if not bodiless(status):
-            head.append(b"content-length: %d\r\n" % len(body))
-        head.append(self._connection_header())
-        self.started = True
-        if self.head_only or bodiless(status):
-            body = b""
-        head.append(body)
-        connection.send_whole(b"".join(head))
-        self.ended = True
-        connection.ended(self)
+        server = connection.server
+        if len(headers) == 1:
+            prefix = _PREFIXES.get((status, headers[0])) or _prefix(status, headers[0])
+        else:
+            prefix = render(status, headers)
+        end = b"\r\n" if self.keep_alive and not self.http10 and not server.draining else self._connection_header()
+        self.started = self.ended = True
+        if self.head_only or status in _BODILESS:
+            connection.send_whole(self, self._bare(prefix, status, len(body), end))
+            return
+        connection.send_whole(
+            self,
+            b"%b%bx-request-id: %b\r\ncontent-length: %d\r\n%b%b"
+            % (prefix, server.clock.date(connection.touched), self.request_id, len(body), end, body),
+        )
+
+    def _bare(self, prefix: bytes, status: int, size: int, end: bytes) -> bytes:
+        """A head without its body."""
+        length = b"" if status in _BODILESS else b"content-length: %d\r\n" % size
+        return b"%b%bx-request-id: %b\r\n%b%b" % (prefix, self.connection.date(), self.request_id, length, end)
 
     def start(self, status: int, headers: Headers) -> None:
         """Begin a response whose body follows in pieces; ``content-length`` among `headers` is kept to."""
@@ -129,10 +124,8 @@ class Exchange:
             headers = [*headers, (b"transfer-encoding", b"chunked")] if self.chunked else headers
         if self.head_only or bodiless(status):
             self.left, self.chunked = 0, False
-        head = render(status, headers) + self.connection.server.date()
-        if self.request_id:
-            head += b"x-request-id: " + self.request_id + b"\r\n"
         self.started = True
+        head = b"%b%bx-request-id: %b\r\n" % (render(status, headers), self.connection.date(), self.request_id)
         self.connection.send(head + self._connection_header())
 
     def write(self, chunk: bytes) -> None:

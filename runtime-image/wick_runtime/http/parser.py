@@ -5,7 +5,7 @@ Both call the same methods of their protocol (``on_message_begin``, ``on_url``, 
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 
 class Callbacks(Protocol):
@@ -42,7 +42,10 @@ class Kit(NamedTuple):
 
     name: str
     make: Callable[[Callbacks], Parser]
-    feed: Callable[[Parser, bytes], Problem | None]
+    errors: tuple[type[Exception], ...]
+    """What `feed_data` raises."""
+    explain: Callable[[Exception], Problem]
+    """One of `errors` in words; raises it again when it is our own fault."""
 
 
 def choose(wanted: str = "") -> Kit:
@@ -55,30 +58,22 @@ def choose(wanted: str = "") -> Kit:
                 raise
     from wick_runtime.http.reader import BadRequest, Reader, Upgraded  # noqa: PLC0415 - only where it is needed
 
-    def feed(parser: Parser, data: bytes) -> Problem | None:
-        try:
-            parser.feed_data(data)
-        except BadRequest as problem:
-            return Problem(str(problem))
-        except Upgraded as upgrade:
-            return Problem("", upgrade=True, offset=upgrade.args[0])
-        return None
+    def explain(error: Exception) -> Problem:
+        if isinstance(error, Upgraded):
+            return Problem("", upgrade=True, offset=error.args[0])
+        return Problem(str(error))
 
-    return Kit("python", Reader, feed)
+    return Kit("python", Reader, (BadRequest, Upgraded), explain)
 
 
 def _httptools() -> Kit:
     from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser  # noqa: PLC0415 - optional
 
-    def feed(parser: Any, data: bytes) -> Problem | None:
-        try:
-            parser.feed_data(data)
-        except HttpParserUpgrade as upgrade:
-            return Problem("", upgrade=True, offset=upgrade.args[0])
-        except HttpParserError as problem:
-            if problem.__context__ is not None:  # raised by one of our own callbacks, not by the bytes
-                raise problem.__context__ from None
-            return Problem(str(problem) or "the bytes are not HTTP/1.1")
-        return None
+    def explain(error: Exception) -> Problem:
+        if isinstance(error, HttpParserUpgrade):
+            return Problem("", upgrade=True, offset=error.args[0])
+        if error.__context__ is not None:  # raised by one of our own callbacks, not by the bytes
+            raise error.__context__ from None
+        return Problem(str(error) or "the bytes are not HTTP/1.1")
 
-    return Kit("httptools", HttpRequestParser, feed)
+    return Kit("httptools", HttpRequestParser, (HttpParserError, HttpParserUpgrade), explain)

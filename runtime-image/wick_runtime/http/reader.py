@@ -23,7 +23,7 @@ METHODS: Final = frozenset(
 )
 """The methods llhttp knows."""
 
-_REQUEST_LINE: Final = re.compile(rb"([A-Z-]+) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\Z")
+_REQUEST_LINE: Final = re.compile(rb"([A-Z-]+) +([\x21-\x7e]+) +HTTP/([0-9])\.([0-9])\Z")
 _FIELD: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)\Z")
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _QUOTED: Final = rb"\"[^\"\x00-\x08\x0a-\x1f\x7f]*\""
@@ -126,7 +126,10 @@ class Reader:
 
     def _hint(self) -> None:
         """A head has begun to arrive."""
-        if self._state == _START and self._bytes.lstrip(b"\r\n"):
+        begun = self._bytes.lstrip(b"\r\n") if self._state == _START else b""
+        if begun and not begun[:1].isupper():
+            raise BadRequest("a request begins with a method")
+        if begun:
             self._message_begin()
 
     def _message_begin(self) -> None:
@@ -155,6 +158,8 @@ class Reader:
         name, value = match[1], match[2].rstrip(b" \t")
         if self._state == _HEADERS:
             self._framing(name.lower(), value)
+        elif name.lower() in (b"content-length", b"transfer-encoding"):
+            raise BadRequest("a trailer frames nothing")
         self._to.on_header(name, value)
 
     def _framing(self, name: bytes, value: bytes) -> None:

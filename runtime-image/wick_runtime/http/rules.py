@@ -14,6 +14,10 @@ MAX_TARGET: Final = 16384
 MAX_ID: Final = 128
 _UNKNOWN: Final = 100
 """Counts a transfer coding that is not ``chunked``."""
+_KNOWN: Final = frozenset((
+    b"host", b"upgrade", b"content-length", b"transfer-encoding", b"expect", b"x-request-id",
+    b"kubewick-deadline-ms", b"kubewick-attempt", b"kubewick-cold-start",
+))  # fmt: skip
 _VISIBLE = frozenset(range(0x21, 0x7F))
 
 
@@ -21,10 +25,13 @@ def head_too_large(message: str) -> Refusal:
     return Refusal(431, "headers-too-large", message)
 
 
-def check(exchange: "Exchange") -> None:
+def check(exchange: "Exchange") -> None:  # noqa: C901, PLR0912 - one pass over the fields, paid by every request
     """Read the platform's headers into `exchange`; a head that cannot be served leaves a refusal there."""
     hosts = lengths = codings = 0
+    upgrades = False
     for name, value in exchange.headers:
+        if name not in _KNOWN:
+            continue
         if name == b"host":
             hosts += 1
         elif name == b"content-length":
@@ -32,14 +39,19 @@ def check(exchange: "Exchange") -> None:
             exchange.length = int(value) if value.isdigit() and len(value) < 20 else -1  # noqa: PLR2004 - below 2^64
         elif name == b"transfer-encoding":
             codings += 1 if value.lower() == b"chunked" else _UNKNOWN
+        elif name == b"upgrade":
+            upgrades = True
         elif name == b"expect":
             _expect(exchange, value)
         elif name == b"x-request-id":
             if len(value) <= MAX_ID and _VISIBLE.issuperset(value):
                 exchange.request_id = value
-        elif name.startswith(b"kubewick-"):
+        else:
             _platform(exchange, name, value)
-    exchange.refusal = _framing(exchange, hosts, lengths, codings) or exchange.refusal
+    if hosts != 1 or lengths or codings or not exchange.target.startswith(b"/") or len(exchange.target) > MAX_TARGET:
+        exchange.refusal = exchange.refusal or _framing(exchange, hosts, lengths, codings)
+    if upgrades and (lengths or codings):  # llhttp would take the body for what follows HTTP
+        exchange.refusal = bad_request("a request to upgrade has no body")
     if exchange.refusal is not None:
         exchange.keep_alive = False
 

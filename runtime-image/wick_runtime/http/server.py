@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from wick_runtime.context import request_ids
 from wick_runtime.http.connection import Connection
 from wick_runtime.http.exchange import Exchange
 from wick_runtime.http.head import Clock
-from wick_runtime.http.parser import Callbacks, Kit, Parser, Problem
+from wick_runtime.http.parser import Kit
 from wick_runtime.http.refusal import Refusal
 from wick_runtime.table import SLOTS, Table
 
@@ -66,9 +67,10 @@ class Server:
         self.draining = False
         self.now: Callable[[], float] = time.monotonic
         self.connections: set[Connection] = set()
-        self._timeout = settings.timeout
-        self._kit = kit
-        self._clock = Clock()
+        self.timeout = settings.timeout
+        self.kit = kit
+        self.ids = request_ids()
+        self.clock = Clock()
         self._watcher = watcher
         self._free = list(range(SLOTS - 2, -1, -1))  # the last slot takes what is written after a connection's end
         self._loop = asyncio.get_running_loop()
@@ -104,15 +106,6 @@ class Server:
 
     # -- for connections
 
-    def parser(self, callbacks: Callbacks) -> Parser:
-        return self._kit.make(callbacks)
-
-    def feed(self, parser: Parser, data: bytes) -> Problem | None:
-        return self._kit.feed(parser, data)
-
-    def date(self) -> bytes:
-        return self._clock.date(self.now())
-
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         self._loop.call_later(seconds, call)
 
@@ -146,18 +139,10 @@ class Server:
         self._free.append(connection.slot)
         connection.slot = -1
 
-    def admit(self, exchange: Exchange) -> Refusal | None:
-        """Check the announced length, set the deadline, and ask the application."""
-        if exchange.length is not None and exchange.length > self.app.max_body:
-            return Refusal(413, "body-too-large", self.too_large())
-        now = exchange.begun = self.now()
-        exchange.deadline = now + (min(exchange.deadline, self._timeout) if exchange.deadline else self._timeout)
-        return self.app.admit(exchange)
-
     def refused(self, exchange: Exchange, refusal: Refusal) -> None:
         """Count an answer the application never saw."""
         if refusal.refused and not exchange.admitted:
-            self.table.count(4, None)
+            self.table.count(4)
 
     def _sweep(self) -> None:
         now = self.now()

@@ -64,6 +64,8 @@ class Instance:
         assert isinstance(line, str), self.output
         words = line.replace(",", "").split()
         self.port, self.control_port = int(words[3]), int(words[6])
+        if not any("POOL" in name for name in env):
+            eventually(lambda: self.state() != "loading" or "GO" in env)
 
     @property
     def output(self):
@@ -139,6 +141,12 @@ def call(port, path, method="GET", body=None, headers=None, timeout=30):
 @pytest.fixture(name="eventually")
 def _eventually():
     return eventually
+
+
+@pytest.fixture(scope="session")
+def launch():
+    """The class, for fixtures that keep one instance for many tests and stop it themselves."""
+    return Instance
 
 
 @pytest.fixture

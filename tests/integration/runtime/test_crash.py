@@ -31,14 +31,14 @@ def code(kind):
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
 @pytest.mark.parametrize(("how", "reason"), [("exit", "code 3"), ("segv", "SIGSEGV"), ("kill", "SIGKILL")])
-def test_a_crash_is_a_502_with_the_reason_and_the_next_request_works(start, variant, kind, how, reason):
+def test_a_crash_is_a_502_with_the_reason_and_the_next_request_works(start, variant, kind, how, reason, eventually):
     instance = start(code(kind), **variant)
     answer = instance.request(f"/?die={how}", headers={"X-Request-Id": "abc"})
     assert (answer.status, answer.json["error"]["code"]) == (502, "instance-failed")
     assert reason in answer.message
     assert answer.json["error"]["requestId"] == "abc"
     assert instance.request("/").status == 200
-    assert instance.metric("kubewick_function_handler_requests_total", outcome="crash") == 1
+    eventually(lambda: instance.metric("kubewick_function_handler_requests_total", outcome="crash") == 1)
 
 
 @pytest.mark.parametrize("kind", ["def", "async def"])

@@ -124,13 +124,13 @@ def masked(first, data):
 
 
 def frame(sock):
-    file = sock.makefile("rb", buffering=0)
-    first, size = exactly(file, 2)
-    if size == 126:
-        size = int.from_bytes(exactly(file, 2), "big")
-    elif size == 127:
-        size = int.from_bytes(exactly(file, 8), "big")
-    return first, exactly(file, size)
+    with sock.makefile("rb", buffering=0) as file:
+        first, size = exactly(file, 2)
+        if size == 126:
+            size = int.from_bytes(exactly(file, 2), "big")
+        elif size == 127:
+            size = int.from_bytes(exactly(file, 8), "big")
+        return first, exactly(file, size)
 
 
 def exactly(file, size):
