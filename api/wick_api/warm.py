@@ -22,13 +22,19 @@ from typing import Any
 from wick_api import names, quantity
 from wick_api.environment import needed, pod_field, resolve
 from wick_api.function import Function, Manifest
-from wick_api.names import Key
 from wick_api.revision import Revision, digest
 
 SHAPE = f"{names.GROUP}/shape"
 """Label of a warm pod: what it can become."""
 
 _SHAPE_LENGTH = 10
+
+FROM_ZERO_TO_ONE = (
+    # A Scale's spec leaves replicas out when they are 0, so "replicas are 0" reads: the spec is empty.
+    {"op": "test", "path": "/spec", "value": {}},
+    {"op": "add", "path": "/spec/replicas", "value": 1},
+)
+"""JSON patch of a Deployment's scale: two who write it, or one who repeats it, cannot do harm."""
 
 
 class Obstacle(StrEnum):
@@ -99,13 +105,14 @@ def _guaranteed(resources: Manifest) -> bool:
     )
 
 
-def resize(template: Manifest, pod: Manifest) -> dict[str, Any] | None:
-    """The patch of ``pods/resize`` that gives the pod its function's resources, or None where it has them."""
-    wanted = template["spec"]["containers"][0].get("resources", {})
-    container = pod["spec"]["containers"][0]
-    if _same(wanted, container.get("resources", {})):
+def resize(wanted: Manifest, pod: Manifest) -> list[dict[str, Any]] | None:
+    """The JSON patch of ``pods/resize`` that gives the pod these resources, or None where it has them.
+
+    A merge patch would replace the container as a whole, image and all, which the API server refuses.
+    """
+    if _same(wanted, pod["spec"]["containers"][0].get("resources", {})):
         return None
-    return {"spec": {"containers": [{"name": container["name"], "resources": wanted}]}}
+    return [{"op": "add", "path": "/spec/containers/0/resources", "value": dict(wanted)}]
 
 
 def _same(one: Manifest, other: Manifest) -> bool:
@@ -119,21 +126,28 @@ def _same(one: Manifest, other: Manifest) -> bool:
     return exact(one) == exact(other)
 
 
-def claim(pod: Manifest, key: Key, revision: Revision) -> dict[str, Any]:
+def claim(pod: Manifest, function: Function, revision: Revision) -> dict[str, Any]:
     """The merge patch that makes a warm pod the function's: only once, because it names the pod's version.
 
     It takes the pod from its pool's ReplicaSet in the same write (labels and owner), so that the pool refills at once
-    and the controller manager has one write less to make.
+    and the controller manager has one write less to make. The Function owns it from then on, so that it cannot outlive
+    its function even while no operator runs; its ReplicaSet becomes the controlling owner by adoption.
     """
+    owner = {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "name": function.key.name,
+        "uid": function.metadata.uid,
+    }
     return {
         "metadata": {
             "resourceVersion": pod["metadata"]["resourceVersion"],
-            "ownerReferences": None,
+            "ownerReferences": [owner],
             "labels": {
                 names.POOL: None,
                 SHAPE: None,
                 "pod-template-hash": None,
-                names.CLAIMED_BY: key.name,
+                names.CLAIMED_BY: function.key.name,
                 **revision.template["metadata"]["labels"],
             },
         }

@@ -1,14 +1,15 @@
 """Writes to the API server that only a leader makes, and never beyond the time it surely leads."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from wick_api import names
+from wick_api.warm import FROM_ZERO_TO_ONE
 from wick_kube.cluster import Cluster
 from wick_kube.error import Unreachable
-from wick_kube.resource import Resource
+from wick_kube.resource import DEPLOYMENTS, Resource
 from wick_operator import metrics
 
 
@@ -42,9 +43,15 @@ class Fence:
             await self._cluster.delete(resource, namespace, name, uid=uid)
 
     async def patch(
-        self, resource: Resource, namespace: str, name: str, change: Mapping[str, Any], *, subresource: str = ""
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        change: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        subresource: str = "",
     ) -> dict[str, Any]:
-        """A merge patch, for what must not become ours by an apply."""
+        """A merge patch, or a sequence for a JSON patch; for what must not become ours by an apply."""
         async with self._allowed("patch", resource.kind):
             return await self._cluster.patch(
                 resource, namespace, name, change, field_manager=names.OPERATOR, subresource=subresource or None
@@ -54,6 +61,18 @@ class Fence:
         """Set a Deployment's replicas, as the autoscaler."""
         async with self._allowed("scale", "Deployment"):
             await self._cluster.scale(namespace, deployment, replicas, field_manager=names.AUTOSCALER)
+
+    async def wake(self, namespace: str, deployment: str) -> None:
+        """Scale from 0 to 1 in place of the router that began a start and died; `Refused` where it is not at 0."""
+        async with self._allowed("scale", "Deployment"):
+            await self._cluster.patch(
+                DEPLOYMENTS,
+                namespace,
+                deployment,
+                FROM_ZERO_TO_ONE,
+                field_manager=names.ROUTER,
+                subresource="scale",
+            )
 
     @asynccontextmanager
     async def _allowed(self, verb: str, kind: str) -> AsyncIterator[None]:

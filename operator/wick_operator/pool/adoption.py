@@ -4,10 +4,10 @@
                          function gone, code failed, or nobody came in time
    claimed ---------------------------------------------------------------------> DELETE
       |  runtime says ready
+      |     its ReplicaSet wants pods, however late -------------------------------> ADOPT
       |     its revision's ReplicaSet wants none:
       |        the Deployment is at 0, and the router that claimed had its time -> SCALE to 1
       |        the Deployment runs another revision -------------------------> DELETE (it drains)
-      |     its ReplicaSet wants pods -----------------------------------------> ADOPT
       +--- else ---------------------------------------------------------------> WAIT
 ```
 
@@ -19,19 +19,25 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from wick_api import names
+from wick_api.names import Key
 
 Manifest = Mapping[str, Any]
 
+GONE_PATIENCE = 3.0
+"""Seconds for a new leader to be told of all Functions; a deleted one's claims are collected without it."""
+CLAIM_PATIENCE = 5.0
+"""Seconds from the claim to the call that gives the pod its function: a living router needs milliseconds."""
 SPECIALIZE_PATIENCE = 35.0
 """Seconds from the claim to the end of specialization: the router's own limit for it, and some."""
 SCALE_PATIENCE = 1.5
 """Seconds the router that claimed has to scale the Deployment itself."""
 ADOPT_PATIENCE = 60.0
 """Seconds after which a pod that cannot be adopted goes."""
-COLD = "controller.kubernetes.io/pod-deletion-cost"
+DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
 class Step(StrEnum):
@@ -41,6 +47,19 @@ class Step(StrEnum):
     SCALE = "scale"
     ADOPT = "adopt"
     DELETE = "delete"
+
+
+class Home(Struct, frozen=True):
+    """A ReplicaSet that wants pods: what of it matters for those it may adopt."""
+
+    key: Key
+    revision: str
+    created: str
+    """RFC 3339: the order of texts is the order of times."""
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    resources: Mapping[str, Any]
+    """Of its pods' first container."""
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -56,47 +75,67 @@ class Facts(Struct, frozen=True, kw_only=True):
     """Of the Deployment's spec; None where there is no Deployment."""
     current: str
     """Revision of the Deployment's template."""
-    replica_sets: Sequence[Manifest] = ()
+    homes: Sequence[Home] = ()
+    """The function's ReplicaSets whose own `spec.replicas` is at least 1."""
 
 
 class Plan(Struct, frozen=True):
     """What to do, and into which ReplicaSet."""
 
     step: Step
-    replica_set: Manifest | None = None
+    home: Home | None = None
 
 
 def decide(facts: Facts) -> Plan:
     """The next step for one claimed pod."""
-    if not facts.function_exists or facts.state == "failed" or facts.age > ADOPT_PATIENCE:
+    if not facts.function_exists:
+        return Plan(Step.DELETE if facts.age > GONE_PATIENCE else Step.WAIT)
+    if facts.state == "ready":
+        return _serving(facts)
+    patience = {"failed": 0.0, "pool": CLAIM_PATIENCE}.get(facts.state, SPECIALIZE_PATIENCE)
+    return Plan(Step.DELETE if facts.age > patience else Step.WAIT)
+
+
+def _serving(facts: Facts) -> Plan:
+    fitting = [each for each in facts.homes if each.revision == facts.revision]
+    if fitting:
+        return Plan(Step.ADOPT, max(fitting, key=lambda each: each.created))
+    if facts.age > ADOPT_PATIENCE:
         return Plan(Step.DELETE)
-    if facts.state != "ready":
-        return Plan(Step.DELETE if facts.age > SPECIALIZE_PATIENCE else Step.WAIT)
     if facts.replicas is None:
         return Plan(Step.WAIT)
     if facts.replicas == 0:
         return Plan(Step.SCALE if facts.age > SCALE_PATIENCE else Step.WAIT)
-    home = next((each for each in facts.replica_sets if _wants(each, facts.revision)), None)
-    if home is not None:
-        return Plan(Step.ADOPT, home)
     return Plan(Step.WAIT if facts.current == facts.revision else Step.DELETE)
 
 
-def _wants(replica_set: Manifest, revision: str) -> bool:
-    labels = replica_set["spec"]["template"]["metadata"].get("labels", {})
-    return bool(labels.get(names.REVISION) == revision and replica_set["spec"].get("replicas", 0) >= 1)
+def home(raw: Raw) -> Home | None:
+    """Read a function's ReplicaSet; None for one that wants no pods."""
+    manifest = msgspec.json.decode(raw, type=dict[str, Any])
+    metadata, spec = manifest["metadata"], manifest["spec"]
+    if spec.get("replicas", 1) < 1:
+        return None
+    template = spec["template"]
+    labels = template["metadata"].get("labels", {})
+    return Home(
+        key=Key(metadata["namespace"], labels.get(names.FUNCTION, "")),
+        revision=labels.get(names.REVISION, ""),
+        created=metadata.get("creationTimestamp", ""),
+        labels=labels,
+        annotations=template["metadata"].get("annotations") or {},
+        resources=template["spec"]["containers"][0].get("resources", {}),
+    )
 
 
-def adopt(pod: Manifest, replica_set: Manifest) -> dict[str, Any]:
+def adopt(pod: Manifest, home: Home) -> dict[str, Any]:
     """The merge patch that makes the pod one of the ReplicaSet's, and dearer than the one it has made meanwhile.
 
     It names the pod's version, because somebody may be deleting it.
     """
-    template = replica_set["spec"]["template"]["metadata"]
     return {
         "metadata": {
             "resourceVersion": pod["metadata"]["resourceVersion"],
-            "labels": dict(template["labels"]),
-            "annotations": {**template.get("annotations", {}), COLD: "100"},
+            "labels": dict(home.labels),
+            "annotations": {**home.annotations, DELETION_COST: "100"},
         }
     }

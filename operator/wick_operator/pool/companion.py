@@ -12,7 +12,7 @@ from wick_kube.cluster import Cluster
 from wick_operator.config import Config
 from wick_operator.fence import Fence
 from wick_operator.pool.keeper import Keeper
-from wick_operator.pool.registrar import Registrar
+from wick_operator.pool.registrar import Known, Registrar
 from wick_operator.view import View
 
 
@@ -25,7 +25,7 @@ class WarmPool:
         self._view = view
         namespaces: tuple[str | None, ...] = config.namespaces or (None,)
         self._keeper = Keeper(cluster, fence, config, self._functions, self._wanted, monotonic)
-        self._registrar = Registrar(cluster, fence, session, self._exists, namespaces, monotonic)
+        self._registrar = Registrar(cluster, fence, session, self._known, namespaces, monotonic)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -47,6 +47,10 @@ class WarmPool:
         deployment = self._view.deployments.get(key)
         return deployment.wanted if deployment else 0
 
-    def _exists(self, key: Key) -> bool:
-        entry = self._view.functions.get(key)
-        return entry is not None and entry.function.metadata.deletion_timestamp is None
+    def _known(self, key: Key) -> Known:
+        entry, deployment = self._view.functions.get(key), self._view.deployments.get(key)
+        return Known(
+            exists=entry is not None and entry.function.metadata.deletion_timestamp is None,
+            replicas=deployment.wanted if deployment else None,
+            current=deployment.revision if deployment else "",
+        )

@@ -1,7 +1,8 @@
 """Follows each claimed pod until its function's Deployment owns it, or it is gone.
 
 One task a claimed pod, made when the watch shows the claim, whoever made it; so an operator that starts late, or leads
-anew, finishes what it finds. Each look gathers, lets `adoption.decide` decide, and acts through the fence.
+anew, finishes what it finds. Each look gathers, lets `adoption.decide` decide, and acts through the fence. Deployments
+and ReplicaSets come from mirrors and wake the task when they change, so a claim costs the API server its adoption only.
 """
 
 import asyncio
@@ -10,17 +11,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
+from msgspec import Struct
 
 from wick_api import names, warm
 from wick_api.names import Key
 from wick_kube import evidence
 from wick_kube.cluster import Cluster
-from wick_kube.error import ApiError, Conflict, NotFound, Unreachable
+from wick_kube.error import ApiError, Conflict, NotFound, Refused, Unreachable
 from wick_kube.reflector import Address, Reflector
-from wick_kube.resource import DEPLOYMENTS, PODS, REPLICA_SETS
+from wick_kube.resource import PODS, REPLICA_SETS
 from wick_operator import metrics
 from wick_operator.fence import Fence
-from wick_operator.pool.adoption import Facts, Step, adopt, decide
+from wick_operator.pool.adoption import Facts, Home, Step, adopt, decide, home
 
 log = logging.getLogger(__name__)
 
@@ -32,27 +34,43 @@ AT_ONCE = 8
 """Claims looked at at the same time: adoption is off the path, and the API server has better to do."""
 
 
+class Known(Struct, frozen=True):
+    """What the operator's view says of a function."""
+
+    exists: bool
+    replicas: int | None
+    """Of its Deployment's spec; None where there is none."""
+    current: str
+    """Revision of the Deployment's template."""
+
+
 class Registrar:
-    """See the module; `exists` says whether a Function does, `clock` is monotonic seconds."""
+    """See the module; `clock` is monotonic seconds."""
 
     def __init__(
         self,
         cluster: Cluster,
         fence: Fence,
         session: aiohttp.ClientSession,
-        exists: Callable[[Key], bool],
+        known: Callable[[Key], Known],
         namespaces: tuple[str | None, ...],
         clock: Callable[[], float],
     ) -> None:
-        self._cluster, self._fence, self._session = cluster, fence, session
-        self._exists, self._clock = exists, clock
+        self._fence, self._session = fence, session
+        self._known, self._clock = known, clock
         self._permits = asyncio.Semaphore(AT_ONCE)
         self._claimed: dict[Address, Manifest] = {}
         self._tasks: dict[Address, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup
-        self._reflectors = [
-            Reflector(cluster, PODS, self, namespace=namespace, labels=names.CLAIMED_BY) for namespace in namespaces
-        ]
+        self._homes: dict[Key, dict[Address, Home]] = {}
+        self._moved: dict[Key, asyncio.Event] = {}
+        self._reflectors: list[Reflector[Any]] = []
+        for namespace in namespaces:
+            replica_sets = _ReplicaSets(self)
+            self._reflectors += [
+                Reflector(cluster, REPLICA_SETS, replica_sets, namespace=namespace, labels=names.FUNCTION, decode=home),
+                Reflector(cluster, PODS, self, namespace=namespace, labels=names.CLAIMED_BY),
+            ]
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -73,8 +91,21 @@ class Registrar:
         """It is gone; its task sees that."""
         self._claimed.pop(address, None)
 
+    def moved(self, key: Key, address: Address, now: Home | None) -> None:
+        """One of a function's ReplicaSets wants pods, or wants none any more."""
+        homes = self._homes.setdefault(key, {})
+        homes.pop(address, None)
+        if now is not None:
+            homes[address] = now
+        if not homes:
+            del self._homes[key]
+        if key in self._moved:
+            self._moved[key].set()
+
     async def _follow(self, address: Address, since: float) -> None:
         pause = FIRST_LOOK
+        key = _key(self._claimed[address])
+        moved = self._moved.setdefault(key, asyncio.Event())
         try:
             while (pod := self._claimed.get(address)) is not None:
                 try:
@@ -84,10 +115,13 @@ class Registrar:
                     pass  # it changed under our hands: look again
                 except (ApiError, Unreachable, TimeoutError) as error:
                     log.warning("%s/%s: %s", *address, error)
-                await asyncio.sleep(pause)
+                await _either(moved, pause)
+                moved.clear()
                 pause = min(1.5 * pause, LONGEST_PAUSE)
         finally:
             del self._tasks[address]
+            if not any(_key(pod) == key for pod in self._claimed.values()):
+                self._moved.pop(key, None)
 
     async def _step(self, pod: Manifest, age: float) -> None:
         plan = decide(await self._facts(pod, age))
@@ -97,30 +131,60 @@ class Registrar:
             log.info("%s/%s: claimed, but not needed; deleting it", namespace, name)
             await self._fence.delete(PODS, namespace, name, uid=metadata["uid"])
         elif plan.step is Step.SCALE:
-            await self._fence.scale(namespace, metadata["labels"][names.CLAIMED_BY], 1)
-        elif plan.replica_set is not None:
-            adopted = await self._fence.patch(PODS, namespace, name, adopt(pod, plan.replica_set))
+            await self._wake(_key(pod))
+        elif plan.home is not None:
+            adopted = await self._fence.patch(PODS, namespace, name, adopt(pod, plan.home))
             metrics.ADOPTIONS.inc()
             self._claimed.pop((namespace, name), None)
-            change = warm.resize(plan.replica_set["spec"]["template"], adopted)
+            change = warm.resize(plan.home.resources, adopted)
             if change:
                 await self._fence.patch(PODS, namespace, name, change, subresource="resize")
 
+    async def _wake(self, key: Key) -> None:
+        """Write what the router would have, had it lived; unlike a plain 1 it never undoes the autoscaler's number."""
+        try:
+            await self._fence.wake(key.namespace, names.deployment(key))
+        except Refused:
+            return  # it is not at zero any more
+
     async def _facts(self, pod: Manifest, age: float) -> Facts:
-        metadata = pod["metadata"]
-        key = Key(metadata["namespace"], metadata["labels"][names.CLAIMED_BY])
-        deployment, replica_sets, report = await asyncio.gather(
-            self._cluster.find(DEPLOYMENTS, key.namespace, names.deployment(key)),
-            self._cluster.list(REPLICA_SETS, key.namespace, labels=f"{names.FUNCTION}={key.name}"),
-            evidence.readyz(self._session, pod),
-        )
-        template = deployment["spec"]["template"]["metadata"] if deployment else {}
+        key = _key(pod)
+        report = await evidence.readyz(self._session, pod)
+        known = self._known(key)
         return Facts(
-            function_exists=self._exists(key),
+            function_exists=known.exists,
             state=str(report.get("state", "")),
             age=age,
-            revision=metadata["labels"].get(names.REVISION, ""),
-            replicas=deployment["spec"].get("replicas", 1) if deployment else None,
-            current=template.get("labels", {}).get(names.REVISION, ""),
-            replica_sets=replica_sets,
+            revision=pod["metadata"]["labels"].get(names.REVISION, ""),
+            replicas=known.replicas,
+            current=known.current,
+            homes=tuple(self._homes.get(key, {}).values()),
         )
+
+
+class _ReplicaSets:
+    def __init__(self, registrar: Registrar) -> None:
+        self._registrar = registrar
+
+    def changed(self, address: Address, new: Home | None, old: Home | None) -> None:
+        either = new or old
+        if either:
+            self._registrar.moved(either.key, address, new)
+
+    def deleted(self, address: Address, old: Home | None) -> None:
+        if old:
+            self._registrar.moved(old.key, address, None)
+
+
+def _key(pod: Manifest) -> Key:
+    """The function that claimed it."""
+    return Key(pod["metadata"]["namespace"], pod["metadata"]["labels"][names.CLAIMED_BY])
+
+
+async def _either(event: asyncio.Event, seconds: float) -> None:
+    """Until the event or the time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -15,6 +15,7 @@ router can never take the autoscaler's decision back.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from typing import Protocol
 
@@ -22,22 +23,18 @@ from wick_api import names
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_api.reason import Reason
-from wick_api.warm import Obstacle
+from wick_api.warm import FROM_ZERO_TO_ONE, Obstacle
 from wick_kube.cluster import Cluster
 from wick_kube.error import ApiError, NotFound, Refused, Unreachable
 from wick_kube.resource import DEPLOYMENTS
 from wick_router.kubernetes.claim import Claims, Started
 from wick_router.kubernetes.failure import Failure
 
+log = logging.getLogger(__name__)
+
 PATIENCE = 20.0
 """Seconds to keep trying while the Deployment does not exist yet or the API server does not answer."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-
-FROM_ZERO_TO_ONE = (
-    # A Scale's spec leaves replicas out when they are 0, so "replicas are 0" reads: the spec is empty.
-    {"op": "test", "path": "/spec", "value": {}},
-    {"op": "add", "path": "/spec/replicas", "value": 1},
-)
 
 
 class Backend(Protocol):
@@ -87,6 +84,7 @@ class Activation:
             return
         else:
             self.obstacles[outcome] += 1
+            log.info("%s starts by its Deployment, not from the warm pool: %s", key, outcome)
         await self._scale(key)
 
     async def _warm(self, key: Key) -> Started | Failure | Obstacle:

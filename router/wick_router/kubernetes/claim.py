@@ -109,7 +109,7 @@ class Claims:
                     PODS,
                     function.key.namespace,
                     pod["metadata"]["name"],
-                    warm.claim(pod, function.key, revision),
+                    warm.claim(pod, function, revision),
                     field_manager=names.ROUTER,
                 )
             except (Conflict, NotFound):

@@ -1,23 +1,37 @@
 """What becomes of a claimed warm pod."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
+from wick_api.names import Key
 from wick_operator.pool.adoption import (
     ADOPT_PATIENCE,
+    CLAIM_PATIENCE,
+    GONE_PATIENCE,
     SCALE_PATIENCE,
     SPECIALIZE_PATIENCE,
     Facts,
+    Home,
     Step,
     adopt,
     decide,
 )
+from wick_operator.pool.adoption import home as read
 
 
-def replica_set(revision="r1", replicas=1):
+def home(revision="r1", created="2026-01-01T00:00:00Z"):
     labels = {"kubewick.dev/revision": revision, "kubewick.dev/function": "f", "pod-template-hash": "h"}
-    return {"spec": {"replicas": replicas, "template": {"metadata": {"labels": labels}}}}
+    return Home(Key("n", "f"), revision, created, labels, {}, {})
+
+
+def replica_set(replicas):
+    labels = {"kubewick.dev/revision": "r1", "kubewick.dev/function": "f", "pod-template-hash": "h"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"resources": {"limits": {"cpu": "1"}}}]}}
+    metadata = {"namespace": "n", "name": "f-h", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    return Raw(msgspec.json.encode({"metadata": metadata, "spec": {"replicas": replicas, "template": template}}))
 
 
 def facts(**changed):
@@ -28,7 +42,7 @@ def facts(**changed):
         "revision": "r1",
         "replicas": 1,
         "current": "r1",
-        "replica_sets": [replica_set()],
+        "homes": [home()],
     }
     return Facts(**(usual | changed))
 
@@ -37,19 +51,22 @@ def facts(**changed):
     ("changed", "step"),
     [
         ({}, Step.ADOPT),
-        ({"replica_sets": [replica_set(replicas=0)]}, Step.WAIT),
-        ({"replica_sets": []}, Step.WAIT),
-        ({"replica_sets": [replica_set("r2")], "current": "r2"}, Step.DELETE),
-        ({"replicas": 0, "replica_sets": [replica_set(replicas=0)]}, Step.WAIT),
-        ({"replicas": 0, "age": SCALE_PATIENCE + 0.1, "replica_sets": []}, Step.SCALE),
-        ({"replicas": None}, Step.WAIT),
+        ({"homes": []}, Step.WAIT),
+        ({"homes": [home("r2")], "current": "r2"}, Step.DELETE),
+        ({"replicas": 0, "homes": []}, Step.WAIT),
+        ({"replicas": 0, "age": SCALE_PATIENCE + 0.1, "homes": []}, Step.SCALE),
+        ({"replicas": None, "homes": []}, Step.WAIT),
         ({"state": "pool"}, Step.WAIT),
         ({"state": "loading"}, Step.WAIT),
         ({"state": ""}, Step.WAIT),
-        ({"state": "pool", "age": SPECIALIZE_PATIENCE + 0.1}, Step.DELETE),
+        ({"state": "pool", "age": CLAIM_PATIENCE + 0.1}, Step.DELETE),
+        ({"state": "loading", "age": CLAIM_PATIENCE + 0.1}, Step.WAIT),
+        ({"state": "loading", "age": SPECIALIZE_PATIENCE + 0.1}, Step.DELETE),
         ({"state": "failed"}, Step.DELETE),
-        ({"function_exists": False}, Step.DELETE),
-        ({"age": ADOPT_PATIENCE + 0.1}, Step.DELETE),
+        ({"function_exists": False}, Step.WAIT),  # a new leader may not have heard of it yet
+        ({"function_exists": False, "age": GONE_PATIENCE + 0.1}, Step.DELETE),
+        ({"age": ADOPT_PATIENCE + 0.1}, Step.ADOPT),
+        ({"age": ADOPT_PATIENCE + 0.1, "homes": []}, Step.DELETE),
     ],
 )
 def test_each_situation_has_its_step(changed, step):
@@ -64,26 +81,36 @@ SITUATIONS = st.builds(
     revision=st.sampled_from(["r1", "r2"]),
     replicas=st.sampled_from([None, 0, 1, 5]),
     current=st.sampled_from(["r1", "r2"]),
-    replica_sets=st.lists(st.builds(replica_set, st.sampled_from(["r1", "r2"]), st.integers(0, 3)), max_size=3),
+    homes=st.lists(st.builds(home, st.sampled_from(["r1", "r2"]), st.sampled_from("123")), max_size=3),
 )
 
 
 @given(SITUATIONS)
 def test_a_pod_is_adopted_only_into_its_own_revision_that_wants_pods(situation):
     plan = decide(situation)
-    assert (plan.step is Step.ADOPT) == (plan.replica_set is not None)
-    if plan.replica_set:
-        assert plan.replica_set["spec"]["replicas"] >= 1
-        assert plan.replica_set["spec"]["template"]["metadata"]["labels"]["kubewick.dev/revision"] == situation.revision
+    assert (plan.step is Step.ADOPT) == (plan.home is not None)
+    if plan.home:
+        assert plan.home in situation.homes
+        assert plan.home.revision == situation.revision
+        assert situation.state == "ready"
 
 
 @given(SITUATIONS)
 def test_no_claimed_pod_waits_for_ever(situation):
     if situation.age > ADOPT_PATIENCE:
-        assert decide(situation).step is Step.DELETE
+        assert decide(situation).step in {Step.DELETE, Step.ADOPT}
+
+
+def test_a_replica_set_that_wants_no_pods_is_no_home():
+    assert read(replica_set(0)) is None
+    assert read(replica_set(1)).resources == {"limits": {"cpu": "1"}}
+
+
+def test_of_two_replica_sets_of_one_revision_the_younger_adopts():
+    assert decide(facts(homes=[home(created="2"), home(created="3"), home(created="1")])).home.created == "3"
 
 
 def test_adoption_names_the_pods_version_and_gives_it_the_labels_of_its_replica_set():
-    patch = adopt({"metadata": {"resourceVersion": "7"}}, replica_set())["metadata"]
+    patch = adopt({"metadata": {"resourceVersion": "7"}}, home())["metadata"]
     assert patch["resourceVersion"] == "7"
     assert patch["labels"]["pod-template-hash"] == "h"

@@ -77,9 +77,9 @@ def test_a_pool_of_another_runtime_image_fits_nobody():
 
 def test_a_claim_works_once_leaves_the_pool_and_carries_the_functions_labels():
     made = function()
-    patch = warm.claim(pool_pod(), made.key, Revision("abc", {}, template()))["metadata"]
+    patch = warm.claim(pool_pod(), made, Revision("abc", {}, template()))["metadata"]
     assert patch["resourceVersion"] == "5"
-    assert patch["ownerReferences"] is None
+    assert [(owner["kind"], owner.get("controller")) for owner in patch["ownerReferences"]] == [("Function", None)]
     assert patch["labels"]["kubewick.dev/pool"] is None
     assert patch["labels"]["pod-template-hash"] is None
     assert patch["labels"]["kubewick.dev/function"] == patch["labels"]["kubewick.dev/claimed-by"] == "f"
@@ -110,11 +110,10 @@ def test_a_missing_config_map_is_named():
 
 
 def test_a_claimed_pod_gets_its_functions_resources_and_one_that_has_them_is_left_alone():
-    wanted = template(resources={"requests": {"cpu": "1"}})
-    change = warm.resize(wanted, pool_pod())
-    assert change["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "1"
+    wanted = {"requests": {"cpu": "1"}}
+    assert warm.resize(wanted, pool_pod()) == [{"op": "add", "path": "/spec/containers/0/resources", "value": wanted}]
     same = {"requests": {"cpu": "0.1", "memory": "65536Ki"}, "limits": {"memory": "0.25Gi"}}
-    assert warm.resize(template(), pool_pod(resources=same)) is None
+    assert warm.resize(template()["spec"]["containers"][0]["resources"], pool_pod(resources=same)) is None
 
 
 @given(st.text(), st.text(), st.text())

@@ -1,0 +1,143 @@
+"""What the benchmark does to the cluster: functions at rest, the pool's size, a plain Deployment to compare with."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from wick_api import names
+from wick_kube.cluster import Cluster
+from wick_kube.error import ApiError
+from wick_kube.resource import DEPLOYMENTS, FUNCTIONS, NAMESPACES, PODS, SERVICES
+
+MANAGER = "kubewick-benchmark"
+NAMESPACE = "kubewick-coldstart"
+
+SOURCE = "def handle(request):\n    return 'hello'\n"
+
+
+class Bench:
+    """One namespace of its own; `close` removes it."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    async def open(self, pool: str) -> None:
+        """Make the namespace with this size of pool (the annotation's syntax)."""
+        metadata = {"name": NAMESPACE, "annotations": {f"{names.GROUP}/pool": pool}}
+        await self.cluster.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, field_manager=MANAGER
+        )
+
+    async def close(self) -> None:
+        await self.cluster.delete(NAMESPACES, None, NAMESPACE)
+
+    async def router(self) -> tuple[str, int]:
+        """Address of the routers' Service."""
+        service = await self.cluster.get(SERVICES, "kubewick-system", "kubewick-router")
+        return service["spec"]["clusterIP"], 80
+
+    async def make(self, name: str, source: str = SOURCE, **spec: Any) -> None:
+        """A function at rest."""
+        await self.cluster.apply(
+            {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "metadata": {"name": name, "namespace": NAMESPACE},
+                "spec": {"source": {"inline": {"main.py": source}}, **spec},
+            },
+            field_manager=MANAGER,
+        )
+
+    async def at_rest(self, wanted: set[str]) -> None:
+        """Until the operator has made everything these functions need."""
+
+        async def done() -> bool:
+            listed = await self.cluster.list(FUNCTIONS, NAMESPACE)
+            ready = {each["metadata"]["name"] for each in listed if each.get("status", {}).get("revision")}
+            deployments = await self.cluster.list(DEPLOYMENTS, NAMESPACE, labels=names.FUNCTION)
+            return wanted <= ready and wanted <= {each["metadata"]["name"] for each in deployments}
+
+        await until(done, 300)
+        await asyncio.sleep(0.5)  # the routers read the revisions they hear of
+
+    async def remove(self, name: str) -> None:
+        await self.cluster.delete(FUNCTIONS, NAMESPACE, name)
+
+    async def free(self) -> int:
+        """Warm pods that wait for a function."""
+        pods = await self.cluster.list(PODS, NAMESPACE, labels=names.POOL)
+        return sum(
+            condition["type"] == "Ready" and condition["status"] == "True"
+            for pod in pods
+            if "deletionTimestamp" not in pod["metadata"]
+            for condition in pod.get("status", {}).get("conditions", ())
+        )
+
+    async def pool_has(self, size: int) -> None:
+        """Until so many pods are warm."""
+
+        async def done() -> bool:
+            return await self.free() >= size
+
+        await until(done, 120)
+
+    async def quiet(self) -> None:
+        """Until no function's pod is left."""
+
+        async def done() -> bool:
+            return not await self.cluster.list(PODS, NAMESPACE, labels=names.FUNCTION)
+
+        await until(done, 300)
+
+    async def plain(self, image_of: str, number: int) -> float:
+        """Milliseconds from scaling a plain Deployment of the same pod template from 0 to 1 to its first 200."""
+        model = await self.cluster.get(DEPLOYMENTS, NAMESPACE, image_of)
+        name = f"plain-{number}"
+        template = model["spec"]["template"]
+        template["metadata"] = {"labels": {"app": name}}
+        await self.cluster.apply(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": name, "namespace": NAMESPACE},
+                "spec": {"replicas": 0, "selector": {"matchLabels": {"app": name}}, "template": template},
+            },
+            field_manager=MANAGER,
+        )
+        began = time.perf_counter()
+        await self.cluster.scale(NAMESPACE, name, 1, field_manager=MANAGER)
+        address = ""
+        while not address:
+            pods = await self.cluster.list(PODS, NAMESPACE, labels=f"app={name}")
+            address = pods[0].get("status", {}).get("podIP", "") if pods else ""
+            await asyncio.sleep(0.02)
+        while not await _answers(address):
+            await asyncio.sleep(0.01)
+        took = (time.perf_counter() - began) * 1000
+        await self.cluster.delete(DEPLOYMENTS, NAMESPACE, name)
+        return took
+
+
+async def until(look: Callable[[], Awaitable[bool]], within: float) -> None:
+    """Wait for a condition of the cluster; ``TimeoutError`` after `within` seconds."""
+    async with asyncio.timeout(within):
+        while True:
+            try:
+                if await look():
+                    return
+            except ApiError:
+                pass
+            await asyncio.sleep(0.1)
+
+
+async def _answers(address: str) -> bool:
+    try:
+        async with asyncio.timeout(1):
+            reader, writer = await asyncio.open_connection(address, names.HTTP_PORT)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            line = await reader.readline()
+            writer.close()
+            return b" 200 " in line
+    except (OSError, TimeoutError):
+        return False
