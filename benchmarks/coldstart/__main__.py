@@ -97,22 +97,22 @@ async def main() -> None:
         bench = Bench(cluster)
         run = Run(bench, *await bench.router())
         if "sequential" in chosen:
-            await bench.open("5")
+            await bench.open(5)
             answers = await run.sequential(options.starts, 5)
             row("warm pool, one at a time", answers)
             for name in sorted({name for answer in answers for name in phases(answer)}):
                 row(f"  phase {name}", [phases(answer).get(name, 0.0) for answer in answers])
         if "bursts" in chosen:
-            await bench.open("10")
+            await bench.open(10)
             row("burst of 10, ten warm", [each for _ in range(3) for each in await run.burst(10, 10)])
-            await bench.open("3")
+            await bench.open(3)
             row("burst of 10, three warm", [each for _ in range(3) for each in await run.burst(10, 3)])
-            await bench.open("10")
+            await bench.open(10)
             row("burst of 50, ten warm", await run.burst(50, 10))
         if "dry" in chosen:
-            await bench.open("5")
+            await bench.open(5)
             row("back to back", await run.back_to_back(30))
-        await bench.open("off")
+        await bench.open(0)
         if "deployment" in chosen:
             row("Deployment, one at a time", await run.sequential(options.deployment, 0))
         if "plain" in chosen:

@@ -1,6 +1,7 @@
 """What the benchmark does to the cluster: functions at rest, the pool's size, a plain Deployment to compare with."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -22,9 +23,10 @@ class Bench:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
 
-    async def open(self, pool: str) -> None:
-        """Make the namespace with this size of pool (the annotation's syntax)."""
-        metadata = {"name": NAMESPACE, "annotations": {f"{names.GROUP}/pool": pool}}
+    async def open(self, pool: int, **settings: Any) -> None:
+        """Make the namespace with a pool of this size, 0 for none."""
+        sizes = json.dumps({"python": {"min": pool, "max": pool, **settings}})
+        metadata = {"name": NAMESPACE, "annotations": {f"{names.GROUP}/pool": sizes}}
         await self.cluster.apply(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, field_manager=MANAGER
         )
