@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock sbom bench bench-autoscaler bench-operator soak-operator chart fmt clean
+.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock sbom bench bench-autoscaler bench-coldstart bench-operator soak-operator chart fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ sbom: ## Write a CycloneDX bill of materials for each image to dist/sbom/ (needs
 	  uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --output-reproducible --of JSON \
 	    --output-file dist/sbom/$$part.cdx.json $$part/requirements.txt || exit 1; \
 	done
+
+bench-coldstart: $(VENV)/ready ## Cold starts on the running cluster (make cluster-up): warm pool, Deployment, plain Deployment
+	KUBECONFIG=$${KUBECONFIG:-.cluster/kubeconfig} $(BIN)/python benchmarks/coldstart
 
 bench-autoscaler: $(VENV)/ready ## CPU and memory of one autoscaler tick at 10,000 functions
 	$(BIN)/python benchmarks/autoscaler/tick.py

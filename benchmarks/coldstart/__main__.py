@@ -12,8 +12,9 @@ import statistics
 import sys
 from collections.abc import Iterable, Sequence
 
-from cluster import NAMESPACE, Bench
+from bench import NAMESPACE, Bench
 from client import Answer, Connection
+
 from wick_kube.cluster import Cluster
 
 

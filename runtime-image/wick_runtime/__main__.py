@@ -1,9 +1,20 @@
 """``python -m wick_runtime``: run one instance."""
 
 import os
+import signal
 import sys
+from types import FrameType
 
-from wick_runtime.config import Invalid, read
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    os._exit(128 + number)
+
+
+# The kernel drops signals that PID 1 does not handle: without this, a pod deleted while its interpreter starts (each
+# ReplicaSet that adopts a warm pod makes one) would stay for its whole grace period. The supervisor takes over later.
+signal.signal(signal.SIGTERM, _leave)
+
+from wick_runtime.config import Invalid, read  # noqa: E402 - the handler comes before anything that takes time
 
 
 def main() -> int:

@@ -27,12 +27,16 @@ class Bench:
         """Make the namespace with a pool of this size, 0 for none."""
         sizes = json.dumps({"python": {"min": pool, "max": pool, **settings}})
         metadata = {"name": NAMESPACE, "annotations": {f"{names.GROUP}/pool": sizes}}
-        await self.cluster.apply(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, field_manager=MANAGER
-        )
+        await self.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, field_manager=MANAGER)
 
     async def close(self) -> None:
+        """Remove the namespace with all that is in it, and wait until it is gone."""
         await self.cluster.delete(NAMESPACES, None, NAMESPACE)
+
+        async def done() -> bool:
+            return await self.cluster.find(NAMESPACES, None, NAMESPACE) is None
+
+        await until(done, 300)
 
     async def router(self) -> tuple[str, int]:
         """Address of the routers' Service."""
@@ -114,14 +118,17 @@ class Bench:
             pods = await self.cluster.list(PODS, NAMESPACE, labels=f"app={name}")
             address = pods[0].get("status", {}).get("podIP", "") if pods else ""
             await asyncio.sleep(0.02)
-        while not await _answers(address):
-            await asyncio.sleep(0.01)
+
+        async def answers() -> bool:
+            return await _answers(address)
+
+        await until(answers, 120, pause=0.01)
         took = (time.perf_counter() - began) * 1000
         await self.cluster.delete(DEPLOYMENTS, NAMESPACE, name)
         return took
 
 
-async def until(look: Callable[[], Awaitable[bool]], within: float) -> None:
+async def until(look: Callable[[], Awaitable[bool]], within: float, pause: float = 0.1) -> None:
     """Wait for a condition of the cluster; ``TimeoutError`` after `within` seconds."""
     async with asyncio.timeout(within):
         while True:
@@ -130,7 +137,7 @@ async def until(look: Callable[[], Awaitable[bool]], within: float) -> None:
                     return
             except ApiError:
                 pass
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(pause)
 
 
 async def _answers(address: str) -> bool:
