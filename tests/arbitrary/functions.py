@@ -8,7 +8,7 @@ from wick_api.function import parse
 from wick_operator.config import Config
 
 name = st.from_regex(re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?", re.ASCII), fullmatch=True)
-variable = st.from_regex(re.compile(r"[A-Z][A-Z_]{0,6}", re.ASCII), fullmatch=True).filter(
+variable = st.from_regex(re.compile(r"[A-E]", re.ASCII), fullmatch=True).filter(
     lambda text: text != "PORT" and not text.startswith("KUBEWICK_")
 )
 text = st.text(max_size=40)
