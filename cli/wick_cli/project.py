@@ -76,7 +76,10 @@ def assemble(documents: Sequence[Document], problems: Sequence[Problem], namespa
         if kind == names.KIND and str(document.manifest.get("apiVersion")).startswith(names.GROUP):
             _add_function(document, functions, wrong)
         elif kind in supporting and isinstance(metadata, dict) and isinstance(metadata.get("name"), str):
-            supporting[kind][Key(str(metadata["namespace"]), metadata["name"])] = document
+            odd = [name for name in ("data", "stringData") if not isinstance(document.manifest.get(name) or {}, dict)]
+            wrong += [document.problem(f"{name}: expected an object") for name in odd]
+            if not odd:
+                supporting[kind][Key(str(metadata["namespace"]), metadata["name"])] = document
         else:
             others.append(document)
     return Project(functions, supporting["ConfigMap"], supporting["Secret"], tuple(others), tuple(wrong))

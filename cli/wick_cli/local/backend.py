@@ -41,6 +41,7 @@ class Processes:
         self._make: Callable[[], Fleet] | None = None
         self._sink: Sink | None = None
         self._scaled: set[Key] = set()
+        self._ending: set[asyncio.Task[None]] = set()
         self.warm = asyncio.Event()
         """A runtime waits for the first request."""
         self.ended = asyncio.Event()
@@ -72,6 +73,7 @@ class Processes:
                     await asyncio.Event().wait()
                 finally:
                     await self._stop(self.fleets.values())
+                    await asyncio.gather(*self._ending)
 
     def activate(self, key: Key) -> None:
         """Ask for a first instance (`Backend`)."""
@@ -86,7 +88,9 @@ class Processes:
         for key in self.fleets.keys() - project.functions.keys():
             self._sink.function_gone(key)
             fleet = self.fleets.pop(key)
-            self._ending = asyncio.create_task(self._stop([fleet]), name=f"end of {key}")
+            ending = asyncio.create_task(self._stop([fleet]), name=f"end of {key}")
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
         for key, authored in project.functions.items():
             fleet = self.fleets.get(key) or self._make()
             body = _body(authored.function, project)

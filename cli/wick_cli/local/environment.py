@@ -7,8 +7,8 @@ before, ``$$(NAME)`` kept as ``$(NAME)``, a missing key an error unless ``option
 import base64
 import binascii
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from wick_api.function import Function, Manifest
 from wick_api.names import Key
@@ -24,6 +24,10 @@ class Unrunnable(Exception):
         super().__init__(message)
         self.reason = reason
         self.message = message
+
+
+Objects = Mapping[Key, Manifest]
+"""ConfigMaps or Secrets as written; read only when a function names one, so a broken one harms nobody else."""
 
 
 def config_map_data(manifest: Manifest) -> Data:
@@ -42,22 +46,27 @@ def secret_data(manifest: Manifest) -> Data:
     return decoded | {str(key): str(value) for key, value in (manifest.get("stringData") or {}).items()}
 
 
-def environment(function: Function, config_maps: Mapping[Key, Data], secrets: Mapping[Key, Data]) -> dict[str, str]:
+def environment(function: Function, config_maps: Objects, secrets: Objects) -> dict[str, str]:
     """Every variable of the function's process; `Unrunnable` names the entry that cannot be had."""
-    sources = {"configMap": ("ConfigMap", config_maps), "secret": ("Secret", secrets)}
+    sources = {
+        "configMap": Source("ConfigMap", config_maps, config_map_data),
+        "secret": Source("Secret", secrets, secret_data),
+    }
     found: dict[str, str] = {}
     for index, entry in enumerate(function.spec.env_from):
-        for kind, (title, objects) in sources.items():
-            reference = entry.get(f"{kind}Ref")
+        for kind, source in sources.items():
+            reference = _object(entry.get(f"{kind}Ref"), f"spec.envFrom[{index}].{kind}Ref")
             if reference:
-                data = _object(function, objects, reference, f"spec.envFrom[{index}]: {title}")
+                data = source.read(function, reference, f"spec.envFrom[{index}]")
                 found |= {f"{entry.get('prefix', '')}{key}": value for key, value in data.items()}
     for index, entry in enumerate(function.spec.env):
-        name, chosen = str(entry.get("name", "")), entry.get("valueFrom") or {}
+        name, chosen = str(entry.get("name", "")), _object(entry.get("valueFrom"), f"spec.env[{index}].valueFrom")
         if not chosen:
             found[name] = _expand(str(entry.get("value") or ""), found)
         elif "fieldRef" in chosen:
-            found[name] = _field(function, chosen["fieldRef"], f"spec.env[{index}]")
+            found[name] = _field(
+                function, _object(chosen["fieldRef"], f"spec.env[{index}].fieldRef"), f"spec.env[{index}]"
+            )
         else:
             value = _key(function, sources, chosen, f"spec.env[{index}]")
             if value is not None:
@@ -65,27 +74,44 @@ def environment(function: Function, config_maps: Mapping[Key, Data], secrets: Ma
     return found
 
 
-def _object(function: Function, objects: Mapping[Key, Data], reference: Mapping[str, Any], where: str) -> Data:
-    key = Key(function.metadata.namespace, str(reference.get("name", "")))
-    if key not in objects and not reference.get("optional"):
-        raise Unrunnable(Reason.CONFIG_MISSING, f"{where} {key.name!r} is in none of the files given to wick up")
-    return objects.get(key, {})
+class Source(NamedTuple):
+    """One kind of object that values come from."""
+
+    title: str
+    objects: Objects
+    data: Callable[[Manifest], Data]
+
+    def read(self, function: Function, reference: Mapping[str, Any], where: str) -> Data:
+        """Entries of the object referred to; empty when it is missing and optional."""
+        key = Key(function.metadata.namespace, str(reference.get("name", "")))
+        if key in self.objects:
+            return self.data(self.objects[key])
+        if reference.get("optional"):
+            return {}
+        message = f"{where}: {self.title} {key.name!r} is in none of the files given to wick up"
+        raise Unrunnable(Reason.CONFIG_MISSING, message)
 
 
-def _key(
-    function: Function, sources: Mapping[str, tuple[str, Mapping[Key, Data]]], chosen: Mapping[str, Any], where: str
-) -> str | None:
-    for kind, (title, objects) in sources.items():
-        reference = chosen.get(f"{kind}KeyRef")
+def _object(value: Any, where: str) -> Mapping[str, Any]:
+    """Check that `value`, if there is one, is an object."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise Unrunnable(Reason.INVALID_SPEC, f"{where}: expected an object")
+    return value
+
+
+def _key(function: Function, sources: Mapping[str, Source], chosen: Mapping[str, Any], where: str) -> str | None:
+    for kind, source in sources.items():
+        reference = _object(chosen.get(f"{kind}KeyRef"), f"{where}.{kind}KeyRef")
         if reference:
-            data = _object(function, objects, reference, f"{where}: {title}")
+            data = source.read(function, reference, where)
             key = str(reference.get("key", ""))
             if key not in data and not reference.get("optional"):
-                raise Unrunnable(
-                    Reason.CONFIG_MISSING, f"{where}: {title} {reference.get('name')!r} has no key {key!r}"
-                )
+                message = f"{where}: {source.title} {reference.get('name')!r} has no key {key!r}"
+                raise Unrunnable(Reason.CONFIG_MISSING, message)
             return data.get(key)
-    raise Unrunnable(Reason.INVALID_SPEC, f"{where}: the local platform cannot resolve {', '.join(chosen)}")
+    raise Unrunnable(Reason.INVALID_SPEC, f"{where}: the local platform cannot resolve {', '.join(map(str, chosen))}")
 
 
 def _field(function: Function, reference: Mapping[str, Any], where: str) -> str:

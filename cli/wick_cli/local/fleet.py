@@ -20,8 +20,8 @@ from wick_cli.local.pool import Pool
 from wick_cli.local.runtime import GRACE_SECONDS, HOST, LoadFailed, Runtime, Unstartable
 from wick_router.backend import Instance, Sink
 
-RETRY_SECONDS = 5.0
-"""After a failed start; then the next request tries again. An edit tries at once."""
+RETRY_SECONDS, MOST_SECONDS = 5.0, 60.0
+"""After a failed start, doubling; then the next request tries again. An edit tries at once."""
 CRASH_SECONDS = 1.0
 """An instance that ends by itself sooner than this is not replaced at once."""
 
@@ -62,6 +62,7 @@ class Fleet:
         self._units: list[_Unit] = []
         self._numbers = itertools.count(1)
         self._retry: asyncio.TimerHandle | None = None
+        self._patience = RETRY_SECONDS
         self._closed = False
         self._body: Mapping[str, Any] = {}
         self.function: Function
@@ -83,6 +84,7 @@ class Fleet:
         self.function = function
         self.want = min(max(self.want, function.spec.scale.min), function.spec.scale.max)
         self._forget_failure()
+        self._patience = RETRY_SECONDS
         if isinstance(body, Failure):
             self._body = {}
             self._fail(body, retry=False)
@@ -222,7 +224,8 @@ class Fleet:
             self.want = self.function.spec.scale.min
             self._sink.failed(self.function.key, failure.reason, failure.message)
         if retry and self._retry is None:
-            self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._try_again)
+            self._retry = asyncio.get_running_loop().call_later(self._patience, self._try_again)
+            self._patience = min(2 * self._patience, MOST_SECONDS)
 
     def _forget_failure(self) -> None:
         self.failure = None

@@ -12,7 +12,7 @@ import msgspec
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_api.reason import Reason
-from wick_cli.local.environment import Data, Unrunnable, config_map_data, environment, secret_data
+from wick_cli.local.environment import Objects, Unrunnable, config_map_data, environment
 from wick_cli.manifest import Document
 from wick_cli.project import Project
 
@@ -25,14 +25,14 @@ def specialization(function: Function, project: Project) -> dict[str, Any]:
     if spec.secrets or spec.config_maps:
         field = "secrets" if spec.secrets else "configMaps"
         raise Unrunnable(Reason.INVALID_SPEC, f"spec.{field}: wick up cannot mount; use env or envFrom, or a cluster")
-    config_maps = _data(project.config_maps, config_map_data)
+    config_maps = _manifests(project.config_maps)
     body = {
         "function": function.metadata.name,
         "namespace": function.metadata.namespace,
         "handler": spec.handler,
         "interface": spec.interface,
         "files": _files(function, config_maps),
-        "env": environment(function, config_maps, _data(project.secrets, secret_data)),
+        "env": environment(function, config_maps, _manifests(project.secrets)),
         "concurrency": spec.concurrency,
         "timeout": float(spec.timeout),
         "maxRequestBytes": spec.max_request_bytes,
@@ -41,7 +41,7 @@ def specialization(function: Function, project: Project) -> dict[str, Any]:
     return body | {"revision": hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()[:10]}
 
 
-def _files(function: Function, config_maps: Mapping[Key, Data]) -> dict[str, str]:
+def _files(function: Function, config_maps: Objects) -> dict[str, str]:
     source = function.spec.source
     if source is None:
         return {}
@@ -51,8 +51,8 @@ def _files(function: Function, config_maps: Mapping[Key, Data]) -> dict[str, str
     if key not in config_maps:
         message = f"spec.source.configMap: ConfigMap {key.name!r} is in none of the files given to wick up"
         raise Unrunnable(Reason.SOURCE_NOT_FOUND, message)
-    return dict(config_maps[key])
+    return dict(config_map_data(config_maps[key]))
 
 
-def _data(documents: Mapping[Key, Document], read: Any) -> dict[Key, Data]:
-    return {key: read(document.manifest) for key, document in documents.items()}
+def _manifests(documents: Mapping[Key, Document]) -> Objects:
+    return {key: document.manifest for key, document in documents.items()}

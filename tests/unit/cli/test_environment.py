@@ -1,13 +1,16 @@
 import base64
+import contextlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wick_api.function import parse
 from wick_api.names import Key
 from wick_cli.local.environment import Unrunnable, environment, secret_data
 
-MAPS = {Key("default", "settings"): {"COLOUR": "red", "size": "9"}}
-SECRETS = {Key("default", "keys"): {"TOKEN": "s3cret"}}
+MAPS = {Key("default", "settings"): {"data": {"COLOUR": "red", "size": "9"}}}
+SECRETS = {Key("default", "keys"): {"stringData": {"TOKEN": "s3cret"}}}
 
 
 def function(**spec):
@@ -75,3 +78,23 @@ def test_secrets_are_decoded_and_string_data_wins():
 def test_a_secret_that_is_not_base64_is_refused():
     with pytest.raises(Unrunnable, match=r"data\.a is not base64"):
         secret_data({"data": {"a": "%%"}})
+
+
+def test_a_secret_that_is_broken_harms_only_who_names_it():
+    secrets = SECRETS | {Key("default", "broken"): {"data": {"a": "%%"}}}
+    assert environment(function(envFrom=[{"secretRef": {"name": "keys"}}]), MAPS, secrets) == {"TOKEN": "s3cret"}
+    with pytest.raises(Unrunnable):
+        environment(function(envFrom=[{"secretRef": {"name": "broken"}}]), MAPS, secrets)
+
+
+WORDS = st.sampled_from(["name", "key", "optional", "configMapKeyRef", "secretKeyRef", "fieldRef", "fieldPath", "keys"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | WORDS, lambda below: st.lists(below) | st.dictionaries(WORDS, below)
+)
+
+
+@given(JSON, JSON)
+def test_whatever_is_written_is_resolved_or_refused_in_words(value_from, reference):
+    entry = {"name": "A", "valueFrom": value_from}
+    with contextlib.suppress(Unrunnable):
+        env(entry, env_from=[{"secretRef": reference}, {"configMapRef": reference}])

@@ -90,3 +90,9 @@ def test_a_path_that_is_not_there_is_a_problem(tmp_path):
 def test_code_files_are_watched(tmp_path):
     write(tmp_path, function_yaml=function("a", "  timeout: 1s\n"), main_py="", test_main_py="")
     assert {file.name for file in watched_files([tmp_path])} == {"function.yaml", "main.py"}
+
+
+def test_a_configmap_without_entries_to_speak_of_is_a_problem_on_its_line(tmp_path):
+    write(tmp_path, a_yaml="kind: ConfigMap\nmetadata: {name: c}\ndata: [1]\n")
+    (problem,) = read([tmp_path]).problems
+    assert str(problem).endswith("a.yaml:3: data: expected an object")
