@@ -1,0 +1,81 @@
+"""The operator on a real cluster: safe updates, its leader's death, and the truth in `status.why`."""
+
+import json
+
+import pytest
+
+from cluster import release
+from cluster.calling import load
+from cluster.kubectl import kubectl
+from cluster.platforms import function
+from cluster.waiting import eventually
+
+
+def says(word):
+    return f"def handle():\n    return {word!r}"
+
+
+def leader(kubeconfig):
+    leases = json.loads(kubectl(kubeconfig, "get", "leases", "-n", release.NAMESPACE, "-o", "json"))["items"]
+    return leases[0]["spec"]["holderIdentity"].split("_")[0]
+
+
+@pytest.mark.timeout(300)
+def test_twenty_updates_under_fifty_requests_a_second_fail_none_and_a_broken_one_never_serves(cluster):
+    cluster.deploy(function("busy", says("0"), scale={"min": 1}))
+    eventually(lambda: cluster.instances("busy"), within=60)
+    with load(lambda: cluster.call("busy"), clients=5, rate=50) as seen:
+        for number in range(1, 21):
+            if number == 10:
+                cluster.deploy(function("busy", "def handle(:\n    return 'broken'", scale={"min": 1}))
+                eventually(lambda: "main.py" in cluster.why("busy"), within=60)
+            cluster.deploy(function("busy", says(str(number)), scale={"min": 1}))
+            if number % 5 == 0:
+                word = str(number).encode()
+                eventually(lambda word=word: word in seen.bodies(), within=60)
+    assert seen.failures() == []
+    assert seen.bodies() <= {str(number).encode() for number in range(21)}
+
+
+def test_with_its_leader_killed_new_and_old_functions_still_start_from_zero(cluster):
+    cluster.deploy(function("old", says("old")))
+    killed = leader(cluster.kubeconfig)
+    kubectl(cluster.kubeconfig, "delete", "pod", killed, "-n", release.NAMESPACE, "--grace-period=0", "--force")
+    assert cluster.call("old").body == b"old"
+    cluster.deploy(function("new", says("new")))
+    assert cluster.call("new").body == b"new"
+    wait = ("rollout", "status", "-n", release.NAMESPACE, "deployment/kubewick-operator", "--timeout=60s")
+    kubectl(cluster.kubeconfig, *wait, timeout=70)
+
+
+REASONS = [
+    pytest.param(
+        {"resources": {"requests": {"cpu": "1000"}}}, says("x"), "nsufficient cpu", id="no node has room: unschedulable"
+    ),
+    pytest.param({}, "import no_such_module\n\n\ndef handle():\n    pass", "no_such_module", id="module not found"),
+    pytest.param({"handler": "main:missing"}, says("x"), "missing", id="handler not found"),
+    pytest.param(
+        {"resources": {"limits": {"memory": "64Mi"}}},
+        "x = bytearray(500_000_000)\n\n\ndef handle():\n    pass",
+        "emory",
+        id="more memory than the limit",
+    ),
+    pytest.param(
+        {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "k"}}}]},
+        says("x"),
+        "absent",
+        id="a secret that is not there",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "code", "reason"), REASONS)
+def test_why_tells_what_keeps_a_function_from_running(cluster, spec, code, reason):
+    cluster.apply(function("sick", code, scale={"min": 1}, **spec))
+
+    def told():
+        why = cluster.why("sick")
+        assert reason in why, why
+        return why
+
+    eventually(told, within=60)
