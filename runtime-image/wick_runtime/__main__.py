@@ -19,6 +19,9 @@ from wick_runtime.config import Invalid, read  # noqa: E402 - the handler comes 
 
 def main() -> int:
     """Exit code 2 for a configuration that cannot be used, after one line that names it."""
+    # PID 1 of a container never sees a signal it has no handler for, so a pod deleted while its runtime was still
+    # importing would sit out its whole grace period.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     try:
         config = read(os.environ)
         from wick_runtime.supervisor import main as supervise  # noqa: PLC0415 - a bad setting is told at once

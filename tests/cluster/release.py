@@ -1,6 +1,7 @@
 """Kubewick on a cluster, installed by Helm from the project's chart with images of the project's own."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def _what_its_pods_say(kubeconfig: Path, namespace: str) -> str:
     pods = kubectl(kubeconfig, "get", "pods", "-n", namespace, "-o", "wide")
     said = ("--selector=app.kubernetes.io/part-of=kubewick", "--all-containers", "--prefix", "--tail=4")
     return pods + kubectl(kubeconfig, "logs", "-n", namespace, "--ignore-errors", *said)
+
+
+def installed_values(kubeconfig: Path) -> dict[str, object]:
+    """The values the release was installed with."""
+    shown: dict[str, object] = json.loads(helm(kubeconfig, "get", "values", NAME, "-n", NAMESPACE, "-o", "json"))
+    return shown
+
+
+def router_url(kubeconfig: Path) -> str:
+    """How this machine reaches the router: KUBEWICK_URL if set, else its Service's address."""
+    service = ("get", "service", f"{NAME}-router", "-n", NAMESPACE, "-o", "jsonpath={.spec.clusterIP}")
+    return os.environ.get("KUBEWICK_URL") or f"http://{kubectl(kubeconfig, *service)}"
 
 
 def uninstall(kubeconfig: Path, *, name: str = NAME, namespace: str = NAMESPACE) -> None:

@@ -22,11 +22,8 @@ def cluster_kubeconfig():
 
 @pytest.fixture
 def router(cluster_kubeconfig):
-    """The router's URL: its Service's address, which the node's machine can dial, unless KUBEWICK_URL says another."""
-    if url := os.environ.get("KUBEWICK_URL"):
-        return url
-    service = ("get", "service", "kubewick-router", "-n", release.NAMESPACE, "-o", "jsonpath={.spec.clusterIP}")
-    return f"http://{kubectl(cluster_kubeconfig, *service)}"
+    """The router's URL, asked anew for each test: a reinstallation gives it another address."""
+    return release.router_url(cluster_kubeconfig)
 
 
 @pytest.fixture

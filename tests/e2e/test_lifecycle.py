@@ -1,12 +1,11 @@
 """Helm, kubectl and what they leave behind: stories only a cluster has."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
-from cluster import images, release
+from cluster import release
 from cluster.calling import call
 from cluster.kubectl import kubectl
 from cluster.platforms import function
@@ -86,10 +85,9 @@ def test_a_function_is_reached_by_its_own_name_from_a_pod(cluster):
     assert cluster.call("caller", f"/?url={url}").body == b"from afar"
 
 
-@pytest.mark.skipif("KUBEWICK_URL" in os.environ, reason="reinstalls with the images of the own node")
 def test_uninstalling_leaves_no_operator_router_or_pool_and_installing_again_serves_what_was_there(cluster):
     cluster.deploy(function("stays", "def handle():\n    return 'still here'"))
-    built = images.build()
+    values = release.installed_values(cluster.kubeconfig)
 
     def pods():
         everywhere = kubectl(cluster.kubeconfig, "get", "pods,deployments", "-A", "-l", OURS, "-o", "name").split()
@@ -99,7 +97,6 @@ def test_uninstalling_leaves_no_operator_router_or_pool_and_installing_again_ser
     try:
         eventually(lambda: pods() == [], within=90)
     finally:
-        release.install(cluster.kubeconfig, release.values(built))
-    service = ("get", "service", "kubewick-router", "-n", release.NAMESPACE, "-o", "jsonpath={.spec.clusterIP}")
-    cluster.router = f"http://{kubectl(cluster.kubeconfig, *service)}"
+        release.install(cluster.kubeconfig, values)
+    cluster.router = release.router_url(cluster.kubeconfig)
     eventually(lambda: cluster.call("stays").body == b"still here", within=60)
