@@ -1,0 +1,135 @@
+"""A namespace with a pool whose pods are real runtimes: the API server and its controllers are real, only the kubelet
+is played here. It gives each pool pod a loopback address, starts `wick_runtime` there, and says so in the status."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import sys
+
+import aiohttp
+import pytest
+
+from cluster.waiting import eventually_async
+from wick_api import names
+from wick_api.function import parse
+from wick_kube.cluster import Cluster
+from wick_kube.resource import CONFIG_MAPS, DEPLOYMENTS, PODS
+from wick_operator.config import Config
+from wick_operator.desired import choice
+from wick_operator.desired.children import config_map, deployment
+from wick_operator.pool import manifest
+from wick_operator.pool.settings import Settings
+from wick_router.kubernetes.claim import Claims
+from wick_router.kubernetes.warm import WarmPods
+
+CONFIG = Config(pool_key="the installation's secret")
+SOURCE = "import os\n\ndef handle(request):\n    return 'hello ' + os.environ.get('WHO', 'nobody')\n"
+_numbers = itertools.count(2)
+
+
+class World:
+    """What a test does to the namespace."""
+
+    def __init__(self, cluster, session, namespace, folder):
+        self.cluster, self.session, self.namespace = cluster, session, namespace
+        self._folder, self.runtimes = folder, []
+
+    async def pool(self, size):
+        """A pool of so many running pods."""
+        await self.cluster.apply(
+            manifest.deployment(self.namespace, "python", Settings(), CONFIG, size), field_manager="test"
+        )
+        return await eventually_async(lambda: self._run_pods(size), within=20)
+
+    async def _run_pods(self, size):
+        pods = await self.cluster.list(PODS, self.namespace, labels=names.POOL)
+        if len(pods) < size:
+            return None
+        return [await self._run(pod) for pod in pods]
+
+    async def _run(self, pod):
+        address = f"127.77.{os.getpid() % 250}.{next(_numbers)}"
+        given = {each["name"]: each["value"] for each in pod["spec"]["containers"][0]["env"]}
+        code = self._folder / pod["metadata"]["name"]
+        code.mkdir()
+        environment = {**os.environ, **given, "KUBEWICK_HOST": address, "KUBEWICK_CODE": str(code)}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "wick_runtime"), env=environment, stderr=asyncio.subprocess.DEVNULL
+        )
+        self.runtimes.append(process)
+        await eventually_async(lambda: self._waits(address), within=20)
+        condition = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+        status = {"podIP": address, "podIPs": [{"ip": address}], "phase": "Running", "conditions": [condition]}
+        return await self.cluster.patch(
+            PODS,
+            self.namespace,
+            pod["metadata"]["name"],
+            {"status": status},
+            field_manager="kubelet",
+            subresource="status",
+        )
+
+    async def _waits(self, address):
+        try:
+            async with self.session.get(f"http://{address}:{names.CONTROL_PORT}/readyz") as answer:
+                return (await answer.json())["state"] == "pool"
+        except aiohttp.ClientConnectorError:
+            return False
+
+    async def function(self, source=SOURCE, **spec):
+        """A Function at rest, with what the operator makes of it."""
+        made = await self.cluster.create(
+            {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "metadata": {"name": "hello", "namespace": self.namespace},
+                "spec": {"source": {"inline": {"main.py": source}}, **spec},
+            },
+            field_manager="test",
+        )
+        bare = parse({**made, "apiVersion": names.API_VERSION, "kind": names.KIND})
+        revision = choice.new(bare, CONFIG, bare.spec.source.inline)
+        await self.cluster.apply(config_map(bare, revision, "input"), field_manager="test")
+        child = deployment(bare, revision, "")
+        child["spec"]["replicas"] = 0
+        await self.cluster.create(child, field_manager="test")
+        return parse({**made, "status": {"revision": revision.name}})
+
+    async def informed(self):
+        """A router that knows the pool as it is now."""
+        warm = WarmPods(lambda pods: pods[0])
+        for pod in await self.cluster.list(PODS, self.namespace, labels=names.POOL):
+            warm.changed((self.namespace, pod["metadata"]["name"]), pod, None)
+        return Claims(self.cluster, warm, self.session, CONFIG.pool_key)
+
+    async def ask(self, pod):
+        """Call the function in a pod."""
+        async with self.session.get(f"http://{pod['status']['podIP']}:{names.HTTP_PORT}/") as answer:
+            return answer.status, await answer.text()
+
+    async def pods(self):
+        """Those of the function, by name."""
+        listed = await self.cluster.list(PODS, self.namespace, labels=names.FUNCTION)
+        return {pod["metadata"]["name"]: pod for pod in listed if "deletionTimestamp" not in pod["metadata"]}
+
+    async def close(self):
+        for process in self.runtimes:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        for process in self.runtimes:
+            await process.wait()
+        await self.cluster.delete(DEPLOYMENTS, self.namespace, manifest.name("python"))
+        for name in [each["metadata"]["name"] for each in await self.cluster.list(CONFIG_MAPS, self.namespace)]:
+            await self.cluster.delete(CONFIG_MAPS, self.namespace, name)
+
+
+@pytest.fixture
+async def world(controlled_plane, controlled_namespace, tmp_path):
+    async with (
+        await Cluster.connect(str(controlled_plane.kubeconfig)) as cluster,
+        aiohttp.ClientSession() as session,
+    ):
+        made = World(cluster, session, controlled_namespace, tmp_path)
+        yield made
+        await made.close()

@@ -1,0 +1,86 @@
+"""Claims as a router makes them, on a real API server and real runtimes."""
+
+import asyncio
+
+from cluster.waiting import eventually_async
+from wick_api import names, warm
+from wick_api.reason import Reason
+from wick_api.warm import Obstacle
+from wick_kube.resource import PODS
+from wick_router.kubernetes.claim import Started
+from wick_router.kubernetes.failure import Failure
+
+
+async def test_a_claimed_pod_serves_the_function_with_its_environment_and_the_pool_refills(world):
+    [waiting] = await world.pool(1)
+    function = await world.function(env=[{"name": "WHO", "value": "world"}])
+    started = await (await world.informed()).start(function)
+    assert isinstance(started, Started)
+    assert [name for name, _ in started.phases] == ["claim", "transfer", "fork", "import", "init"]
+    assert await world.ask(started.pod) == (200, "hello world")
+    assert list(await world.pods()) == [waiting["metadata"]["name"]]
+
+    async def refilled():
+        pool = await world.cluster.list(PODS, world.namespace, labels=names.POOL)
+        return [pod["metadata"]["name"] for pod in pool] not in ([], [waiting["metadata"]["name"]])
+
+    await eventually_async(refilled, within=10)
+
+
+async def test_two_routers_never_get_the_same_pod(world):
+    await world.pool(1)
+    function = await world.function()
+    routers = [await world.informed() for _ in range(2)]
+    outcomes = await asyncio.gather(*(router.start(function) for router in routers))
+    assert sum(isinstance(outcome, Started) for outcome in outcomes) == 1
+    assert sum(outcome in (Obstacle.EMPTY, Obstacle.CONFLICT) for outcome in outcomes) == 1
+
+
+async def test_the_loser_of_a_race_takes_the_next_pod(world):
+    await world.pool(2)
+    function = await world.function()
+    routers = [await world.informed() for _ in range(2)]
+    outcomes = await asyncio.gather(*(router.start(function) for router in routers))
+    assert len({outcome.pod["metadata"]["uid"] for outcome in outcomes}) == 2
+
+
+async def test_code_that_does_not_load_is_told_with_file_and_line(world):
+    await world.pool(1)
+    function = await world.function("import nothing_of_the_kind\n")
+    failed = await (await world.informed()).start(function)
+    assert isinstance(failed, Failure)
+    assert failed.reason is Reason.LOAD_FAILED
+    assert "main.py:1" in failed.message
+    assert "nothing_of_the_kind" in failed.message
+
+
+async def test_an_empty_pool_is_an_obstacle_not_an_error(world):
+    function = await world.function()
+    assert await (await world.informed()).start(function) is Obstacle.EMPTY
+
+
+async def test_a_dead_runtime_is_an_obstacle_and_not_waited_for(world):
+    await world.pool(1)
+    function = await world.function()
+    for process in world.runtimes:
+        process.terminate()
+        await process.wait()
+    assert await (await world.informed()).start(function) is Obstacle.REFUSED
+
+
+async def test_a_pod_takes_one_function_from_who_knows_its_token_and_never_a_second(world):
+    [pod] = await world.pool(1)
+    address = pod["status"]["podIP"]
+    order = {"function": "f", "handler": "main:handle", "files": {"main.py": "def handle(r): return 'x'\n"}}
+
+    async def specialize(token):
+        url = f"http://{address}:{names.CONTROL_PORT}/specialize"
+        async with world.session.post(url, json=order, headers={"Authorization": f"Bearer {token}"}) as answer:
+            return answer.status
+
+    digest = next(v["value"] for v in pod["spec"]["containers"][0]["env"] if v["name"] == "KUBEWICK_TOKEN_SHA256")
+    token = warm.token("the installation's secret", world.namespace, "python")
+    assert await specialize("guess") == 401
+    assert await specialize(digest) == 401
+    assert await specialize(token) == 200
+    assert await specialize(token) == 409

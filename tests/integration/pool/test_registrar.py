@@ -1,0 +1,132 @@
+"""What the operator does about claimed pods, with kube-controller-manager's ReplicaSets."""
+
+import asyncio
+import contextlib
+from time import monotonic
+
+import pytest
+
+from cluster.waiting import eventually_async
+from wick_api import names, warm
+from wick_kube.resource import DEPLOYMENTS, PODS
+from wick_operator.fence import Fence
+from wick_operator.pool.registrar import Known, Registrar
+
+PACE = 20
+"""Patience passes so many times faster than the test's time."""
+
+
+@pytest.fixture
+async def registrar(world):
+    """Running, with a view of the function's Deployment that the test sets."""
+    known = Known(exists=True, replicas=0, current="")
+    holder = {"known": known}
+    fence = Fence(world.cluster, lambda: 60.0, 5.0)
+    made = Registrar(
+        world.cluster, fence, world.session, lambda _: holder["known"], (world.namespace,), lambda: PACE * monotonic()
+    )
+    task = asyncio.create_task(made.run())
+    yield holder
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def replicas(world):
+    return (await world.cluster.get(DEPLOYMENTS, world.namespace, "hello"))["spec"].get("replicas", 0)
+
+
+def owner(pod):
+    return [each["kind"] for each in pod["metadata"].get("ownerReferences", ()) if each.get("controller")]
+
+
+async def test_the_functions_own_replica_set_adopts_the_pod_and_drops_the_one_it_had_made(world, registrar):
+    [pod] = await world.pool(1)
+    function = await world.function(resources={"requests": {"cpu": "77m"}})
+    started = await (await world.informed()).start(function)
+    registrar["known"] = Known(exists=True, replicas=1, current=started.pod["metadata"]["labels"][names.REVISION])
+    await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
+
+    async def settled():
+        pods = await world.pods()
+        return list(pods) == [pod["metadata"]["name"]] and owner(pods[pod["metadata"]["name"]]) == ["ReplicaSet"]
+
+    await eventually_async(settled, within=20)
+    assert await world.ask(pod) == (200, "hello nobody")
+    adopted = (await world.pods())[pod["metadata"]["name"]]
+
+    async def resized():
+        now = await world.cluster.get(PODS, world.namespace, adopted["metadata"]["name"])
+        return now["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "77m"
+
+    await eventually_async(resized, within=5)
+
+
+async def test_a_router_that_died_before_scaling_is_finished_for(world, registrar):
+    [pod] = await world.pool(1)
+    function = await world.function()
+    await (await world.informed()).start(function)
+
+    async def woken():
+        return await replicas(world) == 1
+
+    await eventually_async(woken, within=10)
+    registrar["known"] = Known(exists=True, replicas=1, current=function.status["revision"])
+
+    async def adopted():
+        pods = await world.pods()
+        return list(pods) == [pod["metadata"]["name"]] and owner(pods[pod["metadata"]["name"]]) == ["ReplicaSet"]
+
+    await eventually_async(adopted, within=20)
+
+
+@pytest.mark.usefixtures("registrar")
+async def test_waking_never_undoes_what_the_autoscaler_wrote_meanwhile(world):
+    await world.pool(1)
+    function = await world.function()
+    await world.cluster.scale(world.namespace, "hello", 5, field_manager=names.AUTOSCALER)
+    await (await world.informed()).start(function)  # the registrar's view still says 0
+    await asyncio.sleep(1)
+    assert await replicas(world) == 5
+
+
+@pytest.mark.usefixtures("registrar")
+async def test_a_pod_whose_router_died_before_it_got_its_function_goes(world):
+    [pod] = await world.pool(1)
+    function = await world.function()
+    router = await world.informed()
+    revision = await router._revisions.get(function.key, function.status["revision"])
+    name = pod["metadata"]["name"]
+    await world.cluster.patch(
+        PODS, world.namespace, name, warm.claim(pod, function, revision), field_manager=names.ROUTER
+    )
+
+    async def gone():
+        return name not in await world.pods()
+
+    await eventually_async(gone, within=10)
+    assert await replicas(world) == 0
+
+
+@pytest.mark.usefixtures("registrar")
+async def test_a_pod_whose_code_does_not_load_goes(world):
+    await world.pool(1)
+    function = await world.function("1 / 0\n")
+    await (await world.informed()).start(function)
+
+    async def gone():
+        return not await world.pods()
+
+    await eventually_async(gone, within=10)
+
+
+async def test_a_claim_of_a_function_that_is_gone_goes(world, registrar):
+    await world.pool(1)
+    function = await world.function()
+    registrar["known"] = Known(exists=False, replicas=None, current="")
+    await (await world.informed()).start(function)
+
+    async def gone():
+        return not await world.pods()
+
+    await eventually_async(gone, within=10)
