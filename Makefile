@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock sbom bench bench-autoscaler bench-coldstart bench-operator soak-operator chart fmt clean
+.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock sbom bench bench-autoscaler bench-runtime bench-coldstart bench-operator soak-operator chart fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -63,6 +63,15 @@ bench-coldstart: $(VENV)/ready ## Cold starts on the running cluster (make clust
 
 bench-autoscaler: $(VENV)/ready ## CPU and memory of one autoscaler tick at 10,000 functions
 	$(BIN)/python benchmarks/autoscaler/tick.py
+
+BENCH_VENV := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubewick/bench-runtime
+BENCH_PYTHON ?= $(PYTHON)
+bench-runtime: ## Our runtime beside functions-framework, uvicorn, granian and gunicorn: start, CPU, memory (needs wrk)
+	[ $(BENCH_VENV)/ready -nt benchmarks/runtime/requirements.txt ] || { \
+	  $(BENCH_PYTHON) -m venv --clear $(BENCH_VENV) && \
+	  $(BENCH_VENV)/bin/python -m pip install --quiet -r benchmarks/runtime/requirements.txt && \
+	  touch $(BENCH_VENV)/ready; }
+	$(BENCH_VENV)/bin/python benchmarks/runtime/bench.py $(BENCH_VENV)/bin/python --write benchmarks/README.md
 
 bench-operator: $(VENV)/ready ## 1,000 Functions at once, 5,000 at rest, a restart with 5,000
 	$(BIN)/python benchmarks/operator/at_scale.py

@@ -6,13 +6,16 @@ is left in peace.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from wick_runtime.http.refusal import Headers
+from wick_runtime.http.head import checked
 from wick_runtime.inline import Call, Run
 from wick_runtime.request import split
 from wick_runtime.websocket import is_handshake, serve
+
+if TYPE_CHECKING:
+    from wick_runtime.http.refusal import Headers
 
 PARTING: Final = 1.0
 """Seconds an application has, once told that its client left, before it is cancelled."""
@@ -106,9 +109,15 @@ class _Cycle:
 
     async def _body(self, body: bytes, *, more: bool) -> None:
         exchange = self._run.exchange
+        if not (self._began or more or exchange.head_only):  # whole, as most are: one write
+            self._done = True
+            headers = [pair for pair in checked(self._headers) if pair[0].lower() != b"content-length"]
+            exchange.respond(self._status, headers, bytes(body))
+            self._run.wake()
+            return
         if not self._began:
             self._began = True
-            exchange.start(self._status, self._with_length(body, more=more))
+            exchange.start(self._status, self._headers)
         exchange.write(bytes(body))
         if more:
             await self._run.drained()
@@ -116,12 +125,6 @@ class _Cycle:
         self._done = True
         exchange.end()
         self._run.wake()
-
-    def _with_length(self, body: bytes, *, more: bool) -> Headers:
-        """A body that is whole in its first message needs no chunks."""
-        if more or any(name.lower() == b"content-length" for name, _ in self._headers):
-            return self._headers
-        return [*self._headers, (b"content-length", b"%d" % len(body))]
 
     def check(self) -> None:
         if not self._done and not self._run.gone and not self._run.exchange.ended:

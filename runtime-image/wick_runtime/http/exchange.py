@@ -65,6 +65,8 @@ class Exchange:
     started = False
     ended = False
     chunked = False
+    _head = b""
+    """A head that waits for the first piece of its body."""
     left = -1
     """Bytes of an announced response body still to come; -1 when none was announced."""
 
@@ -96,6 +98,7 @@ class Exchange:
             prefix = render(status, headers)
         end = b"\r\n" if self.keep_alive and not self.http10 and not server.draining else self._connection_header()
         self.started = self.ended = True
+        self._head = b""
         if self.head_only or status in _BODILESS:
             connection.send_whole(self, self._bare(prefix, status, len(body), end))
             return
@@ -124,9 +127,19 @@ class Exchange:
             headers = [*headers, (b"transfer-encoding", b"chunked")] if self.chunked else headers
         if self.head_only or bodiless(status):
             self.left, self.chunked = 0, False
-        self.started = True
         head = b"%b%bx-request-id: %b\r\n" % (render(status, headers), self.connection.date(), self.request_id)
-        self.connection.send(head + self._connection_header())
+        self._head = head + self._connection_header()
+        self.connection.server.soon(self.flush)
+
+    def flush(self) -> None:
+        """Send the head, if no piece of the body came along to travel with it."""
+        if self._head and not self.ended:
+            self._send(b"")
+
+    def _send(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        self.started = True
+        self.connection.send(head + data)
 
     def write(self, chunk: bytes) -> None:
         """A piece of the body; what exceeds the announced length is cut off."""
@@ -135,11 +148,11 @@ class Exchange:
         if self.left >= 0:
             chunk = chunk[: self.left]
             self.left -= len(chunk)
-            self.connection.send(chunk)
+            self._send(chunk)
         elif self.chunked:
-            self.connection.send(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            self._send(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         else:
-            self.connection.send(chunk)
+            self._send(chunk)
 
     def end(self) -> None:
         """The response is complete; if fewer bytes came than were announced, it is broken off instead."""
@@ -148,9 +161,9 @@ class Exchange:
         if self.left > 0:
             self.abort()
             return
+        if self.chunked or self._head:
+            self._send(b"0\r\n\r\n" if self.chunked else b"")
         self.ended = True
-        if self.chunked:
-            self.connection.send(b"0\r\n\r\n")
         self.connection.ended(self)
 
     def abort(self) -> None:

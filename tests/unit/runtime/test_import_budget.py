@@ -1,0 +1,45 @@
+"""What an instance has imported before the user's code: every module there costs each start."""
+
+import json
+import subprocess
+import sys
+
+HEAVY = {
+    "aiohttp", "click", "cloudevents", "django", "email", "fastapi", "flask", "http.client", "http.server",
+    "kubernetes", "msgspec", "multiprocessing", "pathlib", "pickle", "pydantic", "requests", "starlette", "unittest",
+    "urllib.request", "uuid", "wick_api", "wick_cli", "wick_operator", "wick_router", "yaml",
+}  # fmt: skip
+ADAPTERS = {"asgi", "awslambda", "cloudevent", "events", "functionsframework", "websocket", "wsgi"}
+OWN = {
+    "", "adapters", "admission", "answer", "channel", "config", "context", "control", "control_port", "deadlines",
+    "failure", "forker", "frame", "http", "http.connection", "http.exchange", "http.head", "http.parser",
+    "http.refusal", "http.rules", "http.server", "inline", "instance", "interface", "keeper", "load", "loop", "metric",
+    "native", "output", "pool", "process", "request", "serving", "specialize", "stand_in", "supervisor", "table",
+    "tally", "worker",
+}  # fmt: skip
+CODE = """
+import json, sys
+before = set(sys.modules)
+import wick_runtime.supervisor
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def loaded():
+    done = subprocess.run([sys.executable, "-S", "-c", CODE], capture_output=True, text=True, check=True, env=path())
+    return set(json.loads(done.stdout))
+
+
+def path():
+    import wick_runtime
+
+    return {"PYTHONPATH": wick_runtime.__path__[0].rpartition("/")[0]}
+
+
+def test_before_the_users_code_only_these_modules_are_there():
+    modules = loaded()
+    own = {name.removeprefix("wick_runtime").lstrip(".") for name in modules if name.startswith("wick_runtime")}
+    assert own == OWN
+    assert not modules & HEAVY
+    assert not own & ADAPTERS
+    assert len(modules - {name for name in modules if name.startswith("wick_runtime")}) < 190
