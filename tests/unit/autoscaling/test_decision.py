@@ -9,54 +9,57 @@ from wick_api.duration import Duration
 from wick_api.scale import Panic, Scale
 from wick_operator.autoscaling.decision import Seen, Signal, Why, decide
 
-loads = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
-counts = st.integers(0, 10_000)
-seconds = st.floats(0, 7200)
+# Ordinary values, so that the rules meet each other; any value at all where it says `wild`.
+loads = st.floats(0, 300)
+wild = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
+counts = st.integers(0, 60)
+seconds = st.floats(0, 120)
+mostly = st.sampled_from([True, True, True, True, False])
 
 
 @st.composite
 def scales(draw):
-    most = draw(st.integers(1, 10_000))
+    most = draw(st.integers(1, 60))
     return Scale(
         min=draw(st.integers(0, most)),
         max=most,
         initial=draw(st.integers(0, most)),
         activation=draw(st.integers(1, most)),
-        window=Duration(draw(st.integers(1, 3600))),
+        window=Duration(draw(st.integers(1, 90))),
         panic=Panic(window=draw(st.floats(1, 100)), threshold=draw(st.floats(110, 1000))),
         up_rate=draw(st.floats(1, 1000, exclude_min=True)),
         down_rate=draw(st.floats(1, 1000, exclude_min=True)),
-        down_delay=Duration(draw(st.integers(0, 3600))),
-        idle=Duration(draw(st.integers(0, 3600))),
+        down_delay=Duration(draw(st.sampled_from([0, 30]))),
+        idle=Duration(draw(st.integers(0, 90))),
     )
 
 
 @st.composite
-def signals(draw):
-    unread = draw(st.sampled_from([False, False, False, True]))
+def signals(draw, values=loads):
+    unread = not draw(mostly)
     return Signal(
         "concurrency",
-        draw(st.floats(0.01, 1e6)),
-        None if unread else draw(loads),
-        None if unread else draw(loads),
+        draw(st.floats(0.01, 20)),
+        None if unread else draw(values),
+        None if unread else draw(values),
     )
 
 
 @st.composite
-def sights(draw):
+def sights(draw, values=loads):
     return Seen(
         replicas=draw(counts),
         ready=draw(counts),
-        signals=tuple(draw(st.lists(signals(), max_size=3))),
-        in_use=draw(loads),
+        signals=tuple(draw(st.lists(signals(values), max_size=2))),
+        in_use=draw(st.just(0.0) | values),
         idle_for=draw(seconds),
         known_for=draw(seconds),
-        complete=draw(st.booleans()),
+        complete=draw(mostly),
         floor=draw(counts),
         panic_for=draw(st.none() | seconds),
         panic_peak=draw(counts),
         delayed_peak=draw(counts),
-        fresh=draw(st.booleans()),
+        fresh=not draw(mostly),
     )
 
 
@@ -64,7 +67,7 @@ def changed(seen, **fields):
     return Seen(**{name: getattr(seen, name) for name in seen.__struct_fields__} | fields)
 
 
-@given(scales(), sights())
+@given(scales(), sights(wild))
 def test_a_decision_is_within_bounds_and_comes_with_a_time(scale, seen):
     decision = decide(scale, seen)
     assert min(seen.floor, scale.max) <= decision.replicas <= scale.max
@@ -72,7 +75,7 @@ def test_a_decision_is_within_bounds_and_comes_with_a_time(scale, seen):
     assert isinstance(decision.reason, Why)
 
 
-@given(scales(), sights(), st.lists(st.tuples(loads, loads), min_size=3, max_size=3), loads)
+@given(scales(), sights(wild), st.lists(st.tuples(wild, wild), min_size=2, max_size=2), wild)
 def test_more_load_never_means_fewer_instances(scale, seen, more, waiting):
     louder = tuple(
         signal
@@ -84,9 +87,12 @@ def test_more_load_never_means_fewer_instances(scale, seen, more, waiting):
     assert decide(scale, heavier).replicas >= decide(scale, seen).replicas
 
 
-@given(scales(), sights(), st.floats(min_value=0, exclude_min=True, allow_infinity=False))
-def test_anything_in_flight_or_waiting_keeps_an_instance(scale, seen, in_use):
-    assert decide(scale, changed(seen, in_use=in_use)).replicas >= 1
+@given(
+    scales(), sights(), st.floats(min_value=0, exclude_min=True, allow_infinity=False), st.sampled_from([0.0, 7200.0])
+)
+def test_anything_in_flight_or_waiting_keeps_an_instance(scale, seen, in_use, idle_for):
+    """However long ago the last demand is said to have been, and with nothing else that would keep one."""
+    assert decide(scale, changed(seen, in_use=in_use, idle_for=idle_for, known_for=7200.0, floor=0)).replicas >= 1
 
 
 @given(scales(), sights())
