@@ -7,11 +7,11 @@ only through `in_plane`, which runs a piece of work in the data plane's loop.
 import asyncio
 import threading
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 import uvicorn
-from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi import APIRouter, FastAPI, HTTPException, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from wick_api.names import Key
@@ -70,9 +70,9 @@ async def _alive() -> None:
     """Answer."""
 
 
-async def _page(plane: "Plane") -> str:
+async def _page(plane: "Plane", names: list[str] | None) -> str:
     page = exposition.Page()
-    for count, page in enumerate(exposition.write(plane)):  # noqa: B007 - the last one is whole
+    for count, page in enumerate(exposition.write(plane, names or exposition.HELP)):  # noqa: B007 - the last one is whole
         if count % SLICE == 0:
             await asyncio.sleep(0)
     return page.text()
@@ -114,9 +114,9 @@ def _health(router: "Router") -> APIRouter:
         return JSONResponse({"state": "ready" if plane.in_touch else "degraded"})
 
     @api.get("/metrics")
-    async def metrics() -> Response:
-        """Prometheus text."""
-        return PlainTextResponse(await in_plane(plane, _page(plane)), media_type=exposition.CONTENT_TYPE)
+    async def metrics(names: Annotated[list[str] | None, Query(alias="name[]")] = None) -> Response:
+        """Prometheus text; with ``name[]`` those families only."""
+        return PlainTextResponse(await in_plane(plane, _page(plane, names)), media_type=exposition.CONTENT_TYPE)
 
     return api
 

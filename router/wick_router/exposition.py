@@ -4,7 +4,7 @@ Label strings are made once a function and revision. 1,000 functions take about 
 millisecond each, during which other work goes on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING
 
 from wick_api import metric
@@ -35,21 +35,27 @@ HELP = {
 class Page:
     """The lines of each family, which must stand together on the page."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Container[str] = HELP) -> None:
         self.families: dict[str, list[str]] = {name: [] for name in HELP}
+        self.wanted = wanted
 
     def text(self) -> str:
         parts = []
         for name, lines in self.families.items():
+            if name not in self.wanted:
+                continue
             kind, words = HELP[name]
             parts.append(f"# HELP {name} {words}\n# TYPE {name} {kind}\n")
             parts += lines
         return "".join(parts)
 
 
-def write(plane: "Plane") -> Iterator[Page]:
-    """Fill a page, yielding it after each function; complete when the iterator ends."""
-    page = Page()
+def write(plane: "Plane", wanted: Container[str] = HELP) -> Iterator[Page]:
+    """Fill a page, yielding it after each function; complete when the iterator ends.
+
+    `wanted` families only: the autoscaler asks each second for a few, and histograms are most of the work.
+    """
+    page = Page(wanted)
     families = page.families
     unrouted = plane.unrouted
     families[metric.REFUSED] += [
@@ -66,11 +72,11 @@ def write(plane: "Plane") -> Iterator[Page]:
     families[metric.LOOP_LAG_SECONDS].append(_histogram(metric.LOOP_LAG_SECONDS, "", (plane.loop_lag,)))
     yield page
     for lane in list(plane.lanes.values()):
-        _lane(families, lane, plane.clock())
+        _lane(families, lane, plane.clock(), wanted)
         yield page
 
 
-def _lane(families: dict[str, list[str]], lane: "Lane", now: float) -> None:
+def _lane(families: dict[str, list[str]], lane: "Lane", now: float, wanted: Container[str]) -> None:
     labels = lane.labels
     dispatch = lane.dispatch
     for revision, demand in dispatch.demands.items():
@@ -91,7 +97,7 @@ def _lane(families: dict[str, list[str]], lane: "Lane", now: float) -> None:
         label = f'{labels},path="{path}"'
         families[metric.COLD_STARTS].append(f"{metric.COLD_STARTS}{{{label}}} {histogram.count}\n")
         families[metric.COLD_START_SECONDS].append(_histogram(metric.COLD_START_SECONDS, label, (histogram,)))
-    if lane.warm.count or lane.total.count or lane.queue.count:
+    if metric.DURATION in wanted and (lane.warm.count or lane.total.count or lane.queue.count):
         _durations(families[metric.DURATION], lane)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from wick_api import metric
+from wick_api import metric, quantity
 from wick_api.function import FunctionSpec
-from wick_operator.autoscaling import exposition, quantity
+from wick_operator.autoscaling import exposition
 
 CORES = 1.0
 """What 100 % is for an instance that neither requests nor limits CPU."""
@@ -34,9 +34,8 @@ def read(text: bytes) -> Used | None:
 def requested(spec: FunctionSpec, resource: str, otherwise: float) -> float:
     """What one instance was promised of `resource`: the request, else the limit, else `otherwise`."""
     for kind in ("requests", "limits"):
-        amount = quantity.read(spec.resources.get(kind, {}).get(resource))
-        if amount:
-            return amount
+        if (amount := spec.resources.get(kind, {}).get(resource)) and (number := quantity.parse(amount)):
+            return float(number)
     return otherwise
 
 

@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
+from msgspec import structs
 
 from wick_api.function import parse
 from wick_api.names import Key
 from wick_operator.autoscaling.loop import Autoscaler, Settings
+from wick_operator.autoscaling.outside import Sources
 from wick_operator.autoscaling.scaler import NotScaled, Replicas
 
 HELLO = Key("default", "hello")
@@ -211,3 +213,36 @@ async def test_a_new_leader_that_sees_no_load_waits_a_window_before_it_takes_any
         async with running(platform, urls):
             await eventually(lambda: platform.count == 0)
     assert time.monotonic() - began >= 1
+
+
+async def test_busy_instances_scale_by_cpu_and_a_silent_one_freezes():
+    """Two instances of half a core, each using all of it: 200 % at a target of 50 % each asks for four."""
+    spec = {"metrics": [{"type": "cpu", "target": 50}], "window": "1s", "idle": "1h"}
+    platform, router, began = Platform(function(**spec), count=2), Router(), time.monotonic()
+    platform.function = structs.replace(
+        platform.function, spec=structs.replace(platform.function.spec, resources={"requests": {"cpu": "500m"}})
+    )
+    pods = [Pod(began), Pod(began)]
+    async with served(router, *pods) as [scraped, *instances]:
+        platform.instances = lambda _key: instances
+        settings = Settings(period=0.1, sources=Sources(period=0.1))
+        async with running(platform, [scraped], settings) as autoscaler:
+            await eventually(lambda: platform.count == 4)
+            pods[1].broken = True
+            await eventually(lambda: autoscaler.tracks[HELLO].decided[-1].decision.reason == "blind")
+            assert platform.count == 4
+
+
+class Pod:
+    """An instance that uses half a core."""
+
+    def __init__(self, began):
+        self.began, self.broken = began, False
+
+    async def metrics(self, _request):
+        if self.broken:
+            raise web.HTTPServiceUnavailable
+        spent = (time.monotonic() - self.began) / 2
+        return web.Response(
+            text=f"kubewick_function_cpu_seconds_total{{}} {spent}\nkubewick_function_memory_bytes{{}} 1\n"
+        )
