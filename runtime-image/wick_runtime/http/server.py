@@ -72,7 +72,8 @@ class Server:
         self.ids = request_ids()
         self.clock = Clock()
         self._watcher = watcher
-        self._free = list(range(SLOTS - 2, -1, -1))  # the last slot takes what is written after a connection's end
+        self._free: list[int] = []
+        self._unused = 0  # slots from here on were never taken; the last takes what is written after a connection's end
         self._loop = asyncio.get_running_loop()
         self._sweeper: asyncio.TimerHandle | None = None
         self._listeners: list[asyncio.Server] = []
@@ -117,9 +118,13 @@ class Server:
 
     def opened(self, connection: Connection, fd: int) -> bool:
         """Give the connection a slot; False when there is none left."""
-        if not self._free:
+        if self._free:
+            connection.slot = self._free.pop()
+        elif self._unused < SLOTS - 1:
+            connection.slot = self._unused
+            self._unused += 1
+        else:
             return False
-        connection.slot = self._free.pop()
         connection.touched = self.now()
         self.table.clear(connection.slot)
         if self._watcher is not None:
