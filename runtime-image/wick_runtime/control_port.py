@@ -1,6 +1,5 @@
 """The control port: liveness, readiness, metrics and `specialize`, over the same HTTP server as the data port."""
 
-import hmac
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
@@ -86,8 +85,15 @@ def bearer(headers: Headers) -> str:
 
 
 def same(given: str, expected: str) -> bool:
-    """Compare secrets in a time that does not tell how much of one was right; an empty one never fits."""
-    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
+    """Compare secrets in a time that does not tell how much of one was right; an empty one never fits.
+
+    `hmac.compare_digest` does this too, and brings OpenSSL's hashes along: 0.7 MB in every instance.
+    """
+    ours, theirs = expected.encode(), given.encode()
+    differs = len(ours) ^ len(theirs)
+    for one, other in zip(ours, theirs, strict=False):
+        differs |= one ^ other
+    return bool(ours) and differs == 0
 
 
 def _reply(exchange: Exchange, reply: Reply) -> None:
