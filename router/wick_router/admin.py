@@ -36,6 +36,7 @@ class Admin:
     def __init__(self, router: "Router") -> None:
         self._router = router
         self._socket = bound(router.config.admin_host, router.config.admin_port, shared=False)
+        self._socket.listen()  # so that nobody is refused while the thread starts
         self.port = int(self._socket.getsockname()[1])
         config = uvicorn.Config(
             application(router), log_config=None, lifespan="off", access_log=False, timeout_graceful_shutdown=1
