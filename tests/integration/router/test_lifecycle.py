@@ -128,7 +128,18 @@ def certificate(folder, name):
     key, chain = folder / "tls.key", folder / "tls.crt"
     subprocess.run(
         [
-            *"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1".split(),
+            *[
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "1",
+            ],
             *("-subj", f"/CN={name}", "-keyout", str(key), "-out", str(chain)),
         ],
         check=True,
