@@ -48,6 +48,13 @@ cluster-down: $(VENV)/ready ## Stop and remove it, whoever started it
 lock: $(VENV)/ready ## Pin what goes into the images, with hashes (needs uv)
 	tests/cluster/lock.sh
 
+.PHONY: bench-router soak-router
+bench-router: $(VENV)/ready ## Our router beside nginx, HAProxy, Go and aiohttp on one core
+	$(BIN)/python benchmarks/router/bench.py --write
+
+soak-router: $(VENV)/ready ## Mixed traffic for minutes: flat memory, nothing leaked
+	$(BIN)/python benchmarks/router/soak.py
+
 bench-shapes: $(VENV)/ready ## Six simulated loads, our autoscaler against Knative's defaults
 	$(BIN)/python benchmarks/autoscaler/shapes.py
 

@@ -5,8 +5,10 @@ only through `in_plane`, which runs a piece of work in the data plane's loop.
 """
 
 import asyncio
+import socket
 import threading
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
@@ -35,13 +37,21 @@ class Admin:
 
     def __init__(self, router: "Router") -> None:
         self._router = router
-        self._socket = bound(router.config.admin_host, router.config.admin_port, shared=False)
+        config = router.config
+        if config.admin_unix:
+            Path(config.admin_unix).unlink(missing_ok=True)
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._socket.bind(config.admin_unix)
+            self.port = 0
+        else:
+            self._socket = bound(config.admin_host, config.admin_port, shared=False)
+            self.port = int(self._socket.getsockname()[1])
         self._socket.listen()  # so that nobody is refused while the thread starts
-        self.port = int(self._socket.getsockname()[1])
-        config = uvicorn.Config(
-            application(router), log_config=None, lifespan="off", access_log=False, timeout_graceful_shutdown=1
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                application(router), log_config=None, lifespan="off", access_log=False, timeout_graceful_shutdown=1
+            )
         )
-        self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="admin", daemon=True)
 
     def start(self) -> None:

@@ -38,6 +38,8 @@ class Config:
     admin_host: str = "0.0.0.0"  # noqa: S104 - scraped from other pods
     admin_port: int = names.ROUTER_ADMIN_PORT
     """0: any free port; -1: no admin API."""
+    admin_unix: str = ""
+    """Path of a Unix socket for the admin API instead of the port; set by the parent of several processes."""
     processes: int = 1
     """Processes that share the data port; one a core is best."""
     domains: tuple[str, ...] = ("svc.cluster.local", "svc", "")

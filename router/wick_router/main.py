@@ -10,6 +10,7 @@ import sys
 import uvloop
 
 from wick_router.config import Config, Invalid
+from wick_router.group import Group
 from wick_router.router import Router
 
 SWITCH_INTERVAL = 0.0005
@@ -29,13 +30,13 @@ def main() -> None:
 
 
 async def serve(config: Config) -> None:
-    """Serve until told to stop, then drain."""
-    kubernetes = importlib.import_module("wick_router.kubernetes")  # 119 MB that only this entry point needs
-    router = Router(config, kubernetes.KubernetesBackend())
+    """Serve until told to stop, then drain; with several processes, as their parent or as one of them."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await router.start()
-    await stopping.wait()
-    await router.stop(delay=config.drain_delay, grace=config.grace)
+    if config.processes > 1 and not config.admin_unix:
+        await Group(config, (sys.executable, "-m", "wick_router")).run(stopping)
+        return
+    kubernetes = importlib.import_module("wick_router.kubernetes")  # 119 MB that only this entry point needs
+    await Router(config, kubernetes.KubernetesBackend()).run(stopping)

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Callable
+from typing import cast
 
 from wick_api.names import Key
 from wick_router.access import AccessLog
@@ -72,14 +73,19 @@ class Router:
         self.ready = True
         log.info("serving on %s:%d", self.config.host, self.port)
 
-    async def run(self) -> None:
-        """Start, serve until cancelled or until the backend fails, then stop."""
+    async def run(self, stopping: asyncio.Event | None = None) -> None:
+        """Start, serve until `stopping` is set, drain as configured, end. A backend that fails ends the router too."""
         await self.start()
+        backend = cast("asyncio.Task[None]", self._backend_task)
+        told = asyncio.create_task((stopping or asyncio.Event()).wait())
         try:
-            assert self._backend_task is not None  # noqa: S101 - start() made it
-            await self._backend_task
+            await asyncio.wait((told, backend), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await self.stop()
+            told.cancel()
+            failed = backend.done()
+            await self.stop(delay=0 if failed else self.config.drain_delay, grace=0 if failed else self.config.grace)
+        if failed:
+            backend.result()
 
     async def stop(self, *, delay: float = 0.0, grace: float = 0.0) -> None:
         """Drain and end; `delay` and `grace` in seconds, see the module."""

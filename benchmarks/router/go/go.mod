@@ -1,0 +1,3 @@
+module kubewick.dev/benchmarks/proxy
+
+go 1.21
