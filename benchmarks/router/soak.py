@@ -26,41 +26,51 @@ COLD, WARM = Key("default", "cold"), Key("default", "warm")
 CLIENTS = 40
 
 
+BUSY = b"HTTP/1.1 429 X\r\nKubewick-Refused: concurrency\r\nContent-Length: 0\r\n\r\n"
+SWITCH = b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+
 async def instance(reader, writer):
-    """Does what the path asks for."""
+    """Does what the path asks for, until the router or the path ends it."""
     with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-        while head := await reader.readuntil(b"\r\n\r\n"):
-            path = head.split()[1]
+        while not writer.is_closing():
+            head = await reader.readuntil(b"\r\n\r\n")
             length = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
             if length:
                 await reader.readexactly(int(length[0].split(b":")[1]))
-            if path == b"/slow":
-                await asyncio.sleep(0.05)
-            elif path == b"/die":
-                writer.transport.abort()
-                return
-            elif path == b"/busy":
-                writer.write(b"HTTP/1.1 429 X\r\nKubewick-Refused: concurrency\r\nContent-Length: 0\r\n\r\n")
-                continue
-            elif path == b"/stream":
-                writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-                for _ in range(20):
-                    if writer.is_closing():
-                        return
-                    writer.write(b"1000\r\n" + b"x" * 4096 + b"\r\n")
-                    await writer.drain()
-                    await asyncio.sleep(0.001)
-                if not writer.is_closing():
-                    writer.write(b"0\r\n\r\n")
-                continue
-            elif path == b"/ws":
-                writer.write(b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-                while data := await reader.read(1000):
-                    writer.write(data)
-                return
-            if not writer.is_closing():
-                writer.write(OK)
+            await play(head.split()[1], reader, writer)
     writer.close()
+
+
+async def play(path, reader, writer):
+    """One answer."""
+    if path == b"/die":
+        writer.transport.abort()
+    elif path == b"/stream":
+        await stream(writer)
+    elif path == b"/ws":
+        writer.write(SWITCH)
+        while data := await reader.read(1000):
+            writer.write(data)
+        writer.close()
+    else:
+        if path == b"/slow":
+            await asyncio.sleep(0.05)
+        if not writer.is_closing():
+            writer.write(BUSY if path == b"/busy" else OK)
+
+
+async def stream(writer):
+    """A chunked answer that takes its time."""
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+        if writer.is_closing():
+            return
+        writer.write(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+        await writer.drain()
+    if not writer.is_closing():
+        writer.write(b"0\r\n\r\n")
 
 
 async def visit(port, chance):
