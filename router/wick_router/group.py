@@ -17,10 +17,10 @@ import signal
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import uvicorn
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from wick_router import exposition, merge
@@ -41,7 +41,8 @@ class Child:
     def __init__(self, socket: Path) -> None:
         self.socket = socket
         self.process: asyncio.subprocess.Process | None = None
-        self.last_page = ""
+        self.pages: dict[str, str] = {}
+        """Its last metrics pages, by what was asked for."""
 
     async def get(self, path: str) -> str:
         """Body of the child's admin API; `OSError` when it does not answer."""
@@ -97,8 +98,8 @@ class Group:
         while not self._stopping:
             child.process = await asyncio.create_subprocess_exec(*self._command, env=environment)
             status = await child.process.wait()
-            self._sum.keep(child.last_page)
-            child.last_page = ""
+            self._sum.keep(child.pages.values())
+            child.pages.clear()
             if not self._stopping:
                 log.warning("router process %d ended with status %d and is replaced", child.process.pid, status)
                 await asyncio.sleep(RESTART_PAUSE)
@@ -109,8 +110,8 @@ class Group:
         for child, answer in zip(self.children, answers, strict=True):
             if isinstance(answer, BaseException):
                 log.warning("a router process does not answer %s: %r", path, answer)
-            elif path == "/metrics":
-                child.last_page = answer
+            elif path.startswith("/metrics"):
+                child.pages[path] = answer
         return [answer for answer in answers if isinstance(answer, str)]
 
     def _application(self) -> FastAPI:
@@ -131,9 +132,12 @@ class Group:
             return JSONResponse({"state": "degraded" if "degraded" in told else "ready"})
 
         @app.get("/metrics")
-        async def metrics() -> Response:
-            """Prometheus text of all processes together."""
-            return PlainTextResponse(self._sum.page(await self._ask("/metrics")), media_type=exposition.CONTENT_TYPE)
+        async def metrics(names: Annotated[list[str] | None, Query(alias="name[]")] = None) -> Response:
+            """Prometheus text of all processes together; with ``name[]`` those families only."""
+            known = sorted(set(names or ()) & exposition.HELP.keys())
+            query = "&".join(f"name[]={name}" for name in known)
+            pages = await self._ask(f"/metrics?{query}" if query else "/metrics")
+            return PlainTextResponse(self._sum.page(pages, known), media_type=exposition.CONTENT_TYPE)
 
         @app.get("/api/v1/functions")
         async def functions(namespace: str | None = None) -> dict[str, Any]:

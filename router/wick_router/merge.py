@@ -4,7 +4,7 @@ Pure. Every series of a router is a count or a number of things, so pages add up
 counted when it ended stays in the sum as `Sum.keep`, so that counters never go back.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 ORDER = ("ready", "starting", "failed", "idle")
@@ -17,16 +17,26 @@ class Sum:
     def __init__(self) -> None:
         self._kept: dict[str, float] = {}
 
-    def keep(self, page: str) -> None:
-        """Keep the counters of a process that ended; its gauges ended with it."""
-        gauges = {line.split()[2] for line in page.splitlines() if line.startswith("# TYPE") and line.endswith("gauge")}
-        for series, value in _series(page):
-            if series.partition("{")[0] not in gauges:
-                self._kept[series] = self._kept.get(series, 0.0) + value
+    def keep(self, pages: Iterable[str]) -> None:
+        """Keep the counters of a process that ended, from the last pages it wrote; its gauges ended with it."""
+        last: dict[str, float] = {}
+        for page in pages:
+            heads = [line for line in page.splitlines() if line.startswith("# TYPE")]
+            gauges = {line.split()[2] for line in heads if line.endswith("gauge")}
+            for series, value in _series(page):
+                if series.partition("{")[0] not in gauges:
+                    last[series] = max(value, last.get(series, 0.0))  # counters only grow: the greater is the later
+        for series, value in last.items():
+            self._kept[series] = self._kept.get(series, 0.0) + value
 
-    def page(self, pages: Iterable[str]) -> str:
-        """The page of all processes; families stay in the order of the first page."""
-        totals = dict(self._kept)
+    def page(self, pages: Iterable[str], names: Collection[str] = ()) -> str:
+        """The page of all processes, of these families if any are named, in the order of the first page."""
+        families_kept = dict.fromkeys(names)
+        totals = {
+            series: value
+            for series, value in self._kept.items()
+            if not names or _family(series.partition("{")[0], families_kept) in families_kept
+        }
         heads: dict[str, None] = {}
         for page in pages:
             for line in page.splitlines():
@@ -52,7 +62,7 @@ def _series(page: str) -> Iterable[tuple[str, float]]:
             yield series, float(value)
 
 
-def _family(name: str, families: dict[str, list[str]]) -> str:
+def _family(name: str, families: Mapping[str, object]) -> str:
     for suffix in ("", "_bucket", "_sum", "_count"):
         family = name.removesuffix(suffix)
         if family in families:

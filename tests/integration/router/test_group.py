@@ -71,7 +71,7 @@ async def test_two_processes_share_a_port_and_tell_one_story(world, tmp_path, mo
 
     async def counted():
         found = re.findall(
-            r'^kubewick_function_requests_total\{.*code="200"\} (\d+)', await admin(group, "/metrics"), re.M
+            r'^kubewick_function_requests_total\{.*code="200"\} (\d+)', await admin(group, "/metrics"), re.MULTILINE
         )
         return sum(map(int, found))
 

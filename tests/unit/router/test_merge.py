@@ -20,8 +20,9 @@ def test_pages_add_up_series_by_series(values):
 
 def test_counters_of_an_ended_process_stay_and_its_gauges_go():
     total = merge.Sum()
-    total.keep(page(5, 3))
+    total.keep([page(5, 3), page(4, 2)])
     assert total.page([page(2, 1)]) == page(7, 1)
+    assert total.page([page(2, 1).partition(GAUGE)[0]], ["a_total"]) == page(7, 1).partition(GAUGE)[0]
 
 
 def test_a_histogram_stays_together_under_its_head():
