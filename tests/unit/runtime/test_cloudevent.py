@@ -36,6 +36,12 @@ def test_an_event_survives_binary_mode(event):
     assert got.data == event.data
 
 
+@given(st.text(alphabet="%41 é", min_size=1).filter(lambda text: text == text.strip()))
+def test_percent_signs_in_an_attribute_survive_binary_mode(text):
+    event = CloudEvent({"id": "1", "type": "t", "source": "s", "subject": text})
+    assert decode(*over_the_wire(encode(event)))["subject"] == text
+
+
 @given(EVENTS)
 def test_an_event_survives_structured_mode(event):
     assert decode(*over_the_wire(encode(event, structured=True))) == event

@@ -73,3 +73,10 @@ def test_the_spec_overrides_what_is_found(wanted):
 def test_what_cannot_be_called_is_refused():
     with pytest.raises(Unfit, match="int"):
         form(42, "auto", "handle")
+
+
+def test_a_handler_that_wants_more_than_request_and_context_is_refused():
+    def greedy(request, context, extra): ...
+
+    with pytest.raises(Unfit, match="request, context, extra"):
+        form(greedy, "native", "handle")
