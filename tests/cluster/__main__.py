@@ -27,6 +27,10 @@ def main() -> int:
 def _run(chosen: argparse.Namespace) -> int:
     if chosen.command == "tools":
         debian.ensure(debian.CONTROL_PLANE)
+        try:
+            debian.ensure(debian.METRICS)
+        except tools.Missing as missing:
+            tools.say(f"tests against a real Prometheus will be skipped: this machine lacks {missing}")
         tools.ensure(*(chosen.names or tools.PROGRAMS))
     elif chosen.command == "images":
         debian.ensure(debian.NODE)

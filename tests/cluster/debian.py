@@ -19,7 +19,7 @@ class Need:
     package: str
 
 
-CONTROL_PLANE = (Need("openssl", "openssl"), Need("setpriv", "util-linux"))
+CONTROL_PLANE = (Need("openssl", "openssl"),)
 NODE = (
     *CONTROL_PLANE,
     Need("containerd", "containerd"),

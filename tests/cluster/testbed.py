@@ -11,6 +11,7 @@ from cluster.images import PROJECT
 from cluster.tools import Missing, locked, say
 
 KUBECONFIG = PROJECT / ".cluster" / "kubeconfig"
+LONGEST = 300  # seconds for one story
 
 
 def up() -> None:
@@ -24,6 +25,8 @@ def up() -> None:
         _up_kind()
     elif chosen.cluster is Cluster.NONE:
         raise Missing(f"a cluster: {chosen.because}")
+    else:
+        return  # somebody else's: nothing of ours to bring up
     say(f"ready: export KUBECONFIG={KUBECONFIG}")
 
 
@@ -89,7 +92,7 @@ def e2e(arguments: list[str]) -> int:
         started = False
         _shout(f"END-TO-END TESTS ON A CLUSTER ARE SKIPPED: this machine lacks {missing}")
     try:
-        command = [sys.executable, "-m", "pytest", *(arguments or ["tests/e2e"])]
+        command = [sys.executable, "-m", "pytest", f"--timeout={LONGEST}", *(arguments or ["tests/e2e"])]
         return subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode
     finally:
         if started:
