@@ -1,5 +1,6 @@
 """The invariants of `Dispatch`, under any order of events."""
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
@@ -97,6 +98,8 @@ class DispatchMachine(RuleBasedStateMachine):
             self.carry_out(self.dispatch.wait(request, self.now))
         if request.state == "refused":
             assert waiting >= LIMIT or self.dispatch.failure is not None, "refused without need"
+        elif request.state == "waiting":
+            assert waiting < LIMIT, "the queue took more than its limit"
         return request
 
     @rule(request=consumes(requests))
@@ -153,28 +156,33 @@ class DispatchMachine(RuleBasedStateMachine):
         self.report()
 
     @rule(data=st.data())
-    @precondition(lambda self: self.dispatch.slots)
+    @precondition(lambda self: any(not slot.ready for slot in self.dispatch.slots.values()))
     def dial_succeeds(self, data):
-        name = data.draw(st.sampled_from(sorted(self.dispatch.slots)))
-        self.carry_out(self.dispatch.dialled(self.dispatch.slots[name], self.now))
+        unready = sorted(name for name, slot in self.dispatch.slots.items() if not slot.ready)
+        self.carry_out(self.dispatch.dialled(self.dispatch.slots[data.draw(st.sampled_from(unready))], self.now))
 
-    @rule()
+    @rule(which=st.sampled_from(["fails", "recovers", "deleted", "changes"]), data=st.data())
+    def something_rare(self, which, data):
+        """One rule for all of them, so that they do not end every longer story."""
+        if which == "fails":
+            self.platform_fails()
+        elif which == "recovers":
+            self.carry_out(self.dispatch.recovered(self.now))
+        elif which == "deleted":
+            self.function_is_deleted()
+        else:
+            self.function_changes(data.draw(st.integers(1, 3)), data.draw(st.sampled_from(["r1", "r2"])))
+
     def platform_fails(self):
         self.platform_changes.append("failed")  # that was the answer to an activation
         self.carry_out(self.dispatch.failed(Reason.IMAGE_PULL, "no such image", self.now))
         if not self.dispatch.serving():
             assert not self.dispatch.queue, "somebody waits for what cannot come"
 
-    @rule()
-    def platform_recovers(self):
-        self.carry_out(self.dispatch.recovered(self.now))
-
-    @rule(capacity=st.integers(1, 3), revision=st.sampled_from(["r1", "r2"]))
     def function_changes(self, capacity, revision):
         self.capacity = max(capacity, *(self.load(i) for i in self.platform), 0)
         self.carry_out(self.dispatch.configured(self.capacity, revision, self.now))
 
-    @rule()
     def function_is_deleted(self):
         self.platform_changes.append("deleted")
         self.carry_out(self.dispatch.gone(self.now))
@@ -249,3 +257,4 @@ class DispatchMachine(RuleBasedStateMachine):
 
 
 TestDispatch = DispatchMachine.TestCase
+TestDispatch.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
