@@ -55,11 +55,11 @@ class Config:
     admin_host: str = "0.0.0.0"  # noqa: S104 - probed and scraped from other pods
     admin_port: int = names.OPERATOR_ADMIN_PORT
     """0: any free port."""
-    lease_duration: float = 10.0
+    lease_duration: float = 13.0
     """After this without renewal another replica may lead; a failover takes at most this and one `lease_retry`."""
-    lease_deadline: float = 7.0
+    lease_deadline: float = 11.0
     """A leader that could not renew for so long stops; what remains of the duration covers clocks that drift."""
-    lease_retry: float = 2.0
+    lease_retry: float = 1.5
     """Between two attempts to get or renew the Lease."""
     workers: int = 16
     """Functions reconciled at once."""

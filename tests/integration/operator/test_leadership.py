@@ -52,7 +52,7 @@ def test_a_leader_whose_lease_was_taken_stops_writing_and_ends(own_world):
         own_world.plane.kubeconfig,
         *("patch", "lease", "kubewick-operator", "-n", SYSTEM, "--type=merge", "-p", json.dumps(stolen)),
     )
-    eventually(lambda: one.child.poll() is not None, within=12)
+    eventually(lambda: one.child.poll() is not None, within=15)
     assert one.child.returncode == 1
     assert holder(own_world) == "thief"
 
