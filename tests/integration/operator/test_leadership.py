@@ -8,15 +8,19 @@ from cluster.waiting import eventually
 from operating.world import SYSTEM, function
 
 
+BRISK = {"lease_duration": 6, "lease_deadline": 4, "lease_retry": 1}
+"""The arithmetic is that of the defaults, which a unit test holds under 15 s."""
+
+
 def holder(world):
     lease = world.get("lease", "kubewick-operator", SYSTEM)
     return lease["spec"]["holderIdentity"] if lease else ""
 
 
 def pair(world):
-    one = world.operator(identity="one")
+    one = world.operator(identity="one", **BRISK)
     one.wait_until_it_leads()
-    other = world.operator(identity="other")
+    other = world.operator(identity="other", **BRISK)
     eventually(lambda: "ok" in other.ask("/readyz") if _listens(other) else False, within=20)
     assert not other.leads()
     return one, other
@@ -32,20 +36,18 @@ def _listens(process):
 def test_a_killed_leader_is_followed_within_its_lease_and_a_polite_one_at_once(own_world):
     one, other = pair(own_world)
     namespace = fresh_namespace(own_world.plane.kubeconfig, "failover")
-    killed = time.monotonic()
     one.kill()
     own_world.apply(namespace, function())
     eventually(other.leads, within=15)
-    assert time.monotonic() - killed < 15
     own_world.ready("hello", namespace)
-    third = own_world.operator(identity="third")
+    third = own_world.operator(identity="third", **BRISK)
     eventually(lambda: _listens(third), within=20)
     assert other.stop() == 0
     eventually(third.leads, within=5)
 
 
 def test_a_leader_whose_lease_was_taken_stops_writing_and_ends(own_world):
-    one = own_world.operator(identity="one")
+    one = own_world.operator(identity="one", **BRISK)
     one.wait_until_it_leads()
     stolen = {"spec": {"holderIdentity": "thief", "leaseDurationSeconds": 3600}}
     kubectl(

@@ -38,3 +38,9 @@ def test_values_are_read_by_their_kind():
 def test_a_bad_value_names_its_variable(name, value):
     with pytest.raises(Invalid, match=f"KUBEWICK_OPERATOR_{name}"):
         Config.from_environment({f"KUBEWICK_OPERATOR_{name}": value})
+
+
+def test_with_the_defaults_a_failover_takes_less_than_fifteen_seconds():
+    config = Config()
+    assert config.lease_duration + config.lease_retry < 15
+    assert config.lease_duration - config.lease_deadline >= 2  # for clocks that drift and writes under way
