@@ -7,7 +7,6 @@ from cluster.kubectl import fresh_namespace, kubectl
 from cluster.waiting import eventually
 from operating.world import SYSTEM, function
 
-
 BRISK = {"lease_duration": 6, "lease_deadline": 4, "lease_retry": 1}
 """The arithmetic is that of the defaults, which a unit test holds under 15 s."""
 
