@@ -30,7 +30,7 @@ def test_values_are_read_by_their_kind():
         ("WORKERS", "0"),
         ("RUNTIMES", "python"),
         ("RUNTIMES", "[]"),
-        ("LEASE_DEADLINE", "11"),
+        ("LEASE_DEADLINE", "14"),
         ("IMAGE_PULL_POLICY", "Sometimes"),
         ("COLOUR", "blue"),
     ],
