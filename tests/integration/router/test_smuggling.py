@@ -75,7 +75,8 @@ async def pair(world, runtime):
         sys.executable,
         "-m",
         "wick_runtime",
-        env=environment | {"PORT": "0", "KUBEWICK_CONTROL_PORT": "0", "KUBEWICK_CODE": str(runtime)},
+        env=environment
+        | {"PORT": "0", "KUBEWICK_CONTROL_PORT": "0", "KUBEWICK_CODE": str(runtime), "KUBEWICK_CONCURRENCY": "100"},
         stderr=asyncio.subprocess.STDOUT,
         stdout=asyncio.subprocess.PIPE,
     )
