@@ -1,7 +1,6 @@
 """The commands against a real API server, with no operator: what the operator would write, the tests write."""
 
 import json
-import threading
 
 import pytest
 
@@ -69,14 +68,13 @@ def test_deploy_applies_what_a_function_refers_to_first(wick, tmp_path, namespac
 
 
 def test_deploy_waits_until_the_function_is_ready(wick, hello, report):
-    wick("deploy", hello, "--no-wait")
-    operator = threading.Timer(1.0, report, ("hello", "True", "Idle", "idle; the next request starts it"))
-    operator.start()
-    ran = wick("deploy", hello, "--timeout", 30)
-    operator.join()
-    assert ran.code == 0, ran
-    assert "waiting for the operator" in ran.err
-    assert ran.err.endswith("/hello: ready\n")
+    with wick.running("deploy", hello, "--timeout", 30) as deploying:
+        waiting = deploying.stderr.readline()
+        report("hello", "True", "Idle", "idle; the next request starts it")
+        _, rest = deploying.communicate(timeout=30)
+    assert deploying.returncode == 0, rest
+    assert "waiting for the operator" in waiting
+    assert rest.endswith("/hello: ready\n")
 
 
 def test_deploy_gives_up_at_once_on_what_only_an_edit_can_mend(wick, hello, report):
