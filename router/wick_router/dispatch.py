@@ -16,7 +16,11 @@ A function that has waiting requests and no live instance has exactly one activa
 only when the platform's instances vanished meanwhile or `RETRY_ACTIVATION` passed without one.
 
 Instances: ``unready --dialled--> ready``; ``ready --refused(concurrency)--> held`` for some milliseconds, because
-another router uses its slots; ``--refused(draining), terminating--> closed``; ``--unreached--> unready``, dialled anew.
+another router uses its slots; ``--refused(draining), terminating--> closed``; ``--unreached--> unready``, dialled anew;
+``--refused(failed)--> spoilt``: its code did not load, so it gets requests only when nothing else serves.
+
+A revision that has not served yet is not dialled while another serves: its instances count once the platform calls
+them ready. So a broken update never meets a request, while more instances of a proven one serve as soon as they listen.
 Free instances are kept in one ordered set a level of load, so the least loaded is found, and kept in order, in
 constant time; among equals the one that waited longest is taken.
 """
@@ -55,7 +59,18 @@ class Ticket:
 class Slot:
     """One instance and its load."""
 
-    __slots__ = ("demand", "draining", "held_until", "hold", "in_flight", "instance", "listed", "ready")
+    __slots__ = (
+        "demand",
+        "draining",
+        "held_until",
+        "hold",
+        "in_flight",
+        "instance",
+        "listed",
+        "ready",
+        "spoilt",
+        "unasked",
+    )
 
     def __init__(self, instance: Instance, demand: Demand) -> None:
         self.instance = instance
@@ -67,6 +82,10 @@ class Slot:
         self.held_until = 0.0
         """Not before this moment; 0 when it is not held."""
         self.hold = HOLD_FIRST
+        self.spoilt = False
+        """Its code did not load; it can only say why."""
+        self.unasked = False
+        """Nobody dials it, until its revision is proven or nothing else serves."""
 
     @property
     def live(self) -> bool:
@@ -183,6 +202,8 @@ class Dispatch:
         self._close(slot)
         if how is Refused.DRAINING:
             slot.draining = True
+        elif how is Refused.FAILED:
+            slot.spoilt = True
         else:
             slot.held_until = now + slot.hold
             slot.hold = min(slot.hold * 2, HOLD_LAST)
@@ -218,6 +239,7 @@ class Dispatch:
             self.activated_at = None
         if self.serving():
             effects += self._came_up(now)
+        effects += self._ask()
         self._forget_revisions()
         return [*effects, *self._settle(now)]
 
@@ -226,8 +248,9 @@ class Dispatch:
         if not slot.live or slot.ready:
             return NOTHING
         slot.ready = True
+        slot.unasked = False
         self._reopen(slot)
-        return [*self._came_up(now), *self._settle(now)]
+        return [*self._came_up(now), *self._ask(), *self._settle(now)]
 
     def failed(self, reason: Reason, message: str, now: float) -> Effects:
         """The platform says why instances cannot come up."""
@@ -288,7 +311,12 @@ class Dispatch:
 
     def serving(self) -> int:
         """How many instances are ready for requests, busy or not."""
-        return sum(slot.ready and slot.live for slot in self.slots.values())
+        return sum(slot.ready and slot.live and not slot.spoilt for slot in self.slots.values())
+
+    def spares(self, ticket: Ticket) -> bool:
+        """Whether another instance than the request's own serves."""
+        own = ticket.slot
+        return any(slot.ready and slot.live and not slot.spoilt for slot in self.slots.values() if slot is not own)
 
     # Inside
 
@@ -338,7 +366,8 @@ class Dispatch:
     def _reopen(self, slot: Slot) -> None:
         """Offer the slot, if it may be used and has room."""
         load = slot.in_flight
-        if load < self.capacity and slot.ready and not slot.draining and slot.listed and not slot.held_until:
+        usable = slot.ready and not slot.draining and slot.listed and not slot.held_until and not slot.spoilt
+        if load < self.capacity and usable:
             self._open[load][slot] = None
             if load < self._lowest:  # noqa: PLR1730 - min() costs a call on the warm path
                 self._lowest = load
@@ -380,18 +409,35 @@ class Dispatch:
         if slot is None:
             slot = self.slots[instance.id] = Slot(instance, self._demand(instance.revision, now))
             self._reopen(slot)
-            return (Dial(slot),) if not slot.ready and slot.live and instance.host else NOTHING
+            slot.unasked = not slot.ready
+            return NOTHING
         before, slot.instance = slot.instance, instance
         if instance.terminating and not slot.draining:
             slot.draining = True
             self._close(slot)
         if instance.ready and not before.ready and not slot.ready:
             slot.ready = True
+            slot.unasked = False
             self._reopen(slot)
         moved = (before.host, before.port) != (instance.host, instance.port)
-        if moved and not slot.ready and slot.live and instance.host:
-            return (Dial(slot),)
+        if moved and not slot.ready:
+            slot.unasked = True
+            return NOTHING
         return self._doubt(slot) if before.ready and not instance.ready else NOTHING
+
+    def _ask(self) -> Effects:
+        """Dial what nobody has asked yet and may be: instances of a revision that serves, and any when none does."""
+        serving = {
+            slot.instance.revision for slot in self.slots.values() if slot.ready and slot.live and not slot.spoilt
+        }
+        effects: list[Effect] = []
+        for slot in self.slots.values():
+            if slot.unasked and slot.live and slot.instance.host:
+                if serving and slot.instance.revision not in serving:
+                    continue
+                slot.unasked = False
+                effects.append(Dial(slot))
+        return effects
 
     def _came_up(self, now: float) -> Effects:
         self.failure = None
@@ -399,7 +445,7 @@ class Dispatch:
         since, self.cold_since = self.cold_since, None
         if since is None:
             return NOTHING
-        slot = next(slot for slot in self.slots.values() if slot.ready and slot.live)
+        slot = next(slot for slot in self.slots.values() if slot.ready and slot.live and not slot.spoilt)
         return (Started(slot, now - since),)
 
     def _settle(self, now: float) -> Effects:
@@ -407,6 +453,9 @@ class Dispatch:
         if not self.queue:
             return NOTHING
         effects: list[Effect] = []
+        if not self.serving():
+            self._hear_the_spoilt()
+            effects += self._ask()
         while self.queue and (slot := self._least_loaded()) is not None:
             ticket = next(iter(self.queue))
             self._unqueue(ticket, now)
@@ -415,6 +464,13 @@ class Dispatch:
         if self.queue and not self.serving():
             effects += self._start(now)
         return effects
+
+    def _hear_the_spoilt(self) -> None:
+        """Nothing serves: instances whose code did not load may say so to those who wait."""
+        for slot in self.slots.values():
+            if slot.spoilt:
+                slot.spoilt = False
+                self._reopen(slot)
 
     def _start(self, now: float) -> Effects:
         """Somebody waits and nothing serves."""

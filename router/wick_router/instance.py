@@ -379,7 +379,9 @@ class InstanceConnection(asyncio.Protocol):
             how = RefusedBy(refused.decode("latin-1"))
         except ValueError:
             return False
-        if how not in MOVES_ON or not exchange.replayable:
+        lane = exchange.lane
+        spared = how in MOVES_ON or (how is RefusedBy.FAILED and lane is not None and lane.dispatch.spares(exchange))
+        if not spared or not exchange.replayable:
             return False
         self._declined = how
         return True

@@ -39,6 +39,7 @@ class DispatchMachine(RuleBasedStateMachine):
         self.integral = 0.0
         self.instances_made = 0
         self.platform_changes = []
+        self.proven = set()
 
     # Carrying out effects
 
@@ -63,6 +64,9 @@ class DispatchMachine(RuleBasedStateMachine):
                     self.activations.append((self.now, len(self.platform_changes)))
                 case Dial(slot):
                     assert not slot.ready
+                    serving = {s.instance.revision for s in self.dispatch.slots.values() if self.serves(s)}
+                    proven = slot.instance.id in self.proven or slot.instance.revision in serving
+                    assert proven or not serving, "a revision nobody vouches for is dialled while another serves"
                 case Started():
                     pass
         for request in self.all:
@@ -70,8 +74,14 @@ class DispatchMachine(RuleBasedStateMachine):
                 request.state = "waiting"
 
     def usable(self, slot):
-        listed = self.platform.get(slot.instance.id)
-        return listed is not None and not listed.terminating and slot.ready and not slot.draining
+        return self.listed(slot) and slot.ready and not slot.draining and not slot.spoilt
+
+    def serves(self, slot):
+        return slot.live and slot.ready and not slot.spoilt
+
+    def listed(self, slot):
+        found = self.platform.get(slot.instance.id)
+        return found is not None and not found.terminating
 
     def is_draining(self, identity):
         return self.dispatch.slots[identity].draining
@@ -119,6 +129,12 @@ class DispatchMachine(RuleBasedStateMachine):
             request.state = "waiting"
             self.carry_out(self.dispatch.refused(request, how, self.now))
 
+    @rule(request=requests)
+    def an_instance_whose_code_did_not_load_says_so(self, request):
+        if request.state == "placed" and self.dispatch.spares(request):
+            request.state = "waiting"
+            self.carry_out(self.dispatch.refused(request, Refused.FAILED, self.now))
+
     @rule(request=requests, how=st.sampled_from(["unreached", "broken"]))
     def connection_fails(self, request, how):
         if request.state == "placed":
@@ -156,9 +172,9 @@ class DispatchMachine(RuleBasedStateMachine):
         self.report()
 
     @rule(data=st.data())
-    @precondition(lambda self: any(not slot.ready for slot in self.dispatch.slots.values()))
+    @precondition(lambda self: any(not slot.ready and not slot.unasked for slot in self.dispatch.slots.values()))
     def dial_succeeds(self, data):
-        unready = sorted(name for name, slot in self.dispatch.slots.items() if not slot.ready)
+        unready = sorted(name for name, slot in self.dispatch.slots.items() if not slot.ready and not slot.unasked)
         self.carry_out(self.dispatch.dialled(self.dispatch.slots[data.draw(st.sampled_from(unready))], self.now))
 
     @rule(which=st.sampled_from(["fails", "recovers", "deleted", "changes"]), data=st.data())
@@ -202,6 +218,7 @@ class DispatchMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_books_agree(self):
+        self.proven |= {name for name, slot in self.dispatch.slots.items() if slot.ready}
         waiting = [r for r in self.all if r.state == "waiting"]
         assert list(self.dispatch.queue) == sorted(waiting, key=lambda r: r.order)
         assert self.dispatch.in_flight == sum(r.state == "placed" for r in self.all)
@@ -222,6 +239,9 @@ class DispatchMachine(RuleBasedStateMachine):
     def whoever_waits_has_something_coming(self):
         if self.dispatch.queue and not any(slot.live for slot in self.dispatch.slots.values()):
             assert self.dispatch.activated_at is not None
+        if self.dispatch.queue and not self.dispatch.serving():
+            assert not any(slot.live and slot.unasked for slot in self.dispatch.slots.values())
+            assert not any(slot.spoilt and slot.live and slot.ready for slot in self.dispatch.slots.values())
         if self.dispatch.queue:
             due = self.dispatch.due()
             assert due is not None
