@@ -378,6 +378,7 @@ class Dispatch:
 
     def _doubt(self, slot: Slot) -> Effects:
         self._close(slot)
+        slot.spoilt = False
         if not slot.ready or not slot.live:
             return NOTHING
         slot.ready = False

@@ -30,12 +30,13 @@ from wick_runtime.admission import Admission
 from wick_runtime.channel import Channel, Closed, pair
 from wick_runtime.config import Config, Invalid
 from wick_runtime.control_port import Reply, same
+from wick_runtime.ending import died
 from wick_runtime.http.parser import choose
 from wick_runtime.http.refusal import Refusal
 from wick_runtime.http.server import Server, Settings
 from wick_runtime.keeper import Keeper
 from wick_runtime.metric import Facts, render
-from wick_runtime.pool import Processes, Worker, died
+from wick_runtime.pool import Processes, Worker
 from wick_runtime.specialize import Order, parse, unpack
 from wick_runtime.stand_in import StandIn
 from wick_runtime.worker import Shared

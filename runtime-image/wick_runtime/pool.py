@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from wick_runtime.admission import CRASH, CUT, DEADLINE, ERROR, OK, TIMEOUT, Admission
 from wick_runtime.deadlines import Deadlines
+from wick_runtime.ending import died
 from wick_runtime.frame import BODY, BROKEN, END, HEAD, RESPONSE, Frames, pack, pack_call
 from wick_runtime.http.exchange import Exchange
 from wick_runtime.http.refusal import Refusal
@@ -341,12 +342,3 @@ class _Waiting:
     def cancel(self, why: str) -> None:
         del why
         self.gone = True
-
-
-def died(status: int) -> str:
-    """How a process ended, in words."""
-    if status == os.EX_UNAVAILABLE:
-        return "ended"
-    if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
-    return f"exited with code {status}"

@@ -32,11 +32,6 @@ def test_twenty_updates_under_fifty_requests_a_second_fail_none(cluster):
     assert seen.failures() == []
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="found on 2026-11-21: the router dials a new pod before its readiness and passes on its `failed` answer, "
-    "although the old revision still serves (12 of about 1,000 requests got the 503)",
-)
 def test_a_broken_revision_never_serves(cluster):
     cluster.deploy(function("busy", says("good"), scale={"min": 1}))
     eventually(lambda: cluster.instances("busy"), within=60)
@@ -68,9 +63,6 @@ REASONS = [
         "x = bytearray(500_000_000)\n\n\ndef handle():\n    pass",
         "emory",
         id="more memory than the limit",
-        marks=pytest.mark.xfail(
-            strict=False, reason="`why` says SIGKILL, not memory: the kernel kills the loading process, not PID 1"
-        ),
     ),
     pytest.param(
         {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "k"}}}]},

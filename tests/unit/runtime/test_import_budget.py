@@ -11,7 +11,7 @@ HEAVY = {
 }  # fmt: skip
 ADAPTERS = {"asgi", "awslambda", "cloudevent", "events", "functionsframework", "websocket", "wsgi"}
 OWN = {
-    "", "adapters", "admission", "answer", "channel", "config", "context", "control", "control_port", "deadlines",
+    "", "adapters", "admission", "answer", "channel", "config", "context", "control", "control_port", "deadlines", "ending",
     "failure", "forker", "frame", "http", "http.connection", "http.exchange", "http.head", "http.parser",
     "http.refusal", "http.rules", "http.server", "inline", "instance", "interface", "keeper", "load", "loop", "metric",
     "native", "output", "pool", "process", "request", "serving", "specialize", "stand_in", "supervisor", "table",
