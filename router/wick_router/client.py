@@ -240,9 +240,14 @@ class Client(asyncio.Protocol):
         if refused is None and len(read) > 1:
             refused = intake.framing(exchange, read)
         if refused is None:
-            exchange.refused = intake.route(self, exchange, read, url)
+            refused = intake.route(self, exchange, read, url)
+            # Whoever sends what others might read differently gets no second request on this connection.
+            doubtful = refused is not None and refused.refusal is Refusal.BAD_REQUEST
         else:
-            exchange.refused, exchange.keep_alive = refused, False
+            doubtful = True
+        exchange.refused = refused
+        if doubtful:
+            exchange.keep_alive = False
         self.incoming = exchange
         if self.exchange is None and not self._pending:
             self.exchange = exchange
@@ -327,6 +332,8 @@ class Client(asyncio.Protocol):
 
     def _refuse_head(self, refused: Refused) -> None:
         """Nothing after this point of the stream can be understood."""
+        if self.closing:
+            return  # the parser only now objects to a head that was refused, and answered, in its callback
         self.head_since = 0.0
         incoming, self.incoming = self.incoming, None
         if incoming is not None:  # in a body

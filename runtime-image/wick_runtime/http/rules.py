@@ -48,7 +48,9 @@ def check(exchange: "Exchange") -> None:  # noqa: C901, PLR0912 - one pass over 
                 exchange.request_id = value
         else:
             _platform(exchange, name, value)
-    if hosts != 1 or lengths or codings or not exchange.target.startswith(b"/") or len(exchange.target) > MAX_TARGET:
+    target = exchange.target
+    odd = not target.startswith(b"/") or b"#" in target or len(target) > MAX_TARGET
+    if hosts != 1 or lengths or codings or odd:
         exchange.refusal = exchange.refusal or _framing(exchange, hosts, lengths, codings)
     if upgrades and (lengths or codings):  # llhttp would take the body for what follows HTTP
         exchange.refusal = bad_request("a request to upgrade has no body")
@@ -89,6 +91,8 @@ def _target(exchange: "Exchange") -> Refusal | None:
     target = exchange.target
     if len(target) > MAX_TARGET:
         return Refusal(414, "headers-too-large", "the request target is longer than 16 KiB")
+    if b"#" in target:
+        return bad_request("the request target has a fragment")
     if exchange.method == "CONNECT":
         return Refusal(501, "method-not-allowed", "CONNECT is not offered")
     if not target.startswith((b"/", b"http://", b"https://")) and not (target == b"*" and exchange.method == "OPTIONS"):

@@ -116,9 +116,9 @@ def test_an_upgrade_with_another_runtime_image_restarts_nothing_that_runs(operat
     upgraded = operated.operator(identity="upgraded", runtimes=runtimes, resync=3600)
     try:
         upgraded.wait_until_it_leads()
-        eventually(lambda: upgraded.metric("kubewick_operator_reconcile_seconds_count") > 0, within=20)
-        eventually(lambda: upgraded.metric("kubewick_operator_queue_depth") == 0, within=20)
-        assert wanted(operated, controlled_namespace) == first
+        operated.apply(controlled_namespace, function(scale={"initial": 1, "max": 7}))  # so that it is looked at
+        seen = operated.status("hello", controlled_namespace, lambda status: status.get("observedGeneration") == 2)
+        assert seen["wantedRevision"] == first
         kubectl(operated.plane.kubeconfig, "scale", "deploy/hello", "-n", controlled_namespace, "--replicas=0")
         second = wanted(operated, controlled_namespace, but=first)
         template = operated.get("deploy", "hello", controlled_namespace)["spec"]["template"]

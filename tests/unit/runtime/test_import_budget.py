@@ -11,8 +11,8 @@ HEAVY = {
 }  # fmt: skip
 ADAPTERS = {"asgi", "awslambda", "cloudevent", "events", "functionsframework", "websocket", "wsgi"}
 OWN = {
-    "", "adapters", "admission", "answer", "channel", "config", "context", "control", "control_port", "deadlines", "ending",
-    "failure", "forker", "frame", "http", "http.connection", "http.exchange", "http.head", "http.parser",
+    "", "adapters", "admission", "answer", "channel", "config", "context", "control", "control_port", "deadlines",
+    "ending", "failure", "forker", "frame", "http", "http.connection", "http.exchange", "http.head", "http.parser",
     "http.refusal", "http.rules", "http.server", "inline", "instance", "interface", "keeper", "load", "loop", "metric",
     "native", "output", "pool", "process", "request", "serving", "specialize", "stand_in", "supervisor", "table",
     "tally", "worker",
