@@ -5,6 +5,7 @@ remembering: a cluster whose starter was killed half-way, or that another checko
 Containers are found by their control group.
 """
 
+import errno
 import os
 import signal
 import subprocess
@@ -51,10 +52,10 @@ def contained() -> list[int]:
     """Process ids inside the cluster's containers."""
     found: set[int] = set()
     for root in _cgroups():
-        for file in root.glob("**/cgroup.procs"):
+        for folder, _, _ in os.walk(root):  # unlike glob, it does not mind a folder that goes away meanwhile
             try:
-                found.update(map(int, file.read_text().split()))
-            except (FileNotFoundError, OSError):
+                found.update(map(int, Path(folder, "cgroup.procs").read_text().split()))
+            except OSError:
                 continue  # the group went away while we looked
     return sorted(found)
 
@@ -63,8 +64,22 @@ def stop_containers() -> None:
     """Kill what runs in the cluster's containers, then remove their control groups."""
     _end(contained, 0)
     for root in _cgroups():
-        for folder in sorted(root.glob("**/"), key=lambda path: len(path.parts), reverse=True):
-            folder.rmdir()
+        for folder, _, _ in os.walk(root, topdown=False):
+            _remove_group(Path(folder))
+
+
+def _remove_group(folder: Path) -> None:
+    """Remove one control group; the kernel calls it busy for a moment after its last process."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            return folder.rmdir()
+        except FileNotFoundError:
+            return None  # containerd's shim was faster
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def make_cgroups() -> None:
