@@ -127,7 +127,10 @@ class Cluster:
         return _object(await self.call("PATCH", path, query=query, body=change, content_type=kind))
 
     async def scale(self, namespace: str, deployment: str, replicas: int, *, field_manager: str) -> None:
-        """Set a Deployment's replicas through its scale subresource."""
+        """Set a Deployment's replicas through its scale subresource, whatever they are.
+
+        A Scale leaves `replicas` out when they are 0, so the API server then keeps no manager of the field.
+        """
         change = {"spec": {"replicas": replicas}}
         await self.patch(DEPLOYMENTS, namespace, deployment, change, field_manager=field_manager, subresource="scale")
 

@@ -52,7 +52,7 @@ class Platform:
     def instances(self, _key):
         return []
 
-    async def scale(self, key, decision):
+    async def scale(self, key, decision, _replicas):
         self.counts[key] = Replicas(decision.replicas, decision.replicas)
 
 

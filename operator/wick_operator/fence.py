@@ -57,10 +57,17 @@ class Fence:
                 resource, namespace, name, change, field_manager=names.OPERATOR, subresource=subresource or None
             )
 
-    async def scale(self, namespace: str, deployment: str, replicas: int) -> None:
-        """Set a Deployment's replicas, as the autoscaler."""
+    async def scale(self, namespace: str, deployment: str, replicas: int, *, seen: int) -> None:
+        """Set a Deployment's replicas, as the autoscaler; `Refused` where they are not (any more) what was seen.
+
+        It does not go through the scale subresource, where a 0 would have no manager: so one without is a person's.
+        """
+        change = (
+            {"op": "test", "path": "/spec/replicas", "value": seen},
+            {"op": "replace", "path": "/spec/replicas", "value": replicas},
+        )
         async with self._allowed("scale", "Deployment"):
-            await self._cluster.scale(namespace, deployment, replicas, field_manager=names.AUTOSCALER)
+            await self._cluster.patch(DEPLOYMENTS, namespace, deployment, change, field_manager=names.AUTOSCALER)
 
     async def wake(self, namespace: str, deployment: str) -> None:
         """Scale from 0 to 1 in place of the router that began a start and died; `Refused` where it is not at 0."""

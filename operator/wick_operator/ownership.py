@@ -53,8 +53,8 @@ def _controller(child: Manifest) -> Manifest:
 
 
 def replicas_are_ours(managers: Iterable[str]) -> bool:
-    """Whether nobody but the operator owns `spec.replicas`, so that leaving it out would reset it to 1."""
-    return set(managers) <= {names.OPERATOR}
+    """Whether the operator alone owns `spec.replicas`, so that leaving it out would reset it to 1."""
+    return set(managers) == {names.OPERATOR}
 
 
 def replicas_set_by_others(managers: Iterable[str]) -> str:

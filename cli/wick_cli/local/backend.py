@@ -115,7 +115,7 @@ class Processes:
         fleet = self.fleets.get(key)
         return [f"http://{HOST}:{port}/metrics" for port in fleet.control_ports()] if fleet else []
 
-    async def scale(self, key: Key, decision: Decision) -> None:
+    async def scale(self, key: Key, decision: Decision, _replicas: Replicas) -> None:
         """Carry a decision out (`Scaler`)."""
         fleet = self.fleets.get(key)
         if fleet is None:

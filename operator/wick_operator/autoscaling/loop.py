@@ -161,7 +161,7 @@ class Autoscaler:
                 self._listener(track, track.decided[-1])
             if decision.replicas != replicas.wanted and key not in self._writing:
                 self._writing.add(key)
-                writers.create_task(self._write(key, decision), name=f"scale {key}")
+                writers.create_task(self._write(key, decision, replicas), name=f"scale {key}")
 
     def _take(self, looked: float, now: float, router: dict[Key, Change]) -> None:
         """Count one router's changes for the functions they belong to."""
@@ -196,10 +196,10 @@ class Autoscaler:
                 self._early[key] = self.tracks.pop(key).left()
                 self._asked.pop(key, None)
 
-    async def _write(self, key: Key, decision: Decision) -> None:
+    async def _write(self, key: Key, decision: Decision, replicas: Replicas) -> None:
         try:
             async with self._slots:
-                await self._scaler.scale(key, decision)
+                await self._scaler.scale(key, decision, replicas)
         except NotScaled as refused:
             log.warning("%s not scaled to %d: %s", key, decision.replicas, refused)
             if track := self.tracks.get(key):

@@ -38,5 +38,8 @@ class Scaler(Protocol):
     def instances(self, key: Key) -> Iterable[str]:
         """URLs of the metrics of a function's ready instances; asked only for functions that scale on cpu or memory."""
 
-    async def scale(self, key: Key, decision: Decision) -> None:
-        """Ask for `decision.replicas` instances; `NotScaled` where the platform refuses. Bounded by a timeout."""
+    async def scale(self, key: Key, decision: Decision, replicas: Replicas) -> None:
+        """Ask for `decision.replicas` instances; `NotScaled` where the platform refuses. Bounded by a timeout.
+
+        `replicas` is what the decision was made on: a number that somebody changed since must not be overwritten.
+        """

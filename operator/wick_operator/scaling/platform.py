@@ -2,7 +2,8 @@
 
 Who else scales a Deployment is left alone: a HorizontalPodAutoscaler for as long as it exists, and whoever outside
 Kubewick wrote the replicas last (``kubectl scale``: seen from the managed fields) until the Function is edited, or the
-router starts it from zero.
+router starts it from zero. A person's 0 has no manager (see `Fence.scale`); it ends the claim to `scale.initial`, and
+is otherwise like going idle.
 """
 
 import time
@@ -67,8 +68,8 @@ class View(Protocol):
 class Writer(Protocol):
     """The operator's fenced writes."""
 
-    async def scale(self, namespace: str, deployment: str, replicas: int) -> None:
-        """Set a Deployment's replicas."""
+    async def scale(self, namespace: str, deployment: str, replicas: int, *, seen: int) -> None:
+        """Set a Deployment's replicas if they still are what was seen."""
 
 
 class Platform:
@@ -105,7 +106,7 @@ class Platform:
         return Replicas(
             wanted=deployment.wanted,
             ready=deployment.ready,
-            fresh=self._fresh(key, known.function, deployment.ready),
+            fresh=self._fresh(key, known.function, deployment),
             others=self._others(key, known.function.metadata.generation, deployment.managers),
         )
 
@@ -121,11 +122,13 @@ class Platform:
             return ""
         return other if self._honoured.setdefault(key, generation) == generation else ""
 
-    def _fresh(self, key: Key, function: Function, ready: int) -> bool:
+    def _fresh(self, key: Key, function: Function, deployment: Deployed) -> bool:
         initial = function.spec.scale.initial
         if not initial or key in self._started:
             return False
-        if ready >= initial or self._wall() - _seconds(function.metadata.creation_timestamp) > _STARTING:
+        stopped = deployment.wanted == 0 and not deployment.managers
+        old = self._wall() - _seconds(function.metadata.creation_timestamp) > _STARTING
+        if stopped or old or deployment.ready >= initial:
             self._started.add(key)
             return False
         return True
@@ -134,10 +137,10 @@ class Platform:
         """URLs of the instances' metrics."""
         return self._metrics(key)
 
-    async def scale(self, key: Key, decision: Decision) -> None:
-        """Write the Deployment's replicas."""
+    async def scale(self, key: Key, decision: Decision, replicas: Replicas) -> None:
+        """Write the Deployment's replicas, unless somebody changed them since they were looked at."""
         try:
-            await self._writer.scale(key.namespace, names.deployment(key), decision.replicas)
+            await self._writer.scale(key.namespace, names.deployment(key), decision.replicas, seen=replicas.wanted)
         except NotFound:
             return  # the Function was just deleted
         except (ApiError, Unreachable, TimeoutError) as error:

@@ -215,7 +215,7 @@ class Platform:
     def instances(self, _key):
         return []
 
-    async def scale(self, _key, decision):
+    async def scale(self, _key, decision, _replicas):
         self.count = decision.replicas
 
 

@@ -19,8 +19,9 @@ from wick_kube.cluster import Cluster
 from wick_kube.resource import AUTOSCALERS, DEPLOYMENTS, FUNCTIONS
 from wick_operator.autoscaling.decision import Decision, Seen, Why, decide
 from wick_operator.autoscaling.prometheus import Unanswered
-from wick_operator.autoscaling.scaler import NotScaled
+from wick_operator.autoscaling.scaler import NotScaled, Replicas
 from wick_operator.autoscaling.track import Track
+from wick_operator.fence import Fence
 from wick_operator.scaling.platform import Platform
 from wick_operator.scaling.report import Report
 from wick_operator.scaling.rivals import Rivals
@@ -55,6 +56,7 @@ class World:
 
     def __init__(self, cluster, namespace):
         self.cluster, self.key = cluster, Key(namespace, "hello")
+        self.fence = Fence(cluster, lambda: 10.0, 10.0)
         self.functions, self.deployments = {}, {}
 
     async def look(self):
@@ -69,8 +71,8 @@ class World:
         self.deployments = {self.key: SimpleNamespace(wanted=found["spec"]["replicas"], ready=0, managers=managers)}
         return told
 
-    async def scale(self, namespace, name, replicas):
-        await self.cluster.scale(namespace, name, replicas, field_manager=names.AUTOSCALER)
+    async def scale(self, namespace, name, replicas, *, seen):
+        await self.fence.scale(namespace, name, replicas, seen=seen)
 
     async def apply(self, manifest, *, manager, force=True, subresource=""):
         return await self.cluster.apply(manifest, field_manager=manager, force=force, subresource=subresource or None)
@@ -98,13 +100,13 @@ async def replicas(world, platform):
     return platform.replicas(world.key)
 
 
-def to(count):
-    return Decision(count, Why.STEADY, 1.0)
+async def scale(scaler, world, count, *, seen):
+    await scaler.scale(world.key, Decision(count, Why.STEADY, 1.0), Replicas(wanted=seen, ready=0))
 
 
 async def test_scaling_writes_the_replicas_under_its_own_name(world):
     scaler = platform(world)
-    await scaler.scale(world.key, to(4))
+    await scale(scaler, world, 4, seen=1)
     seen = await replicas(world, scaler)
     assert (seen.wanted, seen.others) == (4, "")
     assert names.AUTOSCALER in world.deployments[world.key].managers
@@ -112,7 +114,7 @@ async def test_scaling_writes_the_replicas_under_its_own_name(world):
 
 async def test_kubectl_scale_is_honoured_until_the_function_is_edited(world, kubeconfig):
     scaler = platform(world)
-    await scaler.scale(world.key, to(4))
+    await scale(scaler, world, 4, seen=1)
     kubectl(kubeconfig, "-n", world.key.namespace, "scale", "deployment/hello", "--replicas=7")
     seen = await replicas(world, scaler)
     assert (seen.wanted, seen.others) == (7, "kubectl")
@@ -169,6 +171,36 @@ async def test_kubectl_scale_to_zero_is_like_going_idle(world, kubeconfig):
     assert (seen.wanted, seen.others) == (0, "")
 
 
+async def test_kubectl_scale_to_zero_ends_the_claim_to_initial_instances(world, kubeconfig):
+    kubectl(
+        kubeconfig,
+        "-n",
+        world.key.namespace,
+        "patch",
+        "fn/hello",
+        "--type=merge",
+        '-p={"spec":{"scale":{"initial":1}}}',
+    )
+    scaler = platform(world)
+    assert (await replicas(world, scaler)).fresh
+    kubectl(kubeconfig, "-n", world.key.namespace, "scale", "deployment/hello", "--replicas=0")
+    assert not (await replicas(world, scaler)).fresh
+
+
+async def test_a_zero_of_its_own_has_its_name(world):
+    await scale(platform(world), world, 0, seen=1)
+    await world.look()
+    assert world.deployments[world.key].managers == [names.AUTOSCALER]
+
+
+async def test_a_decision_on_an_old_number_overwrites_nobodys(world, kubeconfig):
+    scaler = platform(world)
+    kubectl(kubeconfig, "-n", world.key.namespace, "scale", "deployment/hello", "--replicas=7")
+    with pytest.raises(NotScaled):
+        await scale(scaler, world, 4, seen=1)
+    assert (await replicas(world, scaler)).wanted == 7
+
+
 async def test_what_the_router_starts_is_nobody_elses(world, kubeconfig):
     scaler = platform(world)
     kubectl(kubeconfig, "-n", world.key.namespace, "scale", "deployment/hello", "--replicas=3")
@@ -179,9 +211,10 @@ async def test_what_the_router_starts_is_nobody_elses(world, kubeconfig):
 
 async def test_a_deleted_deployment_is_no_trouble_and_a_refusal_is_told(world):
     scaler = platform(world)
-    await scaler.scale(Key(world.key.namespace, "gone"), to(4))
     with pytest.raises(NotScaled):
-        await scaler.scale(world.key, to(-1))
+        await scale(scaler, world, -1, seen=1)
+    await world.cluster.delete(DEPLOYMENTS, *world.key)
+    await scale(scaler, world, 4, seen=1)
 
 
 @asynccontextmanager

@@ -44,7 +44,7 @@ class Platform:
     def instances(self, _key):
         return []
 
-    async def scale(self, _key, decision):
+    async def scale(self, _key, decision, _replicas):
         if self.refusals:
             self.refusals -= 1
             raise NotScaled("quota")

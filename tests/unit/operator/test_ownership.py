@@ -35,7 +35,7 @@ def test_an_object_belongs_to_whom_its_controller_is(child, whose):
 @pytest.mark.parametrize(
     ("managers", "ours", "others"),
     [
-        ([], True, ""),
+        ([], False, ""),
         (["kubewick-operator"], True, ""),
         (["kubewick-operator", "kubewick-autoscaler"], False, ""),
         (["kubewick-router"], False, ""),
