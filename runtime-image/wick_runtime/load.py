@@ -44,7 +44,8 @@ def load(target: Target) -> Loaded:
     if module_name in sys.modules:
         raise LoadError(f"the module name {module_name!r} is taken by Python or the runtime: rename the file")
     sys.path.insert(0, target.code)
-    importlib.invalidate_caches()
+    # Not `importlib.invalidate_caches`: from Python 3.12 on it imports `importlib.metadata` and 30 modules more, 20 ms.
+    sys.path_importer_cache.pop(target.code, None)
     module = _import(module_name, target.code)
     handler = _attribute(module, attribute, module_name)
     owner: Any = module

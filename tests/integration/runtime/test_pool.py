@@ -38,6 +38,13 @@ def test_a_pool_instance_becomes_the_function_it_is_told(pooled):
     assert pooled.metric("kubewick_function_start_seconds", phase="fork", function="hello") > 0
 
 
+def test_becoming_a_function_imports_nothing_the_function_did_not_ask_for(pooled):
+    listing = "import sys\nLOADED = sorted(sys.modules)\ndef handle():\n    return LOADED\n"
+    specialize(pooled, ORDER | {"files": {"main.py": listing}})
+    loaded = set(pooled.request("/").json)
+    assert not loaded & {"importlib.metadata", "importlib.resources", "email", "pathlib", "tempfile", "zipfile"}
+
+
 def test_only_the_token_specializes_and_only_once(pooled):
     assert specialize(pooled, ORDER, {}).status == 401
     assert specialize(pooled, ORDER, {"Authorization": "Bearer other"}).status == 401
