@@ -10,6 +10,7 @@ SLEEPER = """
         if "spin" in request.query:
             while True: pass
         if "hold" in request.query:
+            pathlib.Path(os.environ["MARK"]).write_text(str(os.getpid()))
             while True:
                 try:
                     {sleep}(30)
@@ -40,15 +41,18 @@ def test_an_overrun_is_answered_504_and_its_finally_blocks_run(start, variant, k
     assert instance.metric("kubewick_function_handler_in_flight") == 0
 
 
-def test_a_sync_handler_that_will_not_stop_is_killed_with_its_process_and_others_go_on(start, variant, eventually):
-    instance = start(code("def"), MARK="x", **variant)
-    before = len(instance.pids())
+def test_a_sync_handler_that_will_not_stop_is_killed_with_its_process_and_others_go_on(
+    start, variant, tmp_path, eventually
+):
+    mark = tmp_path / "mark"
+    instance = start(code("def"), MARK=mark, **variant)
     slow = threading.Thread(target=instance.request, args=("/?hold",), kwargs={"headers": SOON})
     slow.start()
+    held = int(eventually(lambda: mark.exists() and mark.read_text()))
     while slow.is_alive():
         assert instance.request("/").status == 200
     slow.join()
-    eventually(lambda: len(instance.pids()) <= before)
+    eventually(lambda: held not in instance.pids())
     assert instance.request("/").status == 200
 
 
@@ -81,8 +85,8 @@ def test_health_is_bad_while_the_event_loop_is_blocked(start, eventually):
     spinning.join()
 
 
-def test_an_async_handler_that_swallows_cancellation_leaves_others_alone(start, variant):
-    instance = start(code("async def"), MARK="x", **variant)
+def test_an_async_handler_that_swallows_cancellation_leaves_others_alone(start, variant, tmp_path):
+    instance = start(code("async def"), MARK=tmp_path / "mark", **variant)
     assert instance.request("/?hold", headers=SOON).status == 504
     assert instance.request("/").status == 200
 
