@@ -2,10 +2,13 @@
 
 A warm pod is a generic runtime pod that waits for its first and only function::
 
-    pool pod --claim (one PATCH)--> claimed --specialize (POST)--> serving --adopt (PATCH)--> the Deployment's own pod
-       |                               |                              |
-       |                               +-- refused, or nobody came ---+--> deleted
+    pool pod --specialize (POST)--> serving --claim (PATCH)--> claimed --adopt (PATCH)--> the Deployment's own pod
+       |                               |                          |
+       |                               +-- no claim came ---------+-- code failed, or not needed --> deleted
        +-- deleted with its pool
+
+The pod itself decides who has it: it takes one function, ever, and refuses every other. So the claim, which tells the
+cluster, is no step that a request waits for, and a start works while the API server does not answer.
 
 Which functions fit is decided by comparing what they would run in with what the pod is: their *shape*. Two pod
 templates have one shape when they differ in nothing that cannot be given to a running pod: its environment, its code,
@@ -127,7 +130,7 @@ def _same(one: Manifest, other: Manifest) -> bool:
 
 
 def claim(pod: Manifest, function: Function, revision: Revision) -> dict[str, Any]:
-    """The merge patch that makes a warm pod the function's: only once, because it names the pod's version.
+    """The merge patch that tells the cluster whose a warm pod is; it names the pod's version.
 
     It takes the pod from its pool's ReplicaSet in the same write (labels and owner), so that the pool refills at once
     and the controller manager has one write less to make. The Function owns it from then on, so that it cannot outlive
@@ -152,6 +155,14 @@ def claim(pod: Manifest, function: Function, revision: Revision) -> dict[str, An
             },
         }
     }
+
+
+def claimed(pod: Manifest, change: Manifest) -> dict[str, Any]:
+    """The pod as it will be once `change`, a `claim`, is written; for what must not wait for that."""
+    before, after = pod["metadata"], change["metadata"]
+    labels = {**before["labels"], **after["labels"]}
+    labels = {name: value for name, value in labels.items() if value is not None}
+    return {**pod, "metadata": {**before, "ownerReferences": after["ownerReferences"], "labels": labels}}
 
 
 def order(function: Function, revision: Revision, pod: Manifest, config_maps: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from wick_api.names import Key
 from wick_kube.cluster import Cluster
 from wick_operator.config import Config
 from wick_operator.fence import Fence
+from wick_operator.pool.audit import Audit
 from wick_operator.pool.keeper import Keeper
 from wick_operator.pool.registrar import Known, Registrar
 from wick_operator.view import View
@@ -24,7 +25,7 @@ class WarmPool:
     ) -> None:
         self._view = view
         namespaces: tuple[str | None, ...] = config.namespaces or (None,)
-        self._keeper = Keeper(cluster, fence, config, self._functions, self._wanted, monotonic)
+        self._keeper = Keeper(cluster, fence, config, self._functions, self._wanted, Audit(fence, session), monotonic)
         self._registrar = Registrar(cluster, fence, session, self._known, namespaces, monotonic)
 
     async def run(self) -> None:

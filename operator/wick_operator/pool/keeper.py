@@ -23,6 +23,7 @@ from wick_operator.config import Config
 from wick_operator.fence import Fence
 from wick_operator.pool import manifest
 from wick_operator.pool import settings as given
+from wick_operator.pool.audit import Audit
 from wick_operator.pool.settings import Settings
 from wick_operator.pool.sizing import Demand, size
 
@@ -38,17 +39,18 @@ TICK = 1.0
 class Keeper:
     """See the module; `functions` and `wanted` (replicas of each function's Deployment) are the operator's view."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the doors it uses
         self,
         cluster: Cluster,
         fence: Fence,
         config: Config,
         functions: Callable[[], Iterable[Function]],
         wanted: Callable[[Key], int],
+        audit: Audit,
         clock: Callable[[], float],
     ) -> None:
         self._cluster, self._fence, self._config = cluster, fence, config
-        self._functions, self._wanted, self._clock = functions, wanted, clock
+        self._functions, self._wanted, self._audit, self._clock = functions, wanted, audit, clock
         self._pools = given.installation(config.pools)
         self._demand: dict[Pool, Demand] = {}
         self._before: dict[Key, int] = {}
@@ -74,6 +76,7 @@ class Keeper:
                 await mirror.synced.wait()
             while True:
                 await self._look()
+                await self._audit.look(self._clock())
                 await asyncio.sleep(TICK)
 
     async def _look(self) -> None:
@@ -156,14 +159,23 @@ class Keeper:
             self._uids.pop(pool, None)
             self._applied.pop(pool, None)
 
-    def pod(self, pool: Pool, uid: str, ready_after: float | None) -> None:
+    def pod(self, pod: Manifest, ready_after: float | None) -> None:
         """A warm pod: ready after so many seconds, or None where it is not (any more)."""
+        pool, uid = _pool(pod), pod["metadata"]["uid"]
         ready = self._ready.setdefault(pool, set())
+        if "deletionTimestamp" not in pod["metadata"]:
+            self._audit.seen(pod, self._clock())
         if ready_after is None:
             ready.discard(uid)
         elif uid not in ready:
             ready.add(uid)
             self._demand.setdefault(pool, Demand()).refilled(ready_after)
+
+    def pod_gone(self, pod: Manifest) -> None:
+        """It is no pool's any more."""
+        uid = pod["metadata"]["uid"]
+        self._ready.get(_pool(pod), set()).discard(uid)
+        self._audit.gone(uid)
 
 
 def could_use(function: Function) -> bool:
@@ -209,10 +221,10 @@ class _Pods:
         self._keeper = keeper
 
     def changed(self, _: Address, new: Manifest, _old: Manifest | None) -> None:
-        self._keeper.pod(_pool(new), new["metadata"]["uid"], ready_after(new))
+        self._keeper.pod(new, ready_after(new))
 
     def deleted(self, _: Address, old: Manifest) -> None:
-        self._keeper.pod(_pool(old), old["metadata"]["uid"], None)
+        self._keeper.pod_gone(old)
 
 
 def ready_after(pod: Manifest) -> float | None:

@@ -1,8 +1,8 @@
 """Start a function from zero: in a warm pod where one fits, and always through its Deployment.
 
 ```
-   activate --> warm pod --serving------------------------> report it, then [0 -> 1] off the path
-                  |  +-----code does not load-------------> report the failure; nothing to scale
+   activate --> warm pod --serving------------------------> report it, then register and [0 -> 1] off the path
+                  |  +-----code does not load-------------> report the failure, register; nothing to scale
                   +--Obstacle--> [0 -> 1] --done, or someone else was first--> over
                                    |  ^
                        no Deployment  |  API server away
@@ -27,7 +27,7 @@ from wick_api.warm import FROM_ZERO_TO_ONE, Obstacle
 from wick_kube.cluster import Cluster
 from wick_kube.error import ApiError, NotFound, Refused, Unreachable
 from wick_kube.resource import DEPLOYMENTS
-from wick_router.kubernetes.claim import Claims, Started
+from wick_router.kubernetes.claim import Broken, Claims, Started
 from wick_router.kubernetes.failure import Failure
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,9 @@ class Backend(Protocol):
     def cannot_start(self, key: Key, found: Failure) -> None:
         """Waiting is in vain."""
 
+    def lost(self, key: Key, started: Started) -> None:
+        """The pod went before the cluster knew whose it was."""
+
 
 class Activation:
     """At most one start under way for each function; tasks are owned here and ended by `close`."""
@@ -58,6 +61,7 @@ class Activation:
         self._backend = backend
         self._claims = claims
         self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._registrations: set[asyncio.Task[None]] = set()
         self.obstacles: Counter[Obstacle] = Counter()
         """Why starts did not come from the pool."""
 
@@ -70,24 +74,43 @@ class Activation:
 
     async def close(self) -> None:
         """End every start under way."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._registrations]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, key: Key) -> None:
         outcome = await self._warm(key)
-        if isinstance(outcome, Started):
-            self._backend.started(key, outcome)
-        elif isinstance(outcome, Failure):
-            self._backend.cannot_start(key, outcome)
-            return
-        else:
-            self.obstacles[outcome] += 1
-            log.info("%s starts by its Deployment, not from the warm pool: %s", key, outcome)
-        await self._scale(key)
+        match outcome:
+            case Started():
+                self._backend.started(key, outcome)
+                self._afterwards(key, outcome)
+            case Broken():
+                self._backend.cannot_start(key, outcome.failure)
+                self._afterwards(key, outcome)
+            case Failure():
+                self._backend.cannot_start(key, outcome)
+            case _:
+                self.obstacles[outcome] += 1
+                log.info("%s starts by its Deployment, not from the warm pool: %s", key, outcome)
+                await self._scale(key)
 
-    async def _warm(self, key: Key) -> Started | Failure | Obstacle:
+    def _afterwards(self, key: Key, taken: Started | Broken) -> None:
+        """What no request waits for, and the function's next start need not wait for either."""
+        task = asyncio.create_task(self._register(key, taken), name=f"register {key}")
+        self._registrations.add(task)
+        task.add_done_callback(self._registrations.discard)
+
+    async def _register(self, key: Key, taken: Started | Broken) -> None:
+        registered = self._claims is not None and await self._claims.register(taken)
+        if isinstance(taken, Broken):
+            return
+        if not registered:
+            self._backend.lost(key, taken)
+        else:
+            await self._scale(key)
+
+    async def _warm(self, key: Key) -> Started | Broken | Failure | Obstacle:
         function = self._backend.wanted(key)
         if self._claims is None or function is None:
             return Obstacle.DISABLED

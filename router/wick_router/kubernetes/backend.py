@@ -222,6 +222,10 @@ class KubernetesBackend:
         self.seen(key).started[uid] = started
         self.pod_changed(key, self._seen[key].pods.get(uid, started.pod))
 
+    def lost(self, key: Key, started: Started) -> None:
+        """A pod the watch never told of as this function's, since its claim was never written, is gone."""
+        self.pod_gone(key, started.pod)
+
     def cannot_start(self, key: Key, found: Failure) -> None:
         """Tell the sink; what it says holds until the function or its pods change, or for a while."""
         log.warning("%s: %s", key, found.message)

@@ -1,18 +1,21 @@
-"""Start a function in a warm pod: one write to the API server, one call to the pod.
+"""Start a function in a warm pod: one call to the pod on the request's path, one write to the API server after it.
 
 ```
-   revision known? -> a free pod that fits? -> PATCH (claim) --409, 404--> next pod, at most `TRIES`
-        |                   |                     | done
-        v                   v                     v
-     Obstacle            Obstacle           POST /specialize --200--> serving
-   (the Deployment path is taken)                 |--422--> the code does not load: refuse with file and line
-                                                  +--else-> Obstacle.REFUSED
+   revision known? -> a free pod that fits? -> POST /specialize --409--> next pod, at most `TRIES`
+        |                   |                    | 200: serving        | 422: the code does not load
+        v                   v                    v                     v
+     Obstacle            Obstacle             Started                Broken (file and line)
+   (the Deployment path is taken)                +----- register ------+
+                                                 PATCH (claim) until it is known whether it was written
 ```
 
-The claimed pod carries everything the operator needs to finish or remove it, should this router die at any point.
+The pod takes one function and refuses every other, so it decides between two routers, without the API server. The
+claim carries everything the operator needs to adopt or remove the pod; a pod whose router died before writing it is
+found by the operator's audit.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -34,14 +37,19 @@ from wick_router.kubernetes.failure import Failure
 from wick_router.kubernetes.revisions import Revisions
 from wick_router.kubernetes.warm import WarmPods
 
+log = logging.getLogger(__name__)
+
 Manifest = Mapping[str, Any]
 
 TRIES = 5
-"""Pods tried when others claim them first."""
+"""Pods tried when others take them first."""
 AT_ONCE = 32
-"""Claims under way in this router; more wait their turn."""
+"""Starts under way in this router; more wait their turn."""
 LOAD_SECONDS = 30.0
 """The longest a function's code may take to load in a warm pod."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+"""Seconds between tries to write a claim: doubled each time."""
 
 Phases = tuple[tuple[str, float], ...]
 
@@ -50,7 +58,18 @@ class Started(Struct, frozen=True):
     """The function serves in this pod."""
 
     pod: Manifest
+    """As it will be once its claim is written."""
     phases: Phases
+    claim: dict[str, Any]
+    """To be written by `Claims.register`."""
+
+
+class Broken(Struct, frozen=True):
+    """The function's code does not load; the pod that found out is of no use any more."""
+
+    pod: Manifest
+    failure: Failure
+    claim: dict[str, Any]
 
 
 class _Report(Struct):
@@ -75,7 +94,7 @@ class Claims:
         self._revisions = Revisions(cluster)
         self._permits = asyncio.Semaphore(AT_ONCE)
 
-    async def start(self, function: Function) -> Started | Failure | Obstacle:
+    async def start(self, function: Function) -> Started | Broken | Failure | Obstacle:
         """Start the function's present revision in a warm pod, or say why not."""
         revision_name = function.status.get("revision")
         if not revision_name:
@@ -86,7 +105,7 @@ class Claims:
             try:
                 revision = await self._revisions.get(function.key, revision_name)
                 hindered = warm.obstacle(revision.template, sample)
-                return hindered or await self._claim(function, revision)
+                return hindered or await self._become(function, revision)
             except (ApiError, Unreachable, KeyError, ValueError):
                 return Obstacle.UNKNOWN
 
@@ -97,27 +116,59 @@ class Claims:
         except (ApiError, Unreachable, KeyError, ValueError):
             return  # it will be read, or fail, when it is needed
 
-    async def _claim(self, function: Function, revision: Revision) -> Started | Failure | Obstacle:
+    async def register(self, taken: Started | Broken) -> bool:
+        """Write the claim of a pod this router gave its function; False where the pod went first.
+
+        Safe to repeat, since each try after the first reads the pod and names the version it read. It ends with the
+        answer, however long the API server is away: until then the pod serves, and nobody else can take it.
+        """
+        metadata = taken.pod["metadata"]
+        namespace, name = metadata["namespace"], metadata["name"]
+        change = taken.claim
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await self._cluster.patch(PODS, namespace, name, change, field_manager=names.ROUTER)
+            except NotFound:
+                return False
+            except (ApiError, Unreachable) as error:
+                if not isinstance(error, Conflict):
+                    log.warning("%s/%s is not claimed yet: %s", namespace, name, error)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                return True
+            present = await self._present(namespace, name)
+            if present is None or present["metadata"]["uid"] != metadata["uid"]:
+                return False
+            if names.POOL not in present["metadata"]["labels"]:
+                return True  # written, though the answer was lost
+            change = {"metadata": {**change["metadata"], "resourceVersion": present["metadata"]["resourceVersion"]}}
+
+    async def _present(self, namespace: str, name: str) -> Manifest | None:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self._cluster.find(PODS, namespace, name)
+            except (ApiError, Unreachable):
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _become(self, function: Function, revision: Revision) -> Started | Broken | Failure | Obstacle:
         config_maps = await self._config_maps(function, revision)
-        began = time.monotonic()
         for _ in range(TRIES):
             pod = self._pods.take(_pool(function))
             if pod is None:
                 return Obstacle.EMPTY
+            claim = warm.claim(pod, function, revision)
             try:
-                claimed = await self._cluster.patch(
-                    PODS,
-                    function.key.namespace,
-                    pod["metadata"]["name"],
-                    warm.claim(pod, function, revision),
-                    field_manager=names.ROUTER,
-                )
-            except (Conflict, NotFound):
-                continue  # somebody else's now; the watch will say so
-            except (ApiError, Unreachable):
+                body = warm.order(function, revision, warm.claimed(pod, claim), config_maps)
+            except Unresolvable as missing:
                 self._pods.put_back(pod)
-                raise
-            return await self._specialize(function, revision, claimed, config_maps, began)
+                return Failure(missing.reason, str(missing))
+            outcome = await self._specialize(warm.claimed(pod, claim), claim, body, _pool(function))
+            if outcome is not Obstacle.CONFLICT:
+                return outcome
         return Obstacle.CONFLICT
 
     async def _config_maps(self, function: Function, revision: Revision) -> dict[str, Any]:
@@ -129,25 +180,24 @@ class Claims:
         return {name: each.get("data") or {} for name, each in zip(names_needed, found, strict=True) if each}
 
     async def _specialize(
-        self, function: Function, revision: Revision, pod: Manifest, config_maps: Mapping[str, Any], began: float
-    ) -> Started | Failure | Obstacle:
-        claimed = time.monotonic()
-        try:
-            body = warm.order(function, revision, pod, config_maps)
-        except Unresolvable as missing:
-            return Failure(missing.reason, str(missing))
-        answer = await self._post(pod, body, warm.token(self._key, *_pool(function)))
+        self, pod: Manifest, claim: dict[str, Any], body: dict[str, Any], pool: tuple[str, str]
+    ) -> Started | Broken | Obstacle:
+        began = time.monotonic()
+        answer = await self._post(pod, body, warm.token(self._key, *pool))
         if answer is None:
             return Obstacle.REFUSED
         status, report = answer
         if status == 200:  # noqa: PLR2004 - loaded
-            took = (time.monotonic() - claimed) * 1000
             steps = tuple(report.phases.items())
-            transfer = took - sum(duration for _, duration in steps)
-            return Started(pod, (("claim", (claimed - began) * 1000), ("transfer", max(0.0, transfer)), *steps))
+            transfer = (time.monotonic() - began) * 1000 - sum(duration for _, duration in steps)
+            return Started(pod, (("transfer", max(0.0, transfer)), *steps), claim)
+        if status == 409:  # noqa: PLR2004 - it has a function already
+            return Obstacle.CONFLICT
         if report.state == "failed":
             place = f"{report.file}:{report.line}: " if report.file else ""
-            return Failure(Reason.LOAD_FAILED, f"The code cannot be loaded: {place}{report.message}")
+            return Broken(
+                pod, Failure(Reason.LOAD_FAILED, f"The code cannot be loaded: {place}{report.message}"), claim
+            )
         return Obstacle.REFUSED
 
     async def _post(self, pod: Manifest, body: dict[str, Any], token: str) -> tuple[int, _Report] | None:

@@ -103,6 +103,13 @@ class World:
             warm.changed((self.namespace, pod["metadata"]["name"]), pod, None)
         return Claims(self.cluster, warm, self.session, CONFIG.pool_key)
 
+    async def start(self, function):
+        """As a router does: the pod that serves, and its claim."""
+        router = await self.informed()
+        started = await router.start(function)
+        assert await router.register(started)
+        return started
+
     async def ask(self, pod):
         """Call the function in a pod."""
         async with self.session.get(f"http://{pod['status']['podIP']}:{names.HTTP_PORT}/") as answer:

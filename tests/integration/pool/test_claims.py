@@ -7,17 +7,18 @@ from wick_api import names, warm
 from wick_api.reason import Reason
 from wick_api.warm import Obstacle
 from wick_kube.resource import PODS
-from wick_router.kubernetes.claim import Started
-from wick_router.kubernetes.failure import Failure
+from wick_router.kubernetes.claim import Broken, Started
 
 
 async def test_a_claimed_pod_serves_the_function_with_its_environment_and_the_pool_refills(world):
     [waiting] = await world.pool(1)
     function = await world.function(env=[{"name": "WHO", "value": "world"}])
-    started = await (await world.informed()).start(function)
+    router = await world.informed()
+    started = await router.start(function)
     assert isinstance(started, Started)
-    assert [name for name, _ in started.phases] == ["claim", "transfer", "fork", "import", "init"]
+    assert [name for name, _ in started.phases] == ["transfer", "fork", "import", "init"]
     assert await world.ask(started.pod) == (200, "hello world")
+    assert await router.register(started)
     assert list(await world.pods()) == [waiting["metadata"]["name"]]
 
     async def refilled():
@@ -25,6 +26,27 @@ async def test_a_claimed_pod_serves_the_function_with_its_environment_and_the_po
         return [pod["metadata"]["name"] for pod in pool] not in ([], [waiting["metadata"]["name"]])
 
     await eventually_async(refilled, within=10)
+
+
+async def test_a_claim_is_written_once_though_the_pod_changed_and_the_first_answer_was_lost(world):
+    [pod] = await world.pool(1)
+    router = await world.informed()
+    started = await router.start(await world.function())
+    where = (PODS, world.namespace, pod["metadata"]["name"])
+    await world.cluster.patch(*where, {"metadata": {"annotations": {"a": "b"}}}, field_manager="test")
+    assert await router.register(started)
+    claimed = await world.cluster.get(*where)
+    assert claimed["metadata"]["labels"] == started.pod["metadata"]["labels"]
+    assert await router.register(started)
+    assert await world.cluster.get(*where) == claimed
+
+
+async def test_a_pod_that_went_before_its_claim_is_told_as_lost(world):
+    [pod] = await world.pool(1)
+    router = await world.informed()
+    started = await router.start(await world.function())
+    await world.cluster.delete(PODS, world.namespace, pod["metadata"]["name"], grace=0)
+    assert not await router.register(started)
 
 
 async def test_two_routers_never_get_the_same_pod(world):
@@ -47,11 +69,11 @@ async def test_the_loser_of_a_race_takes_the_next_pod(world):
 async def test_code_that_does_not_load_is_told_with_file_and_line(world):
     await world.pool(1)
     function = await world.function("import nothing_of_the_kind\n")
-    failed = await (await world.informed()).start(function)
-    assert isinstance(failed, Failure)
-    assert failed.reason is Reason.LOAD_FAILED
-    assert "main.py:1" in failed.message
-    assert "nothing_of_the_kind" in failed.message
+    broken = await (await world.informed()).start(function)
+    assert isinstance(broken, Broken)
+    assert broken.failure.reason is Reason.LOAD_FAILED
+    assert "main.py:1" in broken.failure.message
+    assert "nothing_of_the_kind" in broken.failure.message
 
 
 async def test_an_empty_pool_is_an_obstacle_not_an_error(world):

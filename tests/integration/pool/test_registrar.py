@@ -10,6 +10,7 @@ from cluster.waiting import eventually_async
 from wick_api import names, warm
 from wick_kube.resource import DEPLOYMENTS, PODS
 from wick_operator.fence import Fence
+from wick_operator.pool.audit import EVERY, Audit
 from wick_operator.pool.registrar import Known, Registrar
 
 PACE = 20
@@ -43,7 +44,7 @@ def owner(pod):
 async def test_the_functions_own_replica_set_adopts_the_pod_and_drops_the_one_it_had_made(world, registrar):
     [pod] = await world.pool(1)
     function = await world.function(resources={"requests": {"cpu": "77m"}})
-    started = await (await world.informed()).start(function)
+    started = await world.start(function)
     registrar["known"] = Known(exists=True, replicas=1, current=started.pod["metadata"]["labels"][names.REVISION])
     await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
 
@@ -65,7 +66,7 @@ async def test_the_functions_own_replica_set_adopts_the_pod_and_drops_the_one_it
 async def test_a_router_that_died_before_scaling_is_finished_for(world, registrar):
     [pod] = await world.pool(1)
     function = await world.function()
-    await (await world.informed()).start(function)
+    await world.start(function)
 
     async def woken():
         return await replicas(world) == 1
@@ -85,7 +86,7 @@ async def test_waking_never_undoes_what_the_autoscaler_wrote_meanwhile(world):
     await world.pool(1)
     function = await world.function()
     await world.cluster.scale(world.namespace, "hello", 5, field_manager=names.AUTOSCALER)
-    await (await world.informed()).start(function)  # the registrar's view still says 0
+    await world.start(function)  # the registrar's view still says 0
     await asyncio.sleep(1)
     assert await replicas(world) == 5
 
@@ -108,11 +109,34 @@ async def test_a_pod_whose_router_died_before_it_got_its_function_goes(world):
     assert await replicas(world) == 0
 
 
+async def test_a_pod_that_took_a_function_and_was_never_claimed_is_found_and_one_that_waits_is_left(world):
+    """The router died between the two; the operator asks each pod what it is, and believes the second answer."""
+    taken, waiting = await world.pool(2)
+    fence = Fence(world.cluster, lambda: 60.0, 5.0)
+    audit = Audit(fence, world.session)
+    for pod in (taken, waiting):
+        audit.seen(pod, 0.0)
+    router = await world.informed()
+    started = await router.start(await world.function())
+    assert started.pod["metadata"]["name"] == taken["metadata"]["name"]
+
+    async def names_left():
+        pods = await world.cluster.list(PODS, world.namespace, labels=names.POOL)
+        return {pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
+
+    await audit.look(EVERY)
+    assert taken["metadata"]["name"] in await names_left()
+    await audit.look(2 * EVERY)
+    left = await names_left()
+    assert taken["metadata"]["name"] not in left
+    assert waiting["metadata"]["name"] in left
+
+
 @pytest.mark.usefixtures("registrar")
 async def test_a_pod_whose_code_does_not_load_goes(world):
     await world.pool(1)
     function = await world.function("1 / 0\n")
-    await (await world.informed()).start(function)
+    await world.start(function)
 
     async def gone():
         return not await world.pods()
@@ -124,7 +148,7 @@ async def test_a_claim_of_a_function_that_is_gone_goes(world, registrar):
     await world.pool(1)
     function = await world.function()
     registrar["known"] = Known(exists=False, replicas=None, current="")
-    await (await world.informed()).start(function)
+    await world.start(function)
 
     async def gone():
         return not await world.pods()

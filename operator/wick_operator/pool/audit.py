@@ -1,0 +1,84 @@
+"""Finds warm pods that took a function without a claim being written: the router that gave it died in between.
+
+Such a pod still carries its pool's label, so nobody adopts it, and every router it is offered to is refused. Each pod
+is asked what it is every `EVERY` seconds, and one that says twice in a row that it does not wait any more is deleted:
+a living router writes its claim within milliseconds of the pod's answer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from msgspec import Struct
+
+from wick_kube import evidence
+from wick_kube.error import ApiError, Unreachable
+from wick_kube.resource import PODS
+from wick_operator.fence import Fence
+
+log = logging.getLogger(__name__)
+
+Manifest = Mapping[str, Any]
+
+EVERY = 4.0
+"""Seconds between two looks at one pod."""
+AT_ONCE = 20
+"""Pods looked at in one tick, which bounds what many pools cost; with more than 80 pods each waits longer."""
+
+_WAITING = frozenset({"pool", ""})
+"""What a warm pod says of itself; no answer at all is the kubelet's business."""
+
+
+class Pod(Struct):
+    """A warm pod under audit."""
+
+    manifest: Manifest
+    due: float
+    suspected: bool = False
+
+
+class Audit:
+    """See the module."""
+
+    def __init__(self, fence: Fence, session: aiohttp.ClientSession) -> None:
+        self._fence, self._session = fence, session
+        self._pods: dict[str, Pod] = {}
+
+    def seen(self, pod: Manifest, now: float) -> None:
+        """A pool's pod is there, or has changed."""
+        uid = pod["metadata"]["uid"]
+        known = self._pods.get(uid)
+        if known is None:
+            self._pods[uid] = Pod(pod, now + EVERY)
+        else:
+            known.manifest = pod
+
+    def gone(self, uid: str) -> None:
+        """It was claimed, or is no more."""
+        self._pods.pop(uid, None)
+
+    async def look(self, now: float) -> None:
+        """Ask those whose turn it is, the longest waiting first."""
+        due = sorted((pod for pod in self._pods.values() if pod.due <= now), key=lambda pod: pod.due)[:AT_ONCE]
+        await asyncio.gather(*(self._ask(pod, now) for pod in due))
+
+    async def _ask(self, pod: Pod, now: float) -> None:
+        pod.due = now + EVERY
+        report = await evidence.readyz(self._session, pod.manifest)
+        metadata = pod.manifest["metadata"]
+        if report.get("state", "") in _WAITING or metadata["uid"] not in self._pods:
+            pod.suspected = False
+        elif not pod.suspected:
+            pod.suspected = True
+        else:
+            await self._delete(metadata)
+
+    async def _delete(self, metadata: Manifest) -> None:
+        namespace, name = metadata["namespace"], metadata["name"]
+        log.warning("%s/%s took a function, and no claim was written: its router died; deleting it", namespace, name)
+        try:
+            await self._fence.delete(PODS, namespace, name, uid=metadata["uid"])
+        except (ApiError, Unreachable, TimeoutError) as error:
+            log.warning("%s/%s: %s", namespace, name, error)
