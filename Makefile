@@ -81,7 +81,7 @@ bench-runtime: ## Our runtime beside functions-framework, uvicorn, granian and g
 	$(BENCH_VENV)/bin/python benchmarks/runtime/bench.py $(BENCH_VENV)/bin/python --write benchmarks/README.md
 
 bench-operator: $(VENV)/ready ## 1,000 Functions at once, 5,000 at rest, a restart with 5,000
-	$(BIN)/python benchmarks/operator/at_scale.py
+	$(BIN)/python benchmarks/operator/at_scale.py --write
 
 soak-operator: $(VENV)/ready ## Kill the operator at random for five minutes and see that nothing is left over
 	KUBEWICK_SOAK=300 $(BIN)/python -m pytest -s tests/integration/operator/test_chaos.py

@@ -63,9 +63,9 @@ class Config:
     """Between two attempts to get or renew the Lease."""
     workers: int = 16
     """Functions reconciled at once."""
-    rate: float = 200.0
+    rate: float = 500.0
     """Reconciles begun a second on average, in bursts of `burst`; most of them write nothing."""
-    burst: int = 400
+    burst: int = 1000
     resync: float = 600.0
     """Each Function is looked at again this often, whatever happened; spread evenly over the time."""
     request_timeout: float = 5.0

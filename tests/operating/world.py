@@ -21,7 +21,7 @@ SYSTEM = "kubewick-system"
 class Process:
     """``python -m wick_operator`` as a child; `stop` is SIGTERM, `kill` is SIGKILL."""
 
-    def __init__(self, kubeconfig, log, **settings):
+    def __init__(self, kubeconfig, log, program=("-m", "wick_operator"), **settings):
         (self.port,) = free_ports(1)
         named = {f"KUBEWICK_OPERATOR_{name.upper()}": str(value) for name, value in settings.items()}
         environment = {
@@ -33,7 +33,7 @@ class Process:
         }
         self.log = Path(log)
         with self.log.open("ab") as out:
-            command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "wick_operator"]
+            command = ["setpriv", "--pdeathsig", "KILL", sys.executable, *program]
             self.child = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
 
     def ask(self, path, timeout=5):
