@@ -66,7 +66,7 @@ sbom: ## Write a CycloneDX bill of materials for each image to dist/sbom/ (needs
 	done
 
 bench-coldstart: $(VENV)/ready ## Cold starts on the running cluster (make cluster-up): warm pool, Deployment, plain Deployment
-	KUBECONFIG=$${KUBECONFIG:-.cluster/kubeconfig} $(BIN)/python benchmarks/coldstart
+	KUBECONFIG=$${KUBECONFIG:-.cluster/kubeconfig} $(BIN)/python benchmarks/coldstart --write
 
 bench-autoscaler: $(VENV)/ready ## CPU and memory of one autoscaler tick at 10,000 functions
 	$(BIN)/python benchmarks/autoscaler/tick.py

@@ -16,6 +16,10 @@ NAMESPACE = "kubewick-coldstart"
 
 SOURCE = "def handle(request):\n    return 'hello'\n"
 
+PRELOADED = ["decimal", "sqlite3", "unittest.mock", "xml.dom.minidom", "email.mime.multipart", "xmlrpc.client"]
+HEAVY = "".join(f"import {each}\n" for each in PRELOADED) + SOURCE
+"""As heavy to import as a small framework, and in every interpreter."""
+
 
 class Bench:
     """One namespace of its own; `close` removes it."""
@@ -81,12 +85,23 @@ class Bench:
         )
 
     async def pool_has(self, size: int) -> None:
-        """Until so many pods are warm."""
+        """Until so many pods are warm, and no more: a pool that shrinks goes one pod a second."""
 
         async def done() -> bool:
-            return await self.free() >= size
+            return await self.free() == size
 
-        await until(done, 120)
+        await until(done, 60)
+
+    async def renewed(self, size: int, preload: list[str]) -> None:
+        """Until the pool's pods are all of the kind that loads these modules ahead."""
+
+        async def done() -> bool:
+            pods = await self.cluster.list(PODS, NAMESPACE, labels=names.POOL)
+            given = [each["spec"]["containers"][0]["env"] for each in pods]
+            fresh = [any(variable.get("value") == ",".join(preload) for variable in env) for env in given]
+            return len(fresh) == size and all(fresh)
+
+        await until(done, 60)
 
     async def quiet(self) -> None:
         """Until no function's pod is left."""
@@ -117,7 +132,7 @@ class Bench:
         while not address:
             pods = await self.cluster.list(PODS, NAMESPACE, labels=f"app={name}")
             address = pods[0].get("status", {}).get("podIP", "") if pods else ""
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.01)
 
         async def answers() -> bool:
             return await _answers(address)

@@ -1,0 +1,137 @@
+"""The ways in which functions are started."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from bench import NAMESPACE, Bench, until
+from client import Answer, Connection
+from table import say
+
+BATCH = 20
+"""Functions made or removed at once."""
+
+
+class Starts:
+    """Some starts: those that were answered, and how many were not."""
+
+    def __init__(self, answers: Sequence[Answer] = (), milliseconds: Sequence[float] = ()) -> None:
+        self.answers = [each for each in answers if each.status == 200]
+        self.lost = len(answers) - len(self.answers)
+        self.milliseconds = [*milliseconds, *(each.milliseconds for each in self.answers)]
+
+    def phases(self) -> list[str]:
+        """Names of the steps, in order."""
+        return list(dict.fromkeys(name for each in self.answers for name in timing(each)))
+
+    def phase(self, name: str) -> list[float]:
+        return [timing(each).get(name, 0.0) for each in self.answers]
+
+
+def timing(answer: Answer) -> dict[str, float]:
+    """The steps of the start from ``Server-Timing``, in milliseconds."""
+    found = {}
+    for entry in answer.headers.get("server-timing", "").split(","):
+        name, _, rest = entry.strip().partition(";dur=")
+        if rest:
+            found[name] = float(rest.partition(";")[0])
+    return found
+
+
+class Run:
+    """One benchmark's starts; every function is new."""
+
+    def __init__(self, bench: Bench, host: str, port: int) -> None:
+        self._bench, self._host, self._port = bench, host, port
+        self._made = 0
+
+    async def functions(self, count: int, source: str = "") -> list[str]:
+        """So many functions at rest that never ran."""
+        names = [f"f{self._made + number}" for number in range(count)]
+        self._made += count
+        for start in range(0, count, BATCH):
+            batch = names[start : start + BATCH]
+            await asyncio.gather(*(self._bench.make(name, *filter(None, [source])) for name in batch))
+        await self._bench.at_rest(set(names))
+        return names
+
+    async def removed(self, names: Sequence[str]) -> None:
+        """They are gone, and their pods."""
+        for start in range(0, len(names), BATCH):
+            await asyncio.gather(*(self._bench.remove(name) for name in names[start : start + BATCH]))
+        await self._bench.quiet()
+
+    async def call(self, name: str) -> Answer:
+        connection = await Connection.open(self._host, self._port)
+        try:
+            answer = await connection.get(f"/function/{NAMESPACE}/{name}/")
+        finally:
+            connection.close()
+        if answer.status != 200:
+            say(f"{name}: {answer.status} {answer.body.decode(errors='replace')}")
+        return answer
+
+    async def sequential(self, count: int, warm: int, within: float, source: str = "") -> Starts:
+        """One at a time, with the pool at its size before each; as many as `within` seconds allow."""
+        names, answers = await self.functions(count, source), []
+        end = time.monotonic() + within
+        for name in names:
+            await self._bench.pool_has(warm)
+            answers.append(await self.call(name))
+            await self._bench.remove(name)
+            if time.monotonic() > end:
+                break
+        await self.removed(names[len(answers) :])
+        return Starts(answers)
+
+    async def bursts(self, times: int, count: int, warm: int) -> Starts:
+        """All at once, with so many pods warm."""
+        answers: list[Answer] = []
+        for _ in range(times):
+            names = await self.functions(count)
+            await self._bench.pool_has(warm)
+            answers += await asyncio.gather(*(self.call(name) for name in names))
+            await self.removed(names)
+        return Starts(answers)
+
+    async def back_to_back(self, count: int, warm: int) -> Starts:
+        """One after the other without a pause."""
+        names = await self.functions(count)
+        await self._bench.pool_has(warm)
+        answers = [await self.call(name) for name in names]
+        await self.removed(names)
+        return Starts(answers)
+
+    async def sustained(self, count: int, warm: int) -> tuple[Starts, float, float]:
+        """One after the other, never without a warm pod; and starts a second of the first `warm`, and of the rest."""
+        names = await self.functions(count)
+        await self._bench.pool_has(warm)
+        began = time.monotonic()
+        answers = [await self.call(name) for name in names[:warm]]
+        drained = time.monotonic()
+
+        async def one() -> bool:
+            return await self._bench.free() > 0
+
+        for name in names[warm:]:
+            await until(one, 60, pause=0.02)
+            answers.append(await self.call(name))
+        rate = (count - warm) / (time.monotonic() - drained)
+        await self.removed(names)
+        return Starts(answers), warm / (drained - began), rate
+
+    async def beside_plain(self, count: int, within: float) -> tuple[Starts, Starts]:
+        """By Deployment, and plain Deployments of the same pods, in turn."""
+        names = await self.functions(count)
+        await self._bench.pool_has(0)
+        end = time.monotonic() + within
+        answers, plain = [], []
+        for number, name in enumerate(names):
+            plain.append(await self._bench.plain(name, number))
+            answers.append(await self.call(name))
+            await self._bench.remove(name)
+            await self._bench.quiet()
+            if time.monotonic() > end:
+                break
+        await self.removed(names[len(answers) :])
+        return Starts(answers), Starts(milliseconds=plain)
