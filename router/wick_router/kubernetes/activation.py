@@ -34,6 +34,10 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 20.0
 """Seconds to keep trying while the Deployment does not exist yet or the API server does not answer."""
+AFTER = 0.1
+"""Seconds that a pod serves before its claim is written. The write wakes the API server, etcd, the scheduler, four
+controllers, the kubelet and the operator, which would compete with the function for the node's CPU over its first
+answer."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 
@@ -102,6 +106,7 @@ class Activation:
         task.add_done_callback(self._registrations.discard)
 
     async def _register(self, key: Key, taken: Started | Broken) -> None:
+        await asyncio.sleep(AFTER)
         registered = self._claims is not None and await self._claims.register(taken)
         if isinstance(taken, Broken):
             return
