@@ -52,7 +52,8 @@ class Lane:
         self.total = Histogram()
         """The four of the other requests."""
         self.cold_starts: dict[str, Histogram] = {}
-        self.last_cold_start_ms: float | None = None
+        self.last_cold_start: tuple[float, str, float] | None = None
+        """Seconds it took, how the instance came up, and when on the plane's clock."""
         self.refusals: dict[str, int] = {}
         self.retries: dict[str, int] = {}
 
@@ -201,7 +202,7 @@ class Lane:
     def _started(self, slot: Slot, seconds: float) -> None:
         histogram = self.cold_starts.setdefault(slot.instance.origin, Histogram(COLD_START_BUCKETS))
         histogram.observe(seconds)
-        self.last_cold_start_ms = seconds * 1000
+        self.last_cold_start = (seconds, slot.instance.origin, self._now())
 
     def _measure(self, exchange: Exchange, now: float) -> None:
         if not exchange.forwarded_at:

@@ -89,5 +89,6 @@ def _both(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
         instances[each["id"]] = each if other is None else {
             **each, "ready": each["ready"] or other["ready"], "inFlight": each["inFlight"] + other["inFlight"]
         }  # fmt: skip
-    last = b["lastColdStartMs"] if a["lastColdStartMs"] is None else a["lastColdStartMs"]
-    return {**leading, **counts, "instances": list(instances.values()), "lastColdStartMs": last}
+    started = [each["lastColdStart"] for each in (a, b) if each["lastColdStart"]]
+    last = min(started, key=lambda each: each["ago"], default=None)
+    return {**leading, **counts, "instances": list(instances.values()), "lastColdStart": last}

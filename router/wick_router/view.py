@@ -21,6 +21,16 @@ class InstanceView(Struct, frozen=True, rename="camel"):
     in_flight: int
 
 
+class ColdStart(Struct, frozen=True, rename="camel"):
+    """The last start from zero that a request waited for."""
+
+    milliseconds: float
+    path: str
+    """How the instance came up: ``deployment``, ``warm-pool`` or ``process``."""
+    ago: float
+    """Seconds since the instance was ready."""
+
+
 class FunctionView(Struct, frozen=True, rename="camel"):
     """One function, as in docs/contracts.md."""
 
@@ -33,7 +43,7 @@ class FunctionView(Struct, frozen=True, rename="camel"):
     in_flight: int
     queued: int
     cold_starts: int
-    last_cold_start_ms: float | None
+    last_cold_start: ColdStart | None
 
 
 def function_view(lane: "Lane") -> FunctionView:
@@ -60,8 +70,15 @@ def function_view(lane: "Lane") -> FunctionView:
         in_flight=dispatch.in_flight,
         queued=len(dispatch.queue),
         cold_starts=sum(histogram.count for histogram in lane.cold_starts.values()),
-        last_cold_start_ms=lane.last_cold_start_ms,
+        last_cold_start=_last_cold_start(lane),
     )
+
+
+def _last_cold_start(lane: "Lane") -> ColdStart | None:
+    if lane.last_cold_start is None:
+        return None
+    seconds, path, at = lane.last_cold_start
+    return ColdStart(round(seconds * 1000, 3), path, round(lane.plane.clock() - at, 3))
 
 
 def _state(lane: "Lane") -> tuple[State, str]:

@@ -182,7 +182,7 @@ class Site:
                     wanted=fleet.want,
                     in_flight=view.in_flight + view.queued,
                     cold_starts=view.cold_starts,
-                    last_cold_start=view.last_cold_start_ms,
+                    last_cold_start=view.last_cold_start.milliseconds if view.last_cold_start else None,
                     why=self._why(key, view),
                 )
         return found
@@ -207,11 +207,8 @@ class Site:
             "reason": reason.value,
             "message": why,
         }
-        cold = (
-            {}
-            if view.last_cold_start_ms is None
-            else {"milliseconds": round(view.last_cold_start_ms), "path": "process"}
-        )
+        last = view.last_cold_start
+        cold = {"milliseconds": round(last.milliseconds), "path": last.path} if last else {}
         track = self._autoscaler.tracks.get(key)
         document = self._project.functions[key].document if key in self._project.functions else None
         return {

@@ -12,6 +12,8 @@ from wick_api.names import Key
 from wick_kube.cluster import Cluster
 from wick_operator.autoscaling import exporter
 from wick_operator.autoscaling.loop import Autoscaler, Settings
+from wick_operator.scaling.cold_starts import ColdStarts
+from wick_operator.scaling.cold_starts import Writer as Patches
 from wick_operator.scaling.platform import Platform, View
 from wick_operator.scaling.platform import Writer as Scales
 from wick_operator.scaling.report import Eventful, Report
@@ -21,7 +23,7 @@ from wick_operator.scaling.routers import Routers
 from wick_operator.scaling.secret import Secrets
 
 
-class Fence(Scales, Reports, Protocol):
+class Fence(Scales, Reports, Patches, Protocol):
     """Every write the autoscaler makes."""
 
 
@@ -43,6 +45,7 @@ class Scaling:
         sources = structs.replace(settings.sources, secrets=Secrets(cluster, time.monotonic))
         self._routers, self._rivals = routers, rivals
         self._report = Report(fence, event, time.monotonic)
+        self._cold_starts = ColdStarts(routers.targets, fence, lambda: datetime.now(UTC))
         self._autoscaler = Autoscaler(
             Platform(view, fence, instances, rivals.of),
             self._routers.targets,
@@ -59,6 +62,7 @@ class Scaling:
             for mirror in self._rivals.mirrors:
                 tasks.create_task(mirror.run(), name="rivals")
             tasks.create_task(self._report.run(), name="report")
+            tasks.create_task(self._cold_starts.run(), name="cold starts")
             tasks.create_task(self._autoscaler.run(), name="autoscaler")
 
     def poke(self, keys: Iterable[Key]) -> None:

@@ -2,12 +2,18 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 
+import aiohttp
 import pytest
 from static import function
 
 from wick_api.names import Key
 from wick_api.reason import Reason
+from wick_kube.cluster import Cluster
+from wick_kube.resource import FUNCTIONS
+from wick_operator.fence import Fence
+from wick_operator.scaling.cold_starts import ColdStarts
 
 GET = b"GET /function/default/hello/x HTTP/1.1\r\nHost: any\r\n\r\n"
 POST = b"POST /function/default/hello HTTP/1.1\r\nHost: a\r\n"
@@ -354,3 +360,27 @@ async def test_a_body_larger_than_the_function_takes_is_refused(world):
     chunks = b"".join(b"64\r\n" + b"x" * 100 + b"\r\n" for _ in range(11))
     assert (await world.request(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks))[0] == 413
     await world.quiet()
+
+
+async def test_the_operator_tells_the_function_of_its_last_cold_start_once(world, kubeconfig, namespace):
+    await world.router(function("hello", namespace=namespace), admin_port=0)
+    key, target = Key(namespace, "hello"), f"http://127.0.0.1:{world.r.admin_port}/metrics"
+    manifest = {"apiVersion": "kubewick.dev/v1alpha1", "kind": "Function", "spec": {"image": "x"}}
+    about = {"name": "hello", "namespace": namespace}
+    async with await Cluster.connect(str(kubeconfig)) as cluster, aiohttp.ClientSession() as session:
+        await cluster.create({**manifest, "metadata": about}, field_manager="test")
+        starts = ColdStarts(lambda: [target], Fence(cluster, lambda: 9.0, 9.0), lambda: datetime.now(UTC))
+        await starts.look(session)
+        client = await world.client()
+        client.send(GET.replace(b"default", namespace.encode()))
+        await world.eventually(lambda: world.backend.activations == [key])
+        upstream = await world.upstream(counting([]))
+        world.instances(upstream.instance(ready=False, origin="warm-pool"), key=key)
+        await client.answer()
+        await starts.look(session)
+        told = await cluster.get(FUNCTIONS, *key)
+        await starts.look(session)
+        again = await cluster.get(FUNCTIONS, *key)
+    assert told["status"]["lastColdStart"]["path"] == "warm-pool"
+    assert told["status"]["lastColdStart"]["milliseconds"] >= 0
+    assert again["metadata"]["resourceVersion"] == told["metadata"]["resourceVersion"]

@@ -31,7 +31,7 @@ def test_a_histogram_stays_together_under_its_head():
 
 
 def told(state, **more):
-    base = {"namespace": "n", "name": "f", "state": state, "why": state, "instances": [], "lastColdStartMs": None}
+    base = {"namespace": "n", "name": "f", "state": state, "why": state, "instances": [], "lastColdStart": None}
     return base | {"inFlight": 0, "queued": 0, "coldStarts": 0} | more
 
 
@@ -48,3 +48,9 @@ def test_functions_have_the_most_alive_state_and_the_sum_of_loads():
         ("a", True, 4),
         ("b", False, 2),
     ]
+
+
+def test_the_last_cold_start_is_the_newest_of_all_processes():
+    old, new = ({"milliseconds": ms, "path": "warm-pool", "ago": ago} for ms, ago in ((9.0, 60.0), (20.0, 1.0)))
+    processes = [[told("idle", lastColdStart=each)] for each in (old, None, new)]
+    assert merge.functions(processes)[0]["lastColdStart"] == new
