@@ -202,6 +202,8 @@ def _not_yet(function: Function, observed: Observed, deployment: Verdict) -> Ver
         return Verdict("Unknown", Reason.ROLLING_OUT, message)
     if remembered and deployment.reason in {Reason.IDLE, Reason.STARTING}:
         return remembered
+    if deployment.reason == Reason.IDLE and function.spec.scale.min and not observed.set_by_others:
+        return Verdict("Unknown", Reason.STARTING, "The autoscaler has yet to ask for the first instance.")
     return deployment
 
 

@@ -43,6 +43,11 @@ def load(archive: Path) -> None:
     _ctr("images", "import", str(archive))
 
 
+def tag(reference: str, another: str) -> None:
+    """Give an image that the node has one more name."""
+    _ctr("images", "tag", "--force", reference, another)
+
+
 def loaded() -> set[str]:
     """Names of the images the node has."""
     return set(_ctr("images", "list", "--quiet").split())

@@ -9,6 +9,7 @@ Several can run at once: each has its own ports, folder and certificate authorit
 does the death of the process that started it.
 """
 
+import json
 import tempfile
 import time
 import urllib.request
@@ -17,14 +18,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from ssl import create_default_context
+from typing import Any
 from urllib.error import URLError
 
 from cluster import flags, process, tools
 from cluster.credentials import ADMINS, Authority
 from cluster.process import Died, Server
+from cluster.release import NAMESPACE
 from cluster.simulated import simulate
 
 READY_WITHIN = 60.0  # seconds; 3 on a quiet machine, more when every core is busy
+AUDIT = "audit.log"
 ATTEMPTS = 3  # another process may take a port between its choice and its use
 
 
@@ -71,6 +75,11 @@ class ControlPlane:
     def user(self, name: str, group: str | None = None) -> Path:
         """A kubeconfig for another user, to test with exactly their rights."""
         return self.authority.kubeconfig(name, self.server, group=group)
+
+    def audited(self) -> list[dict[str, Any]]:
+        """What ServiceAccounts of `release.NAMESPACE` asked of the API server so far, as audit events."""
+        text = (self.folder / AUDIT).read_text()
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
     def answers(self) -> bool:
         """Whether the API server says it is ready."""
@@ -126,6 +135,7 @@ def _api_server(stack: ExitStack, *, controllers: bool) -> ControlPlane:
                     f"http://127.0.0.1:{client_port}",
                     service_accounts=controllers,
                 ),
+                *_audit(folder),
             ],
         ),
     ):
@@ -134,6 +144,18 @@ def _api_server(stack: ExitStack, *, controllers: bool) -> ControlPlane:
     wait_until_ready(server, authority, list(servers.values()))
     kubeconfig = authority.kubeconfig("admin", server, group=ADMINS)
     return ControlPlane(folder, authority, server, kubeconfig, servers)
+
+
+def _audit(folder: Path) -> list[str]:
+    rules = [{"level": "Metadata", "userGroups": [f"system:serviceaccounts:{NAMESPACE}"]}, {"level": "None"}]
+    policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": rules}
+    (folder / "audit-policy.json").write_text(json.dumps(policy))
+    (folder / AUDIT).touch()
+    return [
+        f"--audit-policy-file={folder / 'audit-policy.json'}",
+        f"--audit-log-path={folder / AUDIT}",
+        "--audit-log-mode=blocking",
+    ]
 
 
 def _memory() -> str | None:

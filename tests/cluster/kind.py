@@ -43,6 +43,12 @@ def load(images: dict[str, Built]) -> None:
     _kind("load", "docker-image", f"--name={NAME}", *(image.reference for image in images.values()))
 
 
+def tag(reference: str, another: str) -> None:
+    """Give an image one more name, and the node the image by it."""
+    subprocess.run(["docker", "tag", reference, another], check=True)
+    _kind("load", "docker-image", f"--name={NAME}", another)
+
+
 def _kind(*arguments: str) -> str:
     tools.ensure("kind")
     return subprocess.run([tools.path("kind"), *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from cluster import calling
 from cluster.calling import Answer
 from cluster.kubectl import kubectl
 from cluster.waiting import eventually
+from cluster.wick import WICK
 
 Manifest = dict[str, Any]
 
@@ -123,7 +123,7 @@ class Local:
     def running(cls, folder: Path) -> Iterator["Local"]:
         """Start it and wait until it serves; however the block ends, it is stopped."""
         (folder / "resident.yaml").write_text(json.dumps(function("resident", "")))  # it wants at least one Function
-        command = [str(_wick()), "up", str(folder), "--port", "0", "--admin-port", "0", "--plain"]
+        command = [str(WICK), "up", str(folder), "--port", "0", "--admin-port", "0", "--plain"]
         process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -184,9 +184,5 @@ class Local:
         return shown
 
     def _describe(self, name: str) -> "subprocess.CompletedProcess[str]":
-        command = [str(_wick()), "describe", name, "-o", "json", "--local", "--port", str(self.port)]
+        command = [str(WICK), "describe", name, "-o", "json", "--local", "--port", str(self.port)]
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-
-
-def _wick() -> Path:
-    return Path(sys.executable).with_name("wick")

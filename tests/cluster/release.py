@@ -27,10 +27,19 @@ def values(images: dict[str, Built], node_port: int | None = None) -> dict[str, 
     }
 
 
-def install(kubeconfig: Path, chosen: dict[str, object], *, name: str = NAME, namespace: str = NAMESPACE) -> None:
+def make_namespace(kubeconfig: Path, namespace: str = NAMESPACE) -> None:
+    """The release's namespace, in which the API server refuses every pod that is not `restricted`."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}
+    kubectl(kubeconfig, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(made))
+
+
+def install(
+    kubeconfig: Path, chosen: dict[str, object], *, name: str = NAME, namespace: str = NAMESPACE, chart: Path = CHART
+) -> None:
     """Install or upgrade the release and wait until its pods are ready."""
     try:
-        _upgrade(kubeconfig, chosen, name, namespace)
+        _upgrade(kubeconfig, chosen, name, namespace, chart)
     except HelmFailed as error:
         raise HelmFailed(f"{error}\n{_what_its_pods_say(kubeconfig, namespace)}") from error
 
@@ -39,10 +48,10 @@ class HelmFailed(Exception):
     """With Helm's message and, for an installation, what the release's pods say."""
 
 
-def _upgrade(kubeconfig: Path, chosen: dict[str, object], name: str, namespace: str) -> None:
+def _upgrade(kubeconfig: Path, chosen: dict[str, object], name: str, namespace: str, chart: Path) -> None:
     helm(
         kubeconfig,
-        *("upgrade", "--install", name, str(CHART), "--namespace", namespace, "--create-namespace"),
+        *("upgrade", "--install", name, str(chart), "--namespace", namespace, "--create-namespace"),
         *("--wait", "--timeout", PATIENCE, "--values", "-"),
         stdin=json.dumps(chosen),
     )
@@ -64,6 +73,16 @@ def router_url(kubeconfig: Path) -> str:
     """How this machine reaches the router: KUBEWICK_URL if set, else its Service's address."""
     service = ("get", "service", f"{NAME}-router", "-n", NAMESPACE, "-o", "jsonpath={.spec.clusterIP}")
     return os.environ.get("KUBEWICK_URL") or f"http://{kubectl(kubeconfig, *service)}"
+
+
+def roll_back(kubeconfig: Path) -> None:
+    """Back to the revision before, and wait until its pods are ready."""
+    helm(kubeconfig, "rollback", NAME, "--namespace", NAMESPACE, "--wait", "--timeout", PATIENCE)
+
+
+def test(kubeconfig: Path) -> str:
+    """`helm test`; what it said."""
+    return helm(kubeconfig, "test", NAME, "--namespace", NAMESPACE, "--timeout", PATIENCE)
 
 
 def uninstall(kubeconfig: Path, *, name: str = NAME, namespace: str = NAMESPACE) -> None:

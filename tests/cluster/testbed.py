@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-from cluster import choice, debian, images, kind, machine, node, release, tools
+from cluster import choice, containers, debian, images, kind, machine, node, release, tools
 from cluster.choice import Cluster
 from cluster.images import PROJECT
 from cluster.tools import Missing, locked, say
@@ -54,6 +54,7 @@ def _install(values: dict[str, object]) -> None:
         say("no chart yet: the cluster is up without Kubewick")
         return
     release.apply_crds(KUBECONFIG)
+    release.make_namespace(KUBECONFIG)
     say("helm upgrade --install kubewick charts/kubewick")
     release.install(KUBECONFIG, values)
 
@@ -97,6 +98,18 @@ def e2e(arguments: list[str]) -> int:
     finally:
         if started:
             down()
+
+
+def retag(reference: str, suffix: str) -> str:
+    """The same image by another tag, as a new version's would be; the same tag where the nodes are out of reach."""
+    another = f"{reference}{suffix}"
+    if os.environ.get("KUBEWICK_URL") == kind.URL:
+        kind.tag(reference, another)
+    elif containers.SOCKET.exists():
+        containers.tag(reference, another)
+    else:
+        return reference
+    return another
 
 
 def _shout(line: str) -> None:

@@ -28,8 +28,13 @@ def router(cluster_kubeconfig):
 
 @pytest.fixture
 def cluster(cluster_kubeconfig, router, request):
-    """Kubewick on the cluster, with a namespace of the test's own, which goes when the test ends."""
+    """Kubewick on the cluster, with a namespace of the test's own, which goes when the test ends.
+
+    The API server refuses every pod in it that does not meet the `restricted` Pod Security Standard.
+    """
     namespace = fresh_namespace(cluster_kubeconfig, f"{os.getpid()}-{request.node.originalname}")
+    restricted = ("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+    kubectl(cluster_kubeconfig, *restricted)
     yield OnCluster(cluster_kubeconfig, router, namespace)
     kubectl(cluster_kubeconfig, "delete", "namespace", namespace, "--wait=false")
 

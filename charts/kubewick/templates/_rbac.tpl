@@ -55,7 +55,7 @@ subjects:
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [apps]
   resources: [deployments/scale]
-  verbs: [get, patch]
+  verbs: [patch]
 - apiGroups: [apps]
   resources: [replicasets]
   verbs: [get, list, watch]

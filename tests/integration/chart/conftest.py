@@ -15,6 +15,8 @@ from cluster.kubectl import kubectl
 CHART = Path(__file__).parents[3] / "charts" / "kubewick"
 RELEASE, NAMESPACE = "kubewick", "kubewick-system"
 NAMESPACES = (NAMESPACE, "team-a", "team-b")
+SERVED = "team-a"
+LEFT_OUT = {"Deployment", "DaemonSet", "Job"}
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +68,26 @@ def render(helm):
 
 
 @pytest.fixture(scope="session")
+def container():
+    """The container of a part's Deployment, in manifests."""
+
+    def find(manifests, part):
+        name = f"{RELEASE}-{part}"
+        ours = (each for each in manifests if each["kind"] == "Deployment" and each["metadata"]["name"] == name)
+        return next(ours)["spec"]["template"]["spec"]["containers"][0]
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def environment(container):
+    """What that container is given."""
+    return lambda manifests, part: {
+        each["name"]: each.get("value", "from the pod") for each in container(manifests, part)["env"]
+    }
+
+
+@pytest.fixture(scope="session")
 def namespaces(kubeconfig):
     """The namespaces the tests render for."""
     for name in NAMESPACES:
@@ -103,6 +125,29 @@ def plane_with_rights(control_plane, render, namespaces):
         return lambda part: control_plane.user(f"system:serviceaccount:{NAMESPACE}:{RELEASE}-{part}")
 
     return install
+
+
+@pytest.fixture
+def installed(simulated_plane, render):
+    """Install all of the chart but what runs pods; afterwards it is gone."""
+    applied = []
+
+    def install(values):
+        for name in (NAMESPACE, SERVED):
+            labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+            apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+        manifests = [each for each in render(values) if each["kind"] not in LEFT_OUT]
+        applied.extend(each for each in manifests if "helm.sh/hook" not in each["metadata"].get("annotations", {}))
+        apply(*applied)
+        return render(values)
+
+    def apply(*manifests):
+        text = yaml.safe_dump_all(manifests)
+        kubectl(simulated_plane.kubeconfig, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+
+    yield install
+    kubectl(simulated_plane.kubeconfig, "label", "namespace", SERVED, "kubewick.dev/functions-")
+    kubectl(simulated_plane.kubeconfig, "delete", "--wait", "-f", "-", stdin=yaml.safe_dump_all(applied))
 
 
 @pytest.fixture(scope="session")

@@ -148,7 +148,7 @@ def test_a_wrong_value_is_refused_by_its_path(render, values, complaint):
         render(values)
 
 
-def test_numbers_reach_the_processes_as_they_were_written(render):
+def test_numbers_reach_the_processes_as_they_were_written(render, environment):
     values = {"router": {"settings": {"queueBytes": 33554432, "accessLog": 0.25, "trustedProxies": ["10.0.0.0/8"]}}}
     said = environment(render(values), "router")
     assert said["WICK_ROUTER_QUEUE_BYTES"] == "33554432"
@@ -156,18 +156,18 @@ def test_numbers_reach_the_processes_as_they_were_written(render):
     assert said["WICK_ROUTER_TRUSTED_PROXIES"] == "10.0.0.0/8"
 
 
-def test_a_digest_wins_over_the_tag_everywhere(render):
+def test_a_digest_wins_over_the_tag_everywhere(render, container, environment):
     manifests = render(TOGGLES["digests"])
     assert container(manifests, "operator")["image"].endswith("@sha256:" + "0" * 64)
     assert json.loads(environment(manifests, "operator")["KUBEWICK_OPERATOR_RUNTIMES"])["python"].endswith("2" * 64)
 
 
-def test_a_runtime_set_to_null_is_not_offered(render):
+def test_a_runtime_set_to_null_is_not_offered(render, environment):
     said = environment(render(TOGGLES["another runtime alone"]), "operator")
     assert json.loads(said["KUBEWICK_OPERATOR_RUNTIMES"]) == {"mine": "me/mine:1"}
 
 
-def test_the_parts_can_read_the_environment_the_chart_gives_them(render):
+def test_the_parts_can_read_the_environment_the_chart_gives_them(render, environment):
     router = pytest.importorskip("wick_router.config").Config
     operator = pytest.importorskip("wick_operator.config").Config
     for values in TOGGLES.values():
@@ -198,16 +198,3 @@ def pods(manifest):
             return [manifest["spec"]]
         case _:
             return []
-
-
-def container(manifests, part):
-    """The container of a part's Deployment."""
-    (found,) = [
-        each for each in manifests if each["kind"] == "Deployment" and each["metadata"]["name"] == f"kubewick-{part}"
-    ]
-    return found["spec"]["template"]["spec"]["containers"][0]
-
-
-def environment(manifests, part):
-    """What that container is given."""
-    return {each["name"]: each.get("value", "from the pod") for each in container(manifests, part)["env"]}

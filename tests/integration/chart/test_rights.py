@@ -15,7 +15,7 @@ LISTED = {
     "functions.kubewick.dev": "get list watch",
     "functions.kubewick.dev/status": "patch",
     "deployments.apps": "get list watch create patch",
-    "deployments.apps/scale": "get patch",
+    "deployments.apps/scale": "patch",
     "replicasets.apps": "get list watch",
     "services": "get list watch create patch",
     "configmaps": "get list watch create patch delete",

@@ -45,6 +45,13 @@ def with_status(status):
     return structs.replace(make(), status=status)
 
 
+def test_a_function_that_must_always_run_is_not_ready_at_zero_unless_a_person_wants_it_so():
+    always = make(scale={"min": 1})
+    assert condition(judged(REST, always), "Ready")["reason"] == "Starting"
+    by_hand = structs.replace(REST, set_by_others="kubectl")
+    assert condition(judged(by_hand, always), "Ready")["reason"] == "Idle"
+
+
 @pytest.mark.parametrize(
     ("observed", "ready", "reason", "why"),
     [

@@ -1,0 +1,150 @@
+"""Operator and router as processes that hold exactly the chart's rights, where its policies and `restricted` hold.
+
+The API server's audit log says what they asked for and were refused.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager, suppress
+from urllib.error import HTTPError
+
+import pytest
+
+from cluster.kubectl import kubectl
+from cluster.process import free_ports
+from cluster.waiting import eventually
+from operating.world import Process, function, world
+
+SYSTEM, SERVED = "kubewick-system", "team-a"
+SECRET = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "settings", "key": "key"}}}
+CASES = [
+    pytest.param({"namespaces": {SERVED: {}}}, id="everywhere"),
+    pytest.param({"watchNamespaces": [SERVED]}, id="named namespaces"),
+]
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("values", CASES)
+def test_the_story_of_a_function_needs_no_right_that_the_chart_does_not_give(
+    simulated_plane, installed, environment, tmp_path, values
+):
+    manifests = installed(values)
+    asked_before = len(simulated_plane.audited())
+    own = environment(manifests, "operator") | {"KUBEWICK_OPERATOR_POOL_KEY": "key"}
+    own = {name.removeprefix("KUBEWICK_OPERATOR_").lower(): value for name, value in own.items()}
+    with world(simulated_plane, tmp_path) as made, router(simulated_plane, environment(manifests, "router")) as url:
+        operator = Process(account(simulated_plane, "operator"), tmp_path / "operator.log", **own)
+        made.started.append(operator)
+        operator.wait_until_it_leads()
+        made.apply(SERVED, *settings(), hello())
+        made.ready("hello", SERVED)
+        eventually(lambda: pool_is_ready(made), within=60)
+
+        knock(f"{url}/function/{SERVED}/hello/")
+        eventually(lambda: made.get("deploy", "hello", SERVED)["spec"]["replicas"] == 1, within=30)
+
+        made.apply(SERVED, hello(env=[SECRET], scale={"min": 2, "max": 3}))
+        eventually(lambda: made.get("deploy", "hello", SERVED)["spec"]["replicas"] == 2, within=30)
+        made.ready("hello", SERVED, "Ready", within=60)
+
+        kubectl(simulated_plane.kubeconfig, "delete", "function", "hello", "-n", SERVED)
+        eventually(lambda: made.get("deploy", "hello", SERVED) is None, within=60)
+        operator.stop()
+    asked = simulated_plane.audited()[asked_before:]
+    assert [told_of(each) for each in asked if each["responseStatus"]["code"] == 403] == []
+    done = {(who(each), each["verb"], what(each)) for each in asked}
+    assert {("operator", "patch", "deployments"), ("operator", "patch", "functions/status")} <= done
+    assert {("router", "patch", "deployments/scale"), ("router", "patch", "pods")} <= done
+    kubectl(simulated_plane.kubeconfig, "delete", "configmap,secret", "settings", "-n", SERVED)
+
+
+def settings():
+    """A ConfigMap and a Secret to take variables from."""
+    about = {"metadata": {"name": "settings"}, "apiVersion": "v1"}
+    return (
+        {**about, "kind": "ConfigMap", "data": {"COLOUR": "red"}},
+        {**about, "kind": "Secret", "stringData": {"key": "s"}},
+    )
+
+
+def hello(**spec):
+    """It may start from the warm pool, unless it reads the Secret."""
+    return function(envFrom=[{"configMapRef": {"name": "settings"}}], timeout="2s", **spec)
+
+
+def pool_is_ready(made):
+    pool = made.get("deploy", "kubewick-pool-python", SERVED) or {}
+    return pool.get("status", {}).get("readyReplicas")
+
+
+def knock(url):
+    """Call a function whose simulated pods will never answer."""
+    with suppress(TimeoutError, HTTPError):
+        urllib.request.urlopen(url, timeout=1)
+
+
+def status_of(url):
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return answer.status
+    except HTTPError as error:
+        return error.code
+
+
+def account(plane, part):
+    """A kubeconfig with a token of the part's own ServiceAccount."""
+    token = kubectl(plane.kubeconfig, "create", "token", "-n", SYSTEM, f"kubewick-{part}").strip()
+    config = json.loads(plane.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": token}
+    file = plane.folder / f"token-{part}.kubeconfig"
+    file.write_text(json.dumps(config))
+    return file
+
+
+@contextmanager
+def router(plane, given):
+    """A router in the environment that the chart gives it; its URL."""
+    port, admin = free_ports(2)
+    settings = {
+        "WICK_ROUTER_HOST": "127.0.0.1",
+        "WICK_ROUTER_PORT": port,
+        "WICK_ROUTER_ADMIN_HOST": "127.0.0.1",
+        "WICK_ROUTER_ADMIN_PORT": admin,
+        "WICK_ROUTER_DRAIN_DELAY": 0,
+        "WICK_ROUTER_GRACE": 2,
+        "WICK_ROUTER_POKE_HOST": "",
+        "WICK_KUBERNETES_KUBECONFIG": account(plane, "router"),
+        "WICK_KUBERNETES_POOL_KEY": "key",
+    }
+    command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "wick_router"]
+    environment = os.environ | given | {name: str(value) for name, value in settings.items()}
+    process = subprocess.Popen(command, env=environment)
+    try:
+        eventually(lambda: ready(admin), within=60)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def ready(port):
+    try:
+        return status_of(f"http://127.0.0.1:{port}/readyz") == 200
+    except OSError:
+        return False
+
+
+def who(entry):
+    return entry["user"]["username"].rpartition(":kubewick-")[2]
+
+
+def what(entry):
+    reference = entry.get("objectRef", {})
+    return "/".join(filter(None, (reference.get("resource"), reference.get("subresource"))))
+
+
+def told_of(entry):
+    return who(entry), entry["verb"], entry["requestURI"], entry["responseStatus"].get("message")
