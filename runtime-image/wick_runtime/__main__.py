@@ -14,22 +14,38 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 # ReplicaSet that adopts a warm pod makes one) would stay for its whole grace period. The supervisor takes over later.
 signal.signal(signal.SIGTERM, _leave)
 
-from wick_runtime.config import Invalid, read  # noqa: E402 - the handler comes before anything that takes time
+import gc  # noqa: E402 - the handler comes before anything that takes time
+from importlib import import_module  # noqa: E402
+
+from wick_runtime.config import Config, Invalid, read  # noqa: E402
+from wick_runtime.deferred import deferred  # noqa: E402
+
+WARM = (
+    "dataclasses", "datetime", "hashlib", "inspect", "linecache", "logging", "ssl", "tempfile", "traceback",
+    "urllib.parse", *(f"wick_runtime.{name}" for name in ("asgi", "awslambda", "events", "records", "wsgi")),
+)  # fmt: skip
+"""What an instance of the pool has loaded before it knows its function: nobody waits for it then."""
 
 
 def main() -> int:
     """Exit code 2 for a configuration that cannot be used, after one line that names it."""
-    # PID 1 of a container never sees a signal it has no handler for, so a pod deleted while its runtime was still
-    # importing would sit out its whole grace period.
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+    gc.disable()  # until there is something to collect: imports make objects that stay
     try:
-        config = read(os.environ)
-        from wick_runtime.supervisor import main as supervise  # noqa: PLC0415 - a bad setting is told at once
-
-        return supervise(config)
+        return _supervise(read(os.environ))
     except Invalid as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
+
+
+def _supervise(config: Config) -> int:
+    """Import the rest now: a bad setting is told at once."""
+    for name in WARM if config.pool else ():
+        import_module(name)
+    with deferred():
+        supervisor = import_module("wick_runtime.supervisor")
+        supervisor.preload(config)
+    code: int = supervisor.main(config)
+    return code
 
 
 if __name__ == "__main__":

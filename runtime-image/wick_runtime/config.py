@@ -4,7 +4,7 @@ The table with meanings and units is in ``docs/contracts.md``, "Inside an instan
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 INTERFACES = ("auto", "native", "asgi", "wsgi", "cloudevent", "lambda", "functions-framework")
 MAX_CONCURRENCY = 1000
@@ -16,8 +16,7 @@ class Invalid(Exception):
     """A setting that cannot be used; the message names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What one request, and all of them together, may take."""
 
     concurrency: int = 10
@@ -27,8 +26,7 @@ class Limits:
     max_request_bytes: int = 10_485_760
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Which code to run, and who it is."""
 
     code: str = "/function"
@@ -41,8 +39,7 @@ class Target:
     """Tracebacks go into answers, not only into the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """The whole configuration of an instance."""
 
     target: Target = Target()

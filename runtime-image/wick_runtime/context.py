@@ -20,11 +20,16 @@ class Identity(NamedTuple):
 class Origin(Protocol):
     """The request as the server holds it, in the event loop or in a handler process."""
 
-    request_id: bytes
-    deadline: float
-    attempt: int
-    cold_start: bool
-    headers: list[tuple[bytes, bytes]]
+    @property
+    def request_id(self) -> bytes: ...
+    @property
+    def deadline(self) -> float: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def cold_start(self) -> bool: ...
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]: ...
 
 
 class Context:

@@ -12,8 +12,7 @@ this function's own code, so structured payloads are `marshal`: no parsing cost,
 
 import marshal
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from wick_runtime.http.refusal import Headers
 
@@ -27,8 +26,7 @@ BROKEN: Final = ord("X")
 _HEADER = 5
 
 
-@dataclass(slots=True)
-class Call:
+class Call(NamedTuple):
     """A request on its way to a handler process."""
 
     method: str

@@ -21,9 +21,7 @@ import socket
 import sys
 import time
 from collections.abc import Coroutine
-from dataclasses import asdict
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any, Final
 
 from wick_runtime.admission import Admission
@@ -161,6 +159,8 @@ class Instance:
         return render(self._shared.table, facts)
 
     def authorized(self, token: str) -> bool:
+        from hashlib import sha256  # noqa: PLC0415 - costs a millisecond, and only the pool's instances ask
+
         known = self._config.token_sha256
         return same(sha256(token.encode()).hexdigest(), known) or (not known and not self._config.pool)
 
@@ -244,7 +244,12 @@ class Instance:
         self._child = child
         self._state = State.LOADING
         with theirs:
-            order = {"role": "load", "target": asdict(self._target), "limits": asdict(self._limits), "env": self._env}
+            order = {
+                "role": "load",
+                "target": self._target._asdict(),
+                "limits": self._limits._asdict(),
+                "env": self._env,
+            }
             self._order(self._supervisor, child, order, theirs)
         self._loop.add_reader(ours.fileno(), self._child_said, child)
         self._timer("load", LOAD_TIMEOUT, lambda: self._condemn(child, f"loading took longer than {LOAD_TIMEOUT:g} s"))
@@ -260,7 +265,12 @@ class Instance:
         if child is not None and not child.closed and child.forkable:
             self._order(child.channel, worker, {}, sock)
             return
-        order = {"role": "process", "target": asdict(self._target), "limits": asdict(self._limits), "env": self._env}
+        order = {
+            "role": "process",
+            "target": self._target._asdict(),
+            "limits": self._limits._asdict(),
+            "env": self._env,
+        }
         self._order(self._supervisor, worker, order, sock)
 
     def _child_said(self, child: Child) -> None:

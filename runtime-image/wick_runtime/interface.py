@@ -1,8 +1,8 @@
 """Which form a handler has, found by looking at the object. Pure: nothing is called."""
 
-import inspect
 from enum import StrEnum
-from typing import Any, NamedTuple
+from types import FunctionType, MethodType
+from typing import Any, Final, NamedTuple
 
 
 class Interface(StrEnum):
@@ -45,7 +45,7 @@ def form(handler: Any, wanted: str, name: str, registered: str = "") -> Form:
     names = [p.name for p in parameters]
     if len(parameters) > 2:  # noqa: PLR2004 - request, context
         raise Unfit(f"{name!r} takes {len(names)} arguments ({', '.join(names)}); a handler takes request and context")
-    streams = bool(parameters) and _annotation(parameters[0]) == "StreamingRequest"
+    streams = bool(parameters) and parameters[0].annotation == "StreamingRequest"
     return Form(interface, asynchronous=_asynchronous(handler), arity=len(parameters), streams=streams)
 
 
@@ -60,33 +60,87 @@ def _recognised(handler: Any, name: str, registered: str) -> Interface:
         return Interface.WSGI
     if len(names) == 3 and (names == ("scope", "receive", "send") or _asynchronous(handler)):  # noqa: PLR2004 - ASGI's
         return Interface.ASGI
-    if names and (names[0] in ("event", "cloud_event", "cloudevent") or _annotation(parameters[0]) == "CloudEvent"):
+    if names and (names[0] in ("event", "cloud_event", "cloudevent") or parameters[0].annotation == "CloudEvent"):
         return Interface.CLOUDEVENT
     return Interface.NATIVE
 
 
-def _parameters(handler: Any) -> list[inspect.Parameter]:
-    """Positional parameters without defaults; those with one are the author's own."""
-    try:
-        signature = inspect.signature(handler)
-    except (TypeError, ValueError):
-        return [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in ("request", "context")]
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in signature.parameters.values()):
-        return [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in ("request", "context")]
-    positional = [p for p in signature.parameters.values() if p.kind in kinds]
+class Parameter(NamedTuple):
+    """What matters of one."""
+
+    name: str
+    annotation: str = ""
+    """Its last part: ``CloudEvent`` of ``cloudevents.http.CloudEvent``."""
+
+
+_ANYTHING: Final = [Parameter("request"), Parameter("context")]
+"""Of what takes any arguments, or will not say."""
+_VARIADIC: Final = 0x04  # CO_VARARGS
+_ASYNCHRONOUS: Final = 0x80 | 0x200  # CO_COROUTINE, CO_ASYNC_GENERATOR
+
+
+def _parameters(handler: Any) -> list[Parameter]:
+    """Positional parameters without defaults; those with one are the author's own, but for ``context``."""
+    function, bound = (handler.__func__, 1) if type(handler) is MethodType else (handler, 0)
+    return _plain(function)[bound:] if _is_plain(function) else _signature(handler)
+
+
+def _is_plain(function: Any) -> bool:
+    """Whether it is just what ``def`` made: then it can be read without `inspect`, which takes 8 ms to import."""
+    return type(function) is FunctionType and not vars(function) and not function.__code__.co_flags & _VARIADIC
+
+
+def _plain(function: Any) -> list[Parameter]:
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount]
+    required = len(names) - len(function.__defaults__ or ())
+    annotations = _annotations(function)
     return [
-        p for i, p in enumerate(positional) if p.default is inspect.Parameter.empty or (i == 1 and p.name == "context")
+        Parameter(name, _last(annotations.get(name, "")))
+        for i, name in enumerate(names)
+        if i < required or _is_context(i, name)
     ]
 
 
-def _annotation(parameter: inspect.Parameter) -> str:
-    found = parameter.annotation
-    text = found if isinstance(found, str) else getattr(found, "__name__", "")
+def _is_context(position: int, name: str) -> bool:
+    return position == 1 and name == "context"
+
+
+def _annotations(function: Any) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = function.__annotations__
+    except NameError:  # from Python 3.14 on they are worked out now, and may name what is not there
+        return {}
+    return found
+
+
+def _signature(handler: Any) -> list[Parameter]:
+    import inspect  # noqa: PLC0415 - see `_is_plain`
+
+    try:
+        parameters = inspect.signature(handler).parameters.values()
+    except (TypeError, ValueError, NameError):
+        return _ANYTHING
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters):
+        return _ANYTHING
+    return [
+        Parameter(p.name, "" if p.annotation is inspect.Parameter.empty else _last(p.annotation))
+        for i, p in enumerate(p for p in parameters if p.kind in kinds)
+        if p.default is inspect.Parameter.empty or _is_context(i, p.name)
+    ]
+
+
+def _last(annotation: Any) -> str:
+    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
     return text.rpartition(".")[2]
 
 
 def _asynchronous(handler: Any) -> bool:
+    if _is_plain(handler):
+        return bool(handler.__code__.co_flags & _ASYNCHRONOUS)
+    import inspect  # noqa: PLC0415 - see `_is_plain`
+
     for candidate in (handler, getattr(handler, "__call__", None)):  # noqa: B004 - an object's own async __call__
         found = inspect.unwrap(candidate) if callable(candidate) else candidate
         found = getattr(found, "func", found)  # functools.partial

@@ -1,12 +1,10 @@
 """The user's code: import it, find the handler in it, and say exactly what is wrong when that fails."""
 
 import importlib
-import inspect
 import os
 import sys
-import traceback
 from collections.abc import Callable
-from types import ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from wick_runtime.config import Target
@@ -49,7 +47,7 @@ def load(target: Target) -> Loaded:
     module = _import(module_name, target.code)
     handler = _attribute(module, attribute, module_name)
     owner: Any = module
-    if inspect.isclass(handler):
+    if isinstance(handler, type):
         owner = called(handler, target.code, f"{attribute}()")
         handler = _method(owner, attribute)
     return Loaded(handler, _hook(owner, "init"), _hook(owner, "shutdown"), module)
@@ -69,6 +67,8 @@ def failure(error: BaseException, code: str, prefix: str = "") -> LoadError:
         return LoadError(
             f"{prefix}{type(error).__name__}: {error.msg}", _short(error.filename, code), error.lineno or 0
         )
+    import traceback  # noqa: PLC0415 - 3 ms that code without a fault does not need
+
     frames = traceback.extract_tb(error.__traceback__)
     root = os.path.join(os.path.realpath(code), "")  # noqa: PTH118 - pathlib costs 5 ms to import
     own = [frame for frame in frames if os.path.realpath(frame.filename).startswith(root)]
@@ -111,7 +111,7 @@ def _method(instance: Any, name: str) -> Any:
 
 def _hook(owner: Any, name: str) -> Callable[[], Any] | None:
     found = getattr(owner, name, None)
-    return found if inspect.isroutine(found) else None
+    return found if isinstance(found, FunctionType | MethodType | BuiltinFunctionType) else None
 
 
 def _short(file: str, code: str) -> str:

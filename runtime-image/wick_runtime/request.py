@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote
 
 from wick_runtime.http.refusal import Headers as RawHeaders
 
@@ -64,7 +63,8 @@ class Request:
     @property
     def path(self) -> str:
         """The path below the function's own, percent-decoded; starts with ``/``."""
-        return unquote(split(self.target)[0].decode("latin-1"))
+        path = split(self.target)[0].decode("latin-1")
+        return unquote(path) if "%" in path else path
 
     @property
     def query_string(self) -> str:
@@ -81,7 +81,8 @@ class Request:
     @property
     def query_all(self) -> list[tuple[str, str]]:
         """Query parameters in their order."""
-        return parse_qsl(self.query_string, keep_blank_values=True)
+        text = self.query_string
+        return parse_qsl(text, keep_blank_values=True) if text else []
 
     def text(self) -> str:
         """The body as text, by the charset of its content type, UTF-8 if it names none."""
@@ -113,6 +114,20 @@ class StreamingRequest(Request):
     def stream(self) -> Any:
         """The body's chunks, in whatever sizes they come; once."""
         return self._source
+
+
+def unquote(text: str) -> str:
+    """Undo percent-encoding."""
+    from urllib import parse  # noqa: PLC0415 - 3 ms that a request without a percent sign does not need
+
+    return parse.unquote(text)
+
+
+def parse_qsl(text: str, *, keep_blank_values: bool) -> list[tuple[str, str]]:
+    """The parameters of a query string."""
+    from urllib import parse  # noqa: PLC0415 - as above
+
+    return parse.parse_qsl(text, keep_blank_values=keep_blank_values)
 
 
 def split(target: bytes) -> tuple[bytes, bytes]:

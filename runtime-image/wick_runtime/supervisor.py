@@ -29,10 +29,13 @@ def main(config: Config) -> int:
     """Run an instance to its end; the exit code."""
     listener = bind(config.host, config.port, "PORT")
     control_listener = bind(config.host, config.control_port, "KUBEWICK_CONTROL_PORT")
-    preload(config)
     shared = worker.Shared(Table(), listener, config.parser, config.loop)
     ours, theirs = pair()
-    gc.collect()
+    for name in config.preload:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            sys.stderr.write(f"KUBEWICK_PRELOAD: {name}: {error}; going on without it\n")
     gc.disable()
     gc.freeze()
     pid = os.fork()
@@ -65,7 +68,7 @@ def bind(host: str, port: int, name: str) -> socket.socket:
 
 
 def preload(config: Config) -> None:
-    """Import what every fork needs: the runtime's own, and what the configuration names."""
+    """Import the parser and the loop: every fork needs them."""
     choose(config.parser)
     if config.loop != "asyncio":
         try:
@@ -73,8 +76,3 @@ def preload(config: Config) -> None:
         except ImportError:
             if config.loop:
                 raise
-    for name in config.preload:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            sys.stderr.write(f"KUBEWICK_PRELOAD: {name}: {error}; going on without it\n")

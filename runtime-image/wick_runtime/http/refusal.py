@@ -1,7 +1,9 @@
 """Answers the runtime gives by itself: the error body of the platform, and refusals that let a router move on."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 REASONS = {
     100: "Continue", 101: "Switching Protocols", 200: "OK", 201: "Created", 202: "Accepted", 204: "No Content",
@@ -17,8 +19,10 @@ REASONS = {
 Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+class Refusal(NamedTuple):
     """A request answered without the function's code."""
 
     status: int
@@ -26,7 +30,7 @@ class Refusal:
     message: str
     refused: str = ""
     """Value of ``Kubewick-Refused``: no user code ran, and why."""
-    extra: dict[str, object] = field(default_factory=dict)
+    extra: Mapping[str, object] = _NOTHING
     """More members of the error object."""
 
     def headers(self) -> Headers:
@@ -44,7 +48,7 @@ class Refusal:
         }  # fmt: skip
         if self.status == 429:  # noqa: PLR2004 - Too Many Requests
             error["retryAfter"] = 1
-        return json.dumps({"error": error | self.extra}).encode()
+        return json.dumps({"error": {**error, **self.extra}}).encode()
 
 
 def bad_request(message: str) -> Refusal:

@@ -4,8 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from wick_runtime.context import request_ids
 from wick_runtime.http.connection import Connection
@@ -49,8 +48,7 @@ class Watcher(Protocol):
     def closed(self, slot: int) -> None: ...
 
 
-@dataclass(slots=True)
-class Settings:
+class Settings(NamedTuple):
     """How a server treats its clients."""
 
     function: str = ""
