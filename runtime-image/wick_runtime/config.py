@@ -26,6 +26,15 @@ class Limits(NamedTuple):
     max_request_bytes: int = 10_485_760
 
 
+class Patience(NamedTuple):
+    """How long a client may keep a connection without a whole request on it, in seconds."""
+
+    head: float = 30.0
+    """From a request's first byte to the end of its head."""
+    idle: float = 620.0
+    """Between two requests: longer than the usual load balancer's 600, so that they close first."""
+
+
 class Target(NamedTuple):
     """Which code to run, and who it is."""
 
@@ -49,6 +58,7 @@ class Config(NamedTuple):
     host: str = "127.0.0.1"
     grace: float = 30.0
     """Seconds to finish what is in flight after SIGTERM."""
+    patience: Patience = Patience()
     preload: tuple[str, ...] = ()
     """Modules the zygote imports, so that every fork has them."""
     pool: bool = False
@@ -74,6 +84,10 @@ def read(environ: Mapping[str, str]) -> Config:
         control_port=int(_number(environ, "KUBEWICK_CONTROL_PORT", 8081, 0, 65535)),
         host=environ.get("KUBEWICK_HOST", "") or "127.0.0.1",
         grace=_number(environ, "KUBEWICK_GRACE", 30, 0, MAX_TIMEOUT, whole=False),
+        patience=Patience(
+            head=_number(environ, "KUBEWICK_HEAD_TIMEOUT", 30, 0.1, MAX_TIMEOUT, whole=False),
+            idle=_number(environ, "KUBEWICK_IDLE_TIMEOUT", 620, 0.1, MAX_TIMEOUT, whole=False),
+        ),
         preload=tuple(name.strip() for name in environ.get("KUBEWICK_PRELOAD", "").split(",") if name.strip()),
         pool=pool,
         token_sha256=token_sha256,

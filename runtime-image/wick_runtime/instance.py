@@ -336,7 +336,7 @@ class Instance:
             self._ready()
 
     def _data_server(self, app: Processes | StandIn) -> Server:
-        settings = Settings(self._target.function, self._limits.timeout)
+        settings = Settings(self._target.function, self._limits.timeout, self._config.patience)
         return Server(app, choose(self._config.parser), self._shared.table, settings)
 
     def _ready(self) -> None:
@@ -471,11 +471,7 @@ class Instance:
     async def _drain(self, server: Server) -> None:
         if self._admission is not None:
             self._admission.draining = True
-        server.drain()
-        while server.connections or (self._admission is not None and self._admission.in_flight):
-            await asyncio.sleep(0.01)
-            server.drain()
-        server.close()
+        await server.drain(lambda: 0 if self._admission is None else self._admission.in_flight)
         if self._processes is not None:
             self._processes.close()
         child = self._child

@@ -66,7 +66,7 @@ class _Serving:
         self._app = Inline(
             served, self._admission, code.identity, code.lines, streams=code.form.streams, debug=code.target.debug
         )
-        settings = Settings(code.target.function, code.limits.timeout)
+        settings = Settings(code.target.function, code.limits.timeout, self._shared.patience)
         self._server = Server(
             self._app, choose(self._shared.parser), self._shared.table, settings, _Keeper(self._channel)
         )
@@ -117,15 +117,11 @@ class _Serving:
             self._app.cut()
         elif message["op"] == "drain":
             self._admission.draining = True
-            self._server.drain()
             self._draining = self._loop.create_task(self._drain())
 
     async def _drain(self) -> None:
         """Finish what runs; what arrives meanwhile is refused, so that a router takes it elsewhere."""
-        while self._admission.in_flight or self._server.connections:
-            await asyncio.sleep(0.01)
-            self._server.drain()
-        self._server.close()
+        await self._server.drain(lambda: self._admission.in_flight)
         self._admission.flush()
         if not self._over.done():
             self._over.set_result(0)

@@ -29,7 +29,7 @@ def main(config: Config) -> int:
     """Run an instance to its end; the exit code."""
     listener = bind(config.host, config.port, "PORT")
     control_listener = bind(config.host, config.control_port, "KUBEWICK_CONTROL_PORT")
-    shared = worker.Shared(Table(), listener, config.parser, config.loop)
+    shared = worker.Shared(Table(), listener, config.parser, config.loop, config.patience)
     ours, theirs = pair()
     for name in config.preload:
         try:

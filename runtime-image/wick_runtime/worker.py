@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from wick_runtime import adapters
 from wick_runtime.channel import Channel, Closed
-from wick_runtime.config import Limits, Target
+from wick_runtime.config import Limits, Patience, Target
 from wick_runtime.context import Identity
 from wick_runtime.forker import Forker
 from wick_runtime.interface import Form, Unfit, form
@@ -41,6 +41,7 @@ class Shared(NamedTuple):
     """The data port, bound; whoever serves it listens."""
     parser: str
     loop: str
+    patience: Patience = Patience()
 
 
 class Code(NamedTuple):

@@ -400,10 +400,13 @@ class Connection(asyncio.Protocol):
         if exchange.expects and not exchange.body_done:
             exchange.keep_alive = False  # the client may or may not send the body now
         job = exchange.job
+        waited = exchange.admitted and job is None and not exchange.ended
         exchange.refuse(refusal)
         self.server.refused(exchange, refusal)
         if job is not None:
             job.cancel("disconnect")
+        elif waited:
+            self.server.app.release(exchange)
 
     def _pump(self) -> None:
         if self._current is not None or self._closing:

@@ -3,25 +3,25 @@
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
+from wick_runtime.config import Patience
 from wick_runtime.context import request_ids
 from wick_runtime.http.connection import Connection
 from wick_runtime.http.exchange import Exchange
+from wick_runtime.http.gate import bar, knocked, shut
 from wick_runtime.http.head import Clock
 from wick_runtime.http.parser import Kit
 from wick_runtime.http.refusal import Refusal
 from wick_runtime.table import SLOTS, Table
 
-HEAD_TIMEOUT: Final = 30.0
-"""Seconds a client may take over a request head."""
-IDLE_TIMEOUT: Final = 620.0
-"""Seconds a keep-alive connection may rest: longer than the usual load balancer's 600, so that they close first."""
 SETTLE: Final = 0.5
-"""Seconds a new connection may stay without a request while draining."""
+"""Seconds without a byte, while draining, after which a new connection, or one in the middle of a head, is closed."""
+PARTING: Final = 0.25
+"""Seconds a kept connection rests on while draining: a request that was on its way when SIGTERM came is answered."""
 SWEEP: Final = 5.0
-"""Seconds between looks at slow and idle connections."""
+"""Seconds between looks at slow and idle connections, at most."""
 
 
 class App(Protocol):
@@ -53,6 +53,7 @@ class Settings(NamedTuple):
 
     function: str = ""
     timeout: float = 60.0
+    patience: Patience = Patience()
 
 
 class Server:
@@ -69,39 +70,57 @@ class Server:
         self.kit = kit
         self.ids = request_ids()
         self.clock = Clock()
+        self._patience = settings.patience
+        self._sweep_every = min(SWEEP, *(seconds / 4 for seconds in settings.patience))
         self._watcher = watcher
         self._free: list[int] = []
         self._unused = 0  # slots from here on were never taken; the last takes what is written after a connection's end
         self._loop = asyncio.get_running_loop()
         self._sweeper: asyncio.TimerHandle | None = None
-        self._listeners: list[asyncio.Server] = []
+        self._listener: asyncio.Server | None = None
+        self._socket: socket.socket | None = None
+        self._drained_from = 0.0
 
     async def listen(self, sock: socket.socket) -> None:
         """Accept connections from now on."""
-        self._listeners.append(await self._loop.create_server(lambda: Connection(self), sock=sock, backlog=2048))
+        self._listener = await self._loop.create_server(lambda: Connection(self), sock=sock, backlog=2048)
+        self._socket = sock
 
     async def adopt(self, sock: socket.socket) -> None:
         """Serve a connection that another process accepted."""
         await self._loop.connect_accepted_socket(lambda: Connection(self), sock)
 
-    def drain(self) -> None:
-        """Answer what comes with ``Connection: close``, and close what rests; again from time to time.
+    async def drain(self, busy: Callable[[], int]) -> None:
+        """Stop, politely; until every connection is closed and nothing is `busy`.
 
-        A connection that was only just accepted gets `SETTLE` to send the request it was opened for.
+        What comes meanwhile is answered with ``Connection: close``. The gate stays open to the end: clients learn late
+        that this instance is leaving, and a request that is answered, if only by a refusal, is not lost.
         """
         self.draining = True
+        self._drained_from = self.now()
+        barred = False
+        while busy() or self.connections or not barred or (self._socket is not None and knocked(self._socket)):
+            if not busy() and not self.connections and not barred and self._socket is not None:
+                bar(self._socket)
+                barred = True
+            self._part()
+            await asyncio.sleep(0.01)
+        self.close()
+
+    def _part(self) -> None:
+        """Close what rests."""
         now = self.now()
         for connection in list(self.connections):
-            if connection.idle and (connection.used or now - connection.touched > SETTLE):
+            rested = now - max(connection.touched, self._drained_from)
+            idle = connection.idle and rested > (PARTING if connection.used else SETTLE)
+            if idle or (connection.in_head and rested > SETTLE):
                 connection.close()
 
     def close(self) -> None:
         """Stop accepting."""
-        for listener in self._listeners:
-            listener.close()
-
-    def fds(self) -> Sequence[int]:
-        return [sock.fileno() for listener in self._listeners for sock in listener.sockets]
+        if self._listener is not None and self._socket is not None:
+            shut(self._socket)
+            self._listener.close()
 
     # -- for connections
 
@@ -129,7 +148,7 @@ class Server:
             self._watcher.opened(connection.slot, fd)
         self.connections.add(connection)
         if self._sweeper is None:
-            self._sweeper = self._loop.call_later(SWEEP, self._sweep)
+            self._sweeper = self._loop.call_later(self._sweep_every, self._sweep)
         return True
 
     def closed(self, connection: Connection) -> None:
@@ -151,8 +170,8 @@ class Server:
         now = self.now()
         for connection in list(self.connections):
             rested = now - connection.touched
-            if connection.in_head and rested > HEAD_TIMEOUT:
+            if connection.in_head and rested > self._patience.head:
                 connection.time_out()
-            elif connection.idle and rested > IDLE_TIMEOUT:
+            elif connection.idle and rested > self._patience.idle:
                 connection.close()
-        self._sweeper = self._loop.call_later(SWEEP, self._sweep) if self.connections else None
+        self._sweeper = self._loop.call_later(self._sweep_every, self._sweep) if self.connections else None

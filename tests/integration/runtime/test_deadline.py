@@ -85,10 +85,13 @@ def test_health_is_bad_while_the_event_loop_is_blocked(start, eventually):
     spinning.join()
 
 
-def test_an_async_handler_that_swallows_cancellation_leaves_others_alone(start, variant, tmp_path):
-    instance = start(code("async def"), MARK=tmp_path / "mark", **variant)
+def test_an_async_handler_that_swallows_cancellation_keeps_its_place_and_leaves_others_alone(start, variant, tmp_path):
+    instance = start(code("async def"), MARK=tmp_path / "mark", KUBEWICK_CONCURRENCY=2, KUBEWICK_GRACE=0.2, **variant)
     assert instance.request("/?hold", headers=SOON).status == 504
     assert instance.request("/").status == 200
+    assert instance.request("/?hold", headers=SOON).status == 504
+    assert instance.request("/").headers["Kubewick-Refused"] == "concurrency"
+    assert instance.stop() != 0, "what held on is killed at the end of grace"
 
 
 def test_the_earlier_of_header_and_timeout_counts(start):

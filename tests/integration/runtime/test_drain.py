@@ -1,5 +1,7 @@
 """SIGTERM: not ready, finish what is in flight, close what rests, run `shutdown`, exit 0."""
 
+import os
+import signal
 import threading
 
 import pytest
@@ -13,6 +15,9 @@ CODE = """
             {sleep}(0.005)
         return "done"
 """
+
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def code(kind):
@@ -45,6 +50,52 @@ def test_what_is_in_flight_finishes_and_what_is_new_is_refused(start, variant, k
 
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_request_on_a_kept_connection_that_crosses_the_signal_is_answered(start, variant, kind, tmp_path):
+    instance = start(code(kind), GO=tmp_path, **variant)
+    kept = [instance.connect() for _ in range(5)]
+    for sock in kept:
+        sock.sendall(GET)
+        assert b" 200 " in sock.recv(65536)
+    held = instance.pids()[1:]
+    for pid in held:
+        os.kill(pid, signal.SIGSTOP)
+    instance.terminate()
+    for sock in kept:
+        sock.sendall(GET)
+    for pid in held:
+        os.kill(pid, signal.SIGCONT)
+    for sock in kept:
+        answer = sock.recv(65536)
+        assert b" 200 " in answer or (b" 503 " in answer and b"kubewick-refused: draining" in answer)
+        assert sock.recv(1) == b"", "then it is closed, not reset"
+        sock.close()
+    assert instance.process.wait(5) == 0
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_nobody_who_connects_up_to_the_last_moment_is_reset(start, kind, tmp_path):
+    instance = start(code(kind), GO=tmp_path)
+    instance.request("/")
+    instance.terminate()
+    seen = set()
+    while (status := _asked(instance)) is not None:
+        seen.add(status)
+    assert seen <= {200, 503}
+    assert instance.process.wait(5) == 0
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_half_sent_head_does_not_hold_the_end_up(start, variant, kind, tmp_path):
+    instance = start(code(kind), GO=tmp_path, **variant)
+    sock = instance.connect()
+    sock.sendall(b"GET / HT")
+    assert instance.request("/").status == 200
+    assert instance.stop() == 0
+    assert sock.recv(1) == b""
+    sock.close()
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
 def test_what_outlives_the_grace_period_is_cut(start, variant, kind, tmp_path, eventually):
     instance = start(code(kind), GO=tmp_path / "never", KUBEWICK_GRACE=0.3, **variant)
     answers = []
@@ -70,6 +121,14 @@ def test_an_instance_of_the_pool_stops_at_once(start, eventually):
     instance = start(KUBEWICK_POOL=1, KUBEWICK_TOKEN_SHA256="t", wait=False)
     eventually(lambda: instance.state() == "pool")
     assert instance.stop() == 0
+
+
+def _asked(instance):
+    """The status of one request on a connection of its own, None when that is refused; anything else is a failure."""
+    try:
+        return instance.request("/").status
+    except ConnectionRefusedError:
+        return None
 
 
 def _alive(pid):

@@ -100,6 +100,23 @@ def test_a_body_over_the_limit_is_413(echo, length):
     sock.close()
 
 
+@KINDS
+@pytest.mark.parametrize(
+    "end", [b"186a1\r\n" + b"x" * 100_001 + b"\r\n0\r\n\r\n", b"nonsense\r\n"], ids=["long", "bad"]
+)
+def test_a_refused_body_gives_its_place_in_the_limit_back(start, variant, kind, end, eventually):
+    instance = start(
+        f"{kind} handle():\n    return 'ok'\n", KUBEWICK_CONCURRENCY=1, KUBEWICK_MAX_REQUEST_BYTES=1000, **variant
+    )
+    sock = instance.connect()
+    sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    sock.sendall(end)
+    assert read(sock, 1)[0][0] in (400, 413)
+    assert instance.request("/").status == 200
+    sock.close()
+    eventually(lambda: instance.metric("kubewick_function_handler_in_flight") == 0)
+
+
 @pytest.mark.parametrize(
     "head", [b"A: " + b"a" * 70000 + b"\r\n", b"A: b\r\n" * 300, b"".join(b"A%d: b\r\n" % i for i in range(12000))]
 )
@@ -131,7 +148,7 @@ def test_a_slow_reader_stops_the_handler_not_the_memory(start, variant, kind, ev
     code = f"""
         import os, pathlib
         {kind} handle(request):
-            for n in range(4000):
+            for n in range(1200):
                 pathlib.Path(os.environ["SEEN"]).write_text(str(n))
                 yield b"x" * 65536
     """
@@ -155,9 +172,9 @@ def test_a_slow_reader_stops_the_handler_not_the_memory(start, variant, kind, ev
             return steady[0] == steady[1]
 
         eventually(rested)
-        assert steady[1] < 600  # a few socket buffers' worth of the 4,000 pieces
+        assert steady[1] < 600  # a few socket buffers' worth of the 1,200 pieces
         total = 0
-        while total < 4000 * 65536:
+        while total < 1200 * 65536:
             piece = sock.recv(1 << 20)
             assert piece
             total += len(piece)

@@ -44,6 +44,18 @@ def test_an_error_in_a_module_that_the_handler_imports_names_that_file(start):
     assert "ZeroDivisionError" in ready["message"]
 
 
+@pytest.mark.parametrize("code", ["def handle(:\n", "1 / 0\n"])
+def test_a_file_of_a_mounted_configmap_goes_by_the_name_its_author_gave_it(start, tmp_path, code):
+    mount = tmp_path / "function"
+    version = mount / "..2026_11_21_09_00_00.123"
+    version.mkdir(parents=True)
+    (version / "main.py").write_text(code)
+    (mount / "..data").symlink_to(version.name)
+    (mount / "main.py").symlink_to("..data/main.py")
+    ready = start(KUBEWICK_CODE=mount).control("/readyz").json
+    assert (ready["file"], ready["line"]) == ("main.py", 1)
+
+
 def test_the_data_port_does_not_listen_before_the_outcome_is_known(start, tmp_path, eventually):
     code = "import os, time\nwhile not os.path.exists(os.environ['GO']): time.sleep(0.01)\ndef handle(): return 'ok'\n"
     instance = start(code, wait=False, GO=tmp_path / "go")

@@ -23,6 +23,8 @@ def test_an_empty_environment_gives_the_documented_defaults():
         ("KUBEWICK_TIMEOUT", "soon"),
         ("KUBEWICK_MAX_REQUEST_BYTES", "1MB"),
         ("KUBEWICK_GRACE", "-1"),
+        ("KUBEWICK_HEAD_TIMEOUT", "0"),
+        ("KUBEWICK_IDLE_TIMEOUT", "soon"),
         ("KUBEWICK_HANDLER", "main"),
         ("KUBEWICK_HANDLER", "main:1st"),
         ("KUBEWICK_INTERFACE", "cgi"),
