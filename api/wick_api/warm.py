@@ -23,7 +23,7 @@ from enum import StrEnum
 from typing import Any
 
 from wick_api import names, quantity
-from wick_api.environment import needed, pod_field, resolve
+from wick_api.environment import Place, needed, pod_field, resolve
 from wick_api.function import Function, Manifest
 from wick_api.revision import Revision, digest
 
@@ -172,9 +172,15 @@ def order(function: Function, revision: Revision, pod: Manifest, config_maps: Ma
     them for the function itself, in cold pods and warm ones alike.
     """
     container = revision.template["spec"]["containers"][0]
-    objects = {("ConfigMap", name): data for name, data in config_maps.items()}
-    variables = resolve(container, objects, lambda path: pod_field(pod, path))
-    own = {variable["name"]: variable.get("value", "") for variable in container["env"]}
+    own = {each["name"]: each.get("value", "") for each in container["env"] if _is_own(each)}
+    variables = resolve(
+        container.get("envFrom") or (),
+        [each for each in container["env"] if not _is_own(each)],
+        lambda kind, name: config_maps.get(name) if kind == "ConfigMap" else None,
+        lambda path: pod_field(pod, path),
+        Place("a warm pod"),
+        own,
+    )
     return {
         "function": function.key.name,
         "namespace": function.key.namespace,
@@ -188,6 +194,11 @@ def order(function: Function, revision: Revision, pod: Manifest, config_maps: Ma
         "maxRequestBytes": int(own.get("KUBEWICK_MAX_REQUEST_BYTES", "10485760")),
         "debug": own.get("KUBEWICK_DEBUG") == "1",
     }
+
+
+def _is_own(variable: Mapping[str, Any]) -> bool:
+    """Whether it is Kubewick's; authors may not use its names."""
+    return str(variable["name"]).startswith(names.RESERVED_ENV_PREFIX) or variable["name"] in names.RESERVED_ENV
 
 
 def unadopted(pod: Manifest) -> bool:

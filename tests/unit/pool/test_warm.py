@@ -105,7 +105,7 @@ def test_an_order_carries_code_limits_and_the_authors_environment_but_none_of_ku
 
 def test_a_missing_config_map_is_named():
     spec = {"envFrom": [{"configMapRef": {"name": "c"}}]}
-    with pytest.raises(Unresolvable, match="ConfigMap c does not exist"):
+    with pytest.raises(Unresolvable, match="ConfigMap 'c' does not exist"):
         warm.order(function(**spec), Revision("abc", {}, template(**spec)), pool_pod(), {})
 
 
