@@ -69,7 +69,7 @@ bench-coldstart: $(VENV)/ready ## Cold starts on the running cluster (make clust
 	KUBECONFIG=$${KUBECONFIG:-.cluster/kubeconfig} $(BIN)/python benchmarks/coldstart --write
 
 bench-autoscaler: $(VENV)/ready ## CPU and memory of one autoscaler tick at 10,000 functions
-	$(BIN)/python benchmarks/autoscaler/tick.py
+	$(BIN)/python benchmarks/autoscaler/tick.py --write
 
 BENCH_VENV := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubewick/bench-runtime
 BENCH_PYTHON ?= $(PYTHON)

@@ -1,20 +1,22 @@
-"""CPU and memory of one tick: `python benchmarks/autoscaler/tick.py`.
+"""CPU and memory of one tick: `python benchmarks/autoscaler/tick.py [--write] [FUNCTIONS]`.
 
-1. Ten thousand functions, every one of them with new demand, decided in one tick. Goal: 250 ms of CPU, 200 MB.
-2. Two routers' text about five thousand functions, read in one tick. Goal: 100 ms of CPU.
+1. Two routers' text about five thousand functions, read in one tick. Goal: 100 ms of CPU.
+2. Ten thousand functions at zero. Goal: next to nothing.
+3. Ten thousand functions, every one of them with new demand, decided in one tick. Goal: 250 ms of CPU, 200 MB.
 
-CPU is this process's own (`time.process_time`), the median and the worst of thirty ticks after a full window.
+`--write` puts the table into benchmarks/README.md. CPU is this process's own (`time.process_time`), the median and the
+worst of thirty ticks after everything has settled.
 """
 
+import argparse
 import asyncio
 import gc
-import json
 import random
 import resource
 import statistics
-import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 from wick_api import metric
 from wick_api.function import parse
@@ -24,12 +26,16 @@ from wick_operator.autoscaling.loop import Autoscaler
 from wick_operator.autoscaling.scaler import Replicas
 
 TICKS = 30
+WARM = 130
+"""Ticks until everything has settled: two windows."""
+README, MARK = Path(__file__).parents[1] / "README.md", "<!-- autoscaler -->"
 
 
 class Platform:
     """Functions that have what was last asked for."""
 
-    def __init__(self, count):
+    def __init__(self, count, replicas):
+        self.news = None
         self.all = [
             parse(
                 {
@@ -41,10 +47,15 @@ class Platform:
             )
             for number in range(count)
         ]
-        self.counts = {function.key: Replicas(2, 2) for function in self.all}
+        self.known = {function.key: function for function in self.all}
+        self.counts = {function.key: Replicas(replicas, replicas) for function in self.all}
 
     def functions(self):
         return self.all
+
+    def changed(self):
+        news, self.news = self.news, {}
+        return news
 
     def replicas(self, key):
         return self.counts[key]
@@ -54,39 +65,41 @@ class Platform:
 
     async def scale(self, key, decision, _replicas):
         self.counts[key] = Replicas(decision.replicas, decision.replicas)
+        self.news[key] = self.known[key]
 
 
-def report(name, seconds, **more):
-    row = {
+def row(name, seconds, goal, **more):
+    return {
         "what": name,
-        "median ms": round(statistics.median(seconds) * 1000, 1),
+        "median ms": round(statistics.median(seconds) * 1000, 2),
         "worst ms": round(max(seconds) * 1000, 1),
+        "goal ms": goal,
         **more,
     }
-    print(json.dumps(row))
 
 
-async def decisions(count):
-    """All functions with demand that wanders, so that some are rescaled in every tick."""
-    generator, platform, now = random.Random(1), Platform(count), 0.0
+async def decisions(count, *, active):
+    """Functions with demand that wanders, so that some are rescaled in every tick; or all of them at zero."""
+    generator, platform, now = random.Random(1), Platform(count, 2 if active else 0), 0.0
     before = memory()
     autoscaler = Autoscaler(platform, list, lambda: now, wall=lambda: datetime(2026, 11, 21, tzinfo=UTC))
-    levels = {key: generator.uniform(1, 40) for key in platform.counts}
+    levels = {key: generator.uniform(1, 40) for key in platform.counts} if active else {}
     spent = []
     async with asyncio.TaskGroup() as writers:
-        for tick in range(70 + TICKS):
+        for tick in range(WARM + TICKS):
             changes = {}
             for key, before_it in levels.items():
                 level = levels[key] = max(0.5, before_it + generator.uniform(-4, 4))
                 changes[key] = [level, level * 3, 0.0, 0.0]
             began = time.process_time()
             autoscaler.decide(now, now + 1, [changes], complete=True, writers=writers)
-            if tick >= 70:
+            if tick >= WARM:
                 spent.append(time.process_time() - began)
             now += 1
             await asyncio.sleep(0)
     gc.collect()
-    report(f"decide {count} functions, all active", spent, **{"MB in all": memory(), "MB before": before})
+    what, goal = ("all active", 250) if active else ("all at zero", "")
+    return row(f"decide {count} functions, {what}", spent, goal, **{"MB": memory(), "of these before": before})
 
 
 def memory():
@@ -119,11 +132,29 @@ def reading(functions, active):
         if tick:
             spent.append(time.process_time() - began)
         assert tick == 0 or not active or Key("team-0", "function-0") in changes[0]
-    report(f"read 2 routers x {functions} functions, {active:.0%} active", spent, **{"kB a router": size // 1000})
+    goal = 100 if active == 1 else ""
+    return row(f"read 2 routers x {functions} functions, {active:.0%} active", spent, goal, kB=size // 1000)
+
+
+def table(rows):
+    """Markdown."""
+    columns = ["what", "median ms", "worst ms", "goal ms", "kB", "MB", "of these before"]
+    lines = [columns, ["---"] * len(columns), *([str(each.get(column, "")) for column in columns] for each in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("functions", nargs="?", type=int, default=10_000)
+    parser.add_argument("--write", action="store_true")
+    wanted = parser.parse_args()
+    rows = [reading(wanted.functions // 2, share) for share in (0.0, 0.01, 0.1, 1.0)]
+    rows += [asyncio.run(decisions(wanted.functions, active=active)) for active in (False, True)]
+    print(table(rows))
+    if wanted.write:
+        before, _, after = README.read_text().split(MARK)
+        README.write_text(f"{before}{MARK}\n{table(rows)}\n{MARK}{after}")
 
 
 if __name__ == "__main__":
-    scale = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    for share in (0.0, 0.1, 1.0):
-        reading(scale // 2, share)
-    asyncio.run(decisions(scale))
+    main()

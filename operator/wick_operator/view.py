@@ -79,6 +79,16 @@ class View:
         self._users: defaultdict[tuple[str, str, str], set[Key]] = defaultdict(set)
         self._uses: dict[Key, frozenset[tuple[str, str, str]]] = {}
         self._reflectors: list[Reflector[Any]] = []
+        self._watchers: list[Callable[[Key], None]] = []
+
+    def watch(self, told: Callable[[Key], None]) -> None:
+        """`told` hears of each Function and each Deployment that came, changed (other than by its status) or went."""
+        self._watchers.append(told)
+
+    def tell(self, key: Key) -> None:
+        """A Function or its Deployment changed."""
+        for told in self._watchers:
+            told(key)
 
     def mirror(self, cluster: Cluster, namespaces: Iterable[str | None]) -> None:
         """Add the reflectors for these namespaces, None meaning all; `run` runs them."""
@@ -124,6 +134,7 @@ class View:
                 return  # the echo of our own status, or the autoscaler's part of it
         else:
             self.functions[key] = now
+            self.tell(key)
             affected = self.claims.drop(key) if now.invalid else self.claims.put(now.function)
             for other in affected:
                 self._wish(other, _SOON)
@@ -133,6 +144,7 @@ class View:
         """A Function was deleted, or turned out to be missing."""
         if key in self.functions and self.functions[key].function.metadata.uid == uid:
             del self.functions[key]
+            self.tell(key)
             for other in self.claims.drop(key):
                 self._wish(other, _SOON)
             self.uses(key, ())
@@ -201,10 +213,12 @@ class _Deployments(_Listener[seen.Deployment]):
     def changed(self, address: Address, new: seen.Deployment, old: seen.Deployment | None) -> None:
         if address == new.child.key and new != old:
             self.view.deployments[new.child.key] = new
+            self.view.tell(new.child.key)
             self.view.wish(new.child.key)
 
     def deleted(self, address: Address, old: seen.Deployment) -> None:
         if self.view.deployments.pop(Key(*address), None):
+            self.view.tell(old.child.key)
             self.view.wish(old.child.key, 0.0)
 
 

@@ -105,6 +105,9 @@ class Processes:
         """All of them (`Scaler`)."""
         return [fleet.function for fleet in self.fleets.values()]
 
+    def changed(self) -> None:
+        """Unknown, so all are looked at: they are few (`Scaler`)."""
+
     def replicas(self, key: Key) -> Replicas | None:
         """What was asked for and what is there (`Scaler`)."""
         fleet = self.fleets.get(key)

@@ -1,15 +1,18 @@
 """What one router's ``/metrics`` says about demand, as differences between two readings.
 
-A router that knows 5,000 functions writes 20,000 lines for us, most of them the same as a second ago. So lines are
-first compared as bytes, in one set difference, and only those that changed are looked at; of these, all but the first
-of a series are recognised by the bytes before the value.
+A router that knows 5,000 functions writes 20,000 lines for us, most of them the same as a second ago. So a page like
+the last one is not read at all; else lines are compared as bytes with those that stood in their place, and only those
+that changed are looked at; of these, all but the first of a series are recognised by the bytes before the value. Where
+lines came, went or moved, all of them are compared as sets.
 
 Counters: a smaller value than before means the router started anew, so all of it is new. A series not seen before
 is new too, except in the first reading of a router: that tells what happened in the past, when nobody knows. Gauges:
 the difference to the last reading, so a sum over routers stays right when one of them goes.
 """
 
+import operator
 from collections.abc import Iterable
+from itertools import compress
 from typing import Final
 
 from wick_api import metric
@@ -45,7 +48,8 @@ class Reading:
 
     def __init__(self) -> None:
         self._series: dict[bytes, _Series] = {}
-        self._lines: set[bytes] = set()
+        self._text: bytes | None = None
+        self._lines: list[bytes] = []
         self._first = True
         self.broken = 0
         """Lines of ours that could not be read, so far."""
@@ -55,14 +59,33 @@ class Reading:
 
         On a router's first reading a function that ever had a request appears too, with zeros for its counters.
         """
-        lines = {line for line in text.split(b"\n") if line.startswith(_OURS)}
         changes: dict[Key, Change] = {}
-        for line in lines - self._lines:
-            self._changed(line, changes)
-        if len(lines) < len(self._series):
-            self._forget(self._lines - lines, lines, changes)
-        self._lines, self._first = lines, False
+        if text == self._text:
+            return changes
+        lines = text.split(b"\n")
+        if len(lines) != len(self._lines) or not self._in_place(lines, changes):
+            self._anywhere(lines, changes)
+        self._text, self._lines, self._first = text, lines, False
         return changes
+
+    def _in_place(self, lines: list[bytes], changes: dict[Key, Change]) -> bool:
+        """Read the lines that differ from their predecessors; whether each still belongs to the same series."""
+        for place in compress(range(len(lines)), map(operator.ne, lines, self._lines)):
+            line = lines[place]
+            prefix = line.rpartition(b" ")[0]
+            if not (prefix.endswith(b"}") and self._lines[place].startswith(prefix)):
+                return False
+            if line.startswith(_OURS):
+                self._changed(line, changes)
+        return True
+
+    def _anywhere(self, lines: Iterable[bytes], changes: dict[Key, Change]) -> None:
+        """Read all lines that were not there before, and drop the series that are not there any more."""
+        new, old = ({line for line in page if line.startswith(_OURS)} for page in (lines, self._lines))
+        for line in new - old:
+            self._changed(line, changes)
+        if len(new) < len(self._series):
+            self._forget(old - new, new, changes)
 
     def gone(self) -> dict[Key, Change]:
         """Take back what this router said is in flight or waiting: it is not there any more."""

@@ -1,5 +1,6 @@
 """The least number of instances one function should have now: `min`, or what a schedule or the forecast makes of it."""
 
+import math
 from datetime import datetime
 
 from wick_api.scale import Scale
@@ -39,6 +40,11 @@ class Floor:
             self._seasons = Seasons(self._scale.prediction)
         self._wanted = wanted
         self._seasons.record(now.timestamp(), wanted)
+
+    def wait(self, now: datetime) -> float:
+        """Seconds until a schedule or the forecast may move the floor; infinity where neither can."""
+        moves = self._scale.schedules or (self._scale.prediction.enabled and self._seasons is not None)
+        return max(0.0, self._due - now.timestamp()) if moves else math.inf
 
     def look(self, now: datetime) -> bool:
         """Bring the floor up to date; whether it moved."""

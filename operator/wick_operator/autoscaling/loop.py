@@ -1,23 +1,28 @@
 """The loop: look at every router, decide for every function that may need it, act. Once a second, or when poked.
 
     +--> look: scrape all routers at once, each within `Settings.patience`; late ones make this look incomplete
-    |    decide: for functions with new demand, other replicas, or a decision that falls due
+    |    decide: for functions with new demand, poked, edited, with other replicas, or whose decision falls due
     |    act: one `Scaler.scale` at a time per function, `Settings.writes` at once
     +--- wait for the next second, or a poke
+
+A function at rest is in none of these sets, so no tick touches it. Should any of them have a hole, a round through all
+functions, a slice each tick, finds what was missed within `Settings.round`; the forecast learns of quiet times by it.
 
 One task runs it all and owns the ones that write; nothing is kept after `run` ends.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import aiohttp
 from msgspec import Struct
 
+from wick_api.function import Function
 from wick_api.names import Key
 from wick_operator.autoscaling import body
+from wick_operator.autoscaling.agenda import Agenda
 from wick_operator.autoscaling.decision import Decision, decide
 from wick_operator.autoscaling.demand import NOTHING, SERIES, Change, Reading
 from wick_operator.autoscaling.exposition import CONTENT_TYPE
@@ -43,6 +48,8 @@ class Settings(Struct, frozen=True):
     """Seconds a router may take to answer."""
     given_up: float = 300.0
     """Seconds after which a router that does not answer, though it is still listed, holds nothing any more."""
+    round: float = 30.0
+    """Seconds in which every function is looked at once, whatever happens; less than the shortest forecast's slot."""
     breath: float = 0.01
     """Least seconds between two looks, however often it is poked."""
     writes: int = 20
@@ -77,15 +84,25 @@ class Autoscaler:
         self._poked = asyncio.Event()
         self._writing: set[Key] = set()
         self._slots = asyncio.Semaphore(settings.writes)
+        self._touched: dict[Key, None] = {}
+        """To be decided in the next tick, in order."""
+        self._agenda = Agenda()
+        self._round: Iterator[Key] = iter(())
+        self._rounded = clock()
+        self._passed: set[Key] = set()
+        """Given another number while the last one was still being written."""
         self.tracks: dict[Key, Track] = {}
-        self._watcher = Watcher(scaler, self.tracks, clock, settings.sources)
+        self._watcher = Watcher(scaler, self.tracks, clock, settings.sources, self._touch)
 
     def poke(self, keys: Iterable[Key] = ()) -> None:
         """Look again at once; these functions' demand may have changed. Call from the loop's own thread."""
         for key in keys:
-            if track := self.tracks.get(key):
-                track.due = 0.0
+            self._touch(key)
         self._poked.set()
+
+    def _touch(self, key: Key) -> None:
+        if key in self.tracks:
+            self._touched[key] = None
 
     async def run(self) -> None:
         """Look, decide and act until cancelled."""
@@ -144,24 +161,58 @@ class Autoscaler:
         writers: asyncio.TaskGroup,
     ) -> None:
         """Take the changes in and decide for every function that may need it."""
+        wall = self._wall()
         self._know(now)
         for router in changes:
             self._take(looked, now, router)
-        wall = self._wall()
-        for key, track in self.tracks.items():
-            replicas = self._scaler.replicas(key)
-            if track.floor.look(wall):
-                track.due = now
-            if replicas is None or (track.due > now and complete and self._asked.get(key) == replicas):
-                continue
-            self._asked[key] = replicas
-            seen = track.seen(now, replicas, complete=complete)
-            decision = decide(track.policy.scale, seen)
-            if track.remember(now, wall, seen, decision):
-                self._listener(track, track.decided[-1])
-            if decision.replicas != replicas.wanted and key not in self._writing:
-                self._writing.add(key)
-                writers.create_task(self._write(key, decision, replicas), name=f"scale {key}")
+        self._touched.update(dict.fromkeys(self._agenda.take(now)))
+        self._look_round(now, wall)
+        touched, self._touched = self._touched, {}
+        for key in touched:
+            track, replicas = self.tracks.get(key), self._scaler.replicas(key)
+            if track is not None and replicas is not None:
+                self._decide(key, track, replicas, now, wall, complete=complete, writers=writers)
+
+    def _decide(  # noqa: PLR0913 - what a tick knows
+        self,
+        key: Key,
+        track: Track,
+        replicas: Replicas,
+        now: float,
+        wall: datetime,
+        *,
+        complete: bool,
+        writers: asyncio.TaskGroup,
+    ) -> None:
+        self._asked[key] = replicas
+        track.floor.look(wall)
+        seen = track.seen(now, replicas, complete=complete)
+        decision = decide(track.policy.scale, seen)
+        if track.remember(now, wall, seen, decision):
+            self._listener(track, track.decided[-1])
+        self._agenda.put(key, now + min(decision.recheck_after, track.floor.wait(wall)))
+        if decision.replicas == replicas.wanted:
+            return
+        if key in self._writing:
+            self._passed.add(key)
+            return
+        self._writing.add(key)
+        writers.create_task(self._write(key, decision, replicas), name=f"scale {key}")
+
+    def _look_round(self, now: float, wall: datetime) -> None:
+        """Look at the next slice of all functions for what nobody told."""
+        due = int(len(self.tracks) * min((now - self._rounded) / self._settings.round, 1.0))
+        if not due:
+            return
+        self._rounded = now
+        for _ in range(due):
+            key = next(self._round, None)
+            if key is None:
+                self._round = iter(list(self.tracks))
+                key = next(self._round)
+            track = self.tracks.get(key)
+            if track is not None and (track.floor.look(wall) or self._asked.get(key) != self._scaler.replicas(key)):
+                self._touched[key] = None
 
     def _take(self, looked: float, now: float, router: dict[Key, Change]) -> None:
         """Count one router's changes for the functions they belong to."""
@@ -175,26 +226,45 @@ class Autoscaler:
     def _count(self, key: Key, track: Track, since: float, now: float, change: Change) -> None:
         replicas = self._asked.get(key)
         track.count(since, now, change, ready=replicas.ready if replicas else 0)
-        track.due = now
+        self._touched[key] = None
 
     def _know(self, now: float) -> None:
         """Follow Functions that came, changed or went."""
-        known = 0
-        for function in self._scaler.functions():
-            known += 1
-            key = function.key
-            track = self.tracks.get(key)
-            if track is None:
-                track = self.tracks[key] = Track(function, now)
-                if early := self._early.pop(key, None):
-                    self._count(key, track, now - self._settings.period, now, early)
-            elif track.function is not function:
-                track.changed(function, now)
-        if known < len(self.tracks):
-            current = {function.key for function in self._scaler.functions()}
-            for key in self.tracks.keys() - current:
-                self._early[key] = self.tracks.pop(key).left()
-                self._asked.pop(key, None)
+        changed = self._scaler.changed()
+        if changed is None:
+            changed = self._all()
+        for key, function in changed.items():
+            if function is None:
+                self._forget(key)
+            else:
+                self._meet(key, function, now)
+
+    def _all(self) -> Mapping[Key, Function | None]:
+        """Every function that is not as it was, for want of better news."""
+        known: dict[Key, Function | None] = {function.key: function for function in self._scaler.functions()}
+        gone: dict[Key, Function | None] = dict.fromkeys(self.tracks.keys() - known)
+        return gone | {key: function for key, function in known.items() if self._differs(key, function)}
+
+    def _differs(self, key: Key, function: Function | None) -> bool:
+        track = self.tracks.get(key)
+        return track is None or track.function is not function or self._asked.get(key) != self._scaler.replicas(key)
+
+    def _meet(self, key: Key, function: Function, now: float) -> None:
+        self._touched[key] = None
+        track = self.tracks.get(key)
+        if track is None:
+            track = self.tracks[key] = Track(function, now)
+            if early := self._early.pop(key, None):
+                self._count(key, track, now - self._settings.period, now, early)
+        elif track.function is not function:
+            track.changed(function)
+
+    def _forget(self, key: Key) -> None:
+        track = self.tracks.pop(key, None)
+        if track is not None:
+            self._early[key] = track.left()
+            self._asked.pop(key, None)
+            self._agenda.drop(key)
 
     async def _write(self, key: Key, decision: Decision, replicas: Replicas) -> None:
         try:
@@ -202,7 +272,9 @@ class Autoscaler:
                 await self._scaler.scale(key, decision, replicas)
         except NotScaled as refused:
             log.warning("%s not scaled to %d: %s", key, decision.replicas, refused)
-            if track := self.tracks.get(key):
-                track.due = 0.0
+            self._touch(key)
         finally:
             self._writing.discard(key)
+            if key in self._passed:
+                self._passed.discard(key)
+                self._touch(key)

@@ -66,9 +66,16 @@ class Watcher:
     """Keeps every track's `outside` up to date while it runs."""
 
     def __init__(
-        self, scaler: Scaler, tracks: Mapping[Key, Track], clock: Callable[[], float], sources: Sources
+        self,
+        scaler: Scaler,
+        tracks: Mapping[Key, Track],
+        clock: Callable[[], float],
+        sources: Sources,
+        told: Callable[[Key], None],
     ) -> None:
+        """`told` hears of each function whose metrics were read."""
         self._scaler, self._tracks, self._clock, self._sources = scaler, tracks, clock, sources
+        self._told = told
         self._slots = asyncio.Semaphore(sources.questions)
         self._instances: dict[Key, _Instances] = {}
 
@@ -98,6 +105,7 @@ class Watcher:
                 for goal in goals
             ],
         )
+        self._told(key)
 
     async def _prometheus(self, session: aiohttp.ClientSession, key: Key, goal: Goal) -> Outside:
         metric = goal.metric

@@ -1,6 +1,6 @@
 """What the autoscaler acts upon: implemented for Kubernetes and for the local platform."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -31,6 +31,13 @@ class Scaler(Protocol):
 
     def functions(self) -> Iterable[Function]:
         """Those this autoscaler is responsible for; a Function that did not change should be the same object."""
+
+    def changed(self) -> Mapping[Key, Function | None] | None:
+        """What came, was edited, went (None) or may have other `replicas` since the last call; None: anything may.
+
+        Only these are looked at in the next tick, so that thousands at rest cost nothing. What is left out by mistake
+        is found within `Settings.round`.
+        """
 
     def replicas(self, key: Key) -> Replicas | None:
         """As last seen, without asking anyone; None while that is not known."""

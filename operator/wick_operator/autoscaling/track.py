@@ -47,7 +47,6 @@ class Track:
         "_panic_since",
         "counts",
         "decided",
-        "due",
         "floor",
         "function",
         "in_flight",
@@ -61,8 +60,6 @@ class Track:
     def __init__(self, function: Function, now: float) -> None:
         self.since = self.last_demand = now
         self.in_flight = self.waiting = 0.0
-        self.due = now
-        """When to decide again though nothing new was seen."""
         self.decided: deque[Decided] = deque(maxlen=_KEPT)
         """The last decisions that differed from the one before, oldest first."""
         self.counts: Counter[Why] = Counter()
@@ -76,10 +73,10 @@ class Track:
         self.outside: Sequence[Outside] = [UNREAD] * len(self.policy.goals)
         """By position in the policy's goals."""
 
-    def changed(self, function: Function, now: float) -> None:
+    def changed(self, function: Function) -> None:
         """The Function was edited: what is known of its demand stays."""
         goals = self.policy.goals
-        self.function, self.policy, self.due = function, policy(function), now
+        self.function, self.policy = function, policy(function)
         self.floor.adjust(self.policy.scale)
         if goals != self.policy.goals:
             self.outside = [UNREAD] * len(self.policy.goals)
@@ -103,7 +100,7 @@ class Track:
         """Take in the metrics routers do not know. A prometheus value over its activation threshold is demand."""
         if len(outside) != len(self.policy.goals):
             return  # the Function was edited while they were being asked
-        self.outside, self.due = outside, now
+        self.outside = outside
         for goal, reading in zip(self.policy.goals, outside, strict=True):
             value = reading.stable
             if goal.metric.type == "prometheus" and value is not None and value > goal.metric.activation_threshold:
@@ -158,7 +155,6 @@ class Track:
 
     def remember(self, now: float, wall: datetime, seen: Seen, decision: Decision) -> bool:
         """Keep what the next decision depends on; whether this one differs from the last."""
-        self.due = now + decision.recheck_after
         if decision.over:
             self._panic_since = now
         elif not decision.panicking:

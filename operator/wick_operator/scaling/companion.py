@@ -46,8 +46,10 @@ class Scaling:
         self._routers, self._rivals = routers, rivals
         self._report = Report(fence, event, time.monotonic)
         self._cold_starts = ColdStarts(routers.targets, fence, lambda: datetime.now(UTC))
+        platform = Platform(view, fence, instances, rivals.of)
+        rivals.watch(platform.touch)
         self._autoscaler = Autoscaler(
-            Platform(view, fence, instances, rivals.of),
+            platform,
             self._routers.targets,
             time.monotonic,
             structs.replace(settings, sources=sources),

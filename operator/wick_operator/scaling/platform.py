@@ -36,6 +36,10 @@ class Known(Protocol):
     def invalid(self) -> str:
         """Why its spec cannot be used."""
 
+    @property
+    def stable(self) -> Function | None:
+        """The same object until spec or metadata change; None where invalid."""
+
 
 class Deployed(Protocol):
     """A Deployment as the operator keeps it."""
@@ -64,6 +68,9 @@ class View(Protocol):
     def deployments(self) -> Mapping[Key, Deployed]:
         """Their Deployments."""
 
+    def watch(self, told: Callable[[Key], None]) -> None:
+        """`told` hears of each Function and Deployment that came, changed or went."""
+
 
 class Writer(Protocol):
     """The operator's fenced writes."""
@@ -87,14 +94,23 @@ class Platform:
         self._honoured: dict[Key, int] = {}
         """Functions that others scale, and the generation of the Function since when."""
         self._started: set[Key] = set()
+        self._changed: dict[Key, None] | None = None
+        """Since the last call of `changed`; None before the first."""
+        view.watch(self.touch)
+
+    def touch(self, key: Key) -> None:
+        """This function, its Deployment or its HPA changed."""
+        if self._changed is not None:
+            self._changed[key] = None
+
+    def changed(self) -> Mapping[Key, Function | None] | None:
+        """What was touched, as it is now."""
+        touched, self._changed = self._changed, {}
+        return None if touched is None else {key: _usable(self._view.functions.get(key)) for key in touched}
 
     def functions(self) -> Iterable[Function]:
         """Every Function that can be used and is not being deleted."""
-        return [
-            known.function
-            for known in self._view.functions.values()
-            if not known.invalid and known.function.metadata.deletion_timestamp is None
-        ]
+        return [function for known in self._view.functions.values() if (function := _usable(known))]
 
     def replicas(self, key: Key) -> Replicas | None:
         """What the Deployment wants and has; None while there is none."""
@@ -145,6 +161,11 @@ class Platform:
             return  # the Function was just deleted
         except (ApiError, Unreachable, TimeoutError) as error:
             raise NotScaled(str(error) or "no answer in time") from error
+
+
+def _usable(known: Known | None) -> Function | None:
+    function = known.stable if known else None
+    return function if function and function.metadata.deletion_timestamp is None else None
 
 
 def _seconds(timestamp: str) -> float:

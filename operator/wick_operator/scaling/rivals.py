@@ -1,6 +1,6 @@
 """HorizontalPodAutoscalers that scale a Function's Deployment: mirrored, so that they are seen before they write."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -38,6 +38,7 @@ class Rivals:
 
     def __init__(self, cluster: Cluster, namespaces: Iterable[str | None] = (None,)) -> None:
         self._names: dict[tuple[str, str], str] = {}
+        self._watchers: list[Callable[[Key], None]] = []
         self._mirrors: list[Reflector[Any]] = [
             Reflector(cluster, AUTOSCALERS, self, namespace=namespace, decode=_autoscaler) for namespace in namespaces
         ]
@@ -46,6 +47,14 @@ class Rivals:
     def mirrors(self) -> Iterable[Reflector[Any]]:
         """To be run by the owner."""
         return self._mirrors
+
+    def watch(self, told: Callable[[Key], None]) -> None:
+        """`told` hears of each Deployment, by its namespace and name, that has another HPA than before, or none."""
+        self._watchers.append(told)
+
+    def _tell(self, target: tuple[str, str]) -> None:
+        for told in self._watchers:
+            told(Key(*target))
 
     def of(self, key: Key) -> str | None:
         """Name of the HPA that scales a Function's Deployment, empty for none, None while that is not known."""
@@ -60,9 +69,11 @@ class Rivals:
         target = new.spec.scale_target_ref
         if target.kind == "Deployment":
             self._names[address[0], target.name] = address[1]
+            self._tell((address[0], target.name))
 
     def deleted(self, address: Address, old: _Autoscaler) -> None:
         """Told by the mirror."""
         target = (address[0], old.spec.scale_target_ref.name)
         if self._names.get(target) == address[1]:
             del self._names[target]
+            self._tell(target)

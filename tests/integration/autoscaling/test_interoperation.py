@@ -209,6 +209,9 @@ class Platform:
     def functions(self):
         return [self.function]
 
+    def changed(self):
+        return None
+
     def replicas(self, _key):
         return Replicas(self.count, self.count)
 

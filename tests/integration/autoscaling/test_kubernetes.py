@@ -58,16 +58,21 @@ class World:
         self.cluster, self.key = cluster, Key(namespace, "hello")
         self.fence = Fence(cluster, lambda: 10.0, 10.0)
         self.functions, self.deployments = {}, {}
+        self.told = lambda _key: None
+
+    def watch(self, told):
+        self.told = told
 
     async def look(self):
         told = await self.cluster.get(FUNCTIONS, *self.key)
+        self.told(self.key)
         found = await self.cluster.get(DEPLOYMENTS, *self.key)
         managers = [
             entry["manager"]
             for entry in found["metadata"]["managedFields"]
             if "f:replicas" in entry["fieldsV1"].get("f:spec", {})
         ]
-        self.functions = {self.key: SimpleNamespace(function=parse(told), invalid="")}
+        self.functions = {self.key: SimpleNamespace(function=parse(told), stable=parse(told), invalid="")}
         self.deployments = {self.key: SimpleNamespace(wanted=found["spec"]["replicas"], ready=0, managers=managers)}
         return told
 

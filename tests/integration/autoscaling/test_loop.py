@@ -38,6 +38,9 @@ class Platform:
     def functions(self):
         return [self.function] if self.function else []
 
+    def changed(self):
+        return None
+
     def replicas(self, _key):
         return Replicas(self.count, self.count)
 

@@ -103,6 +103,34 @@ def test_gauges_always_add_up_to_what_is_written_last(readings):
     assert sums == {name: (readings[-1] if readings else {}).get(name, 0) for name in "abc"}
 
 
+PAGES = st.lists(st.dictionaries(st.sampled_from("abcd"), st.integers(0, 3), min_size=1), min_size=1, max_size=6)
+
+
+@given(PAGES)
+def test_comparing_lines_in_place_reads_the_same_as_comparing_them_as_sets(pages):
+    """A comment that comes first now and then shifts every line, so that nothing stands in its place."""
+    placed, shifted = Reading(), Reading()
+    for number, page in enumerate(pages):
+        values = {Key("default", name): value for name, value in page.items()}
+        written = text(seconds=values, waiting=values)
+        assert placed.feed(written) == shifted.feed(b"# moved\n" * (1 + number % 2) + written)
+    assert placed.gone() == shifted.gone()
+
+
+def test_a_line_that_makes_room_for_another_is_gone():
+    router = Reading()
+    router.feed(text(waiting={A: 3}))
+    assert router.feed(b"\n")[A] == [0, 0, 0, -3]
+    router.feed(text(waiting={A: 3}))
+    assert router.feed(text(waiting={B: 2})) == {A: [0, 0, 0, -3], B: [0, 0, 0, 2]}
+
+
+def test_a_router_that_knew_of_nothing_at_first_counts_whole_later():
+    router = Reading()
+    assert router.feed(b"") == {}
+    assert router.feed(text(seconds={A: 2})) == {A: [2, 0, 0, 0]}
+
+
 @given(st.lists(st.lists(st.floats(0, 50), min_size=1, max_size=5), min_size=1, max_size=5))
 def test_increases_survive_restarts_of_the_router(lives):
     router, counted, total = Reading(), 0.0, 0.0

@@ -107,5 +107,5 @@ def test_several_metrics_the_one_that_wants_most_wins():
 def test_an_edit_keeps_the_demand():
     track = Track(function(), 0)
     ticks(track, [20] * 100, ready=3)
-    track.changed(function(target=5), 100)
+    track.changed(function(target=5))
     assert ticks(track, [20], ready=3, start=100)[0].replicas == 6  # 20 / (5 x 70 %)
