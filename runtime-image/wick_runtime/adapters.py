@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wick_runtime import native
 from wick_runtime.inline import Call
-from wick_runtime.interface import Form, Interface
+from wick_runtime.interface import AIO, Form, Interface
 from wick_runtime.process import Handle
 
 if TYPE_CHECKING:
@@ -26,18 +26,22 @@ class Served(NamedTuple):
 
 
 def registered(name: str) -> str:
-    """The kind of a function that `functions_framework` decorated, or an empty string."""
+    """What decorated a function: ``functions_framework``, its ``functions_framework.aio``, or nothing (empty)."""
     module = sys.modules.get("functions_framework._function_registry")
-    return str(getattr(module, "REGISTRY_MAP", {}).get(name, "")) if module is not None else ""
+    if module is None or name not in getattr(module, "REGISTRY_MAP", {}):
+        return ""
+    return AIO if name in getattr(module, "ASGI_FUNCTIONS", ()) else "functions_framework"
 
 
 def in_loop(loaded: "Loaded", form: Form) -> Served:
     """For the event loop of an asynchronous worker."""
-    if form.interface is Interface.ASGI:
-        from wick_runtime import asgi
+    if form.interface in (Interface.ASGI, Interface.FUNCTIONS_FRAMEWORK):
+        from wick_runtime import asgi, functionsframework
 
-        lifespan = asgi.Lifespan(loaded.handler)
-        call = asgi.in_loop(loaded.handler, lifespan.state)
+        aio = form.interface is Interface.FUNCTIONS_FRAMEWORK
+        app = functionsframework.asynchronous(loaded.handler) if aio else loaded.handler
+        lifespan = asgi.Lifespan(app)
+        call = asgi.in_loop(app, lifespan.state)
         return Served(call, lifespan.startup, lifespan.shutdown, asgi.PARTING)
     if form.interface is Interface.CLOUDEVENT:
         from wick_runtime import events

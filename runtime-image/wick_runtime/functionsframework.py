@@ -1,7 +1,8 @@
-"""Functions written for Google's functions-framework, on the Flask application it builds around them.
+"""Functions written for Google's functions-framework, on the application it builds around them.
 
-The module is imported once, by us; its decorators have registered the function by then, and `_configure_app` mounts
-it. (`create_app`, the public door, would import the module a second time.)
+That is Flask's for plain ones and Starlette's for those of ``functions_framework.aio``. The module is imported once,
+by us; its decorators have registered the function by then, and a private function mounts it. (`create_app` and
+`create_asgi_app`, the public doors, would import the module a second time.)
 """
 
 import importlib
@@ -26,3 +27,11 @@ def application(handler: Any, name: str) -> App:
     framework._configure_app(app, handler, registry.get_func_signature_type(name, None))  # noqa: SLF001 - see the module
     found: App = app
     return found
+
+
+def asynchronous(handler: Any) -> Any:
+    """The ASGI application around a function of ``functions_framework.aio``."""
+    aio: Any = importlib.import_module("functions_framework.aio")
+    registry: Any = importlib.import_module("functions_framework._function_registry")
+    kind = registry.get_func_signature_type(handler.__name__, None)
+    return aio._create_asgi_app_with_function(handler, kind, enable_id_logging=False)  # noqa: SLF001 - see the module

@@ -16,6 +16,10 @@ class Interface(StrEnum):
     FUNCTIONS_FRAMEWORK = "functions-framework"
 
 
+AIO: Final = "functions_framework.aio"
+"""The decorators of asynchronous functions of functions-framework."""
+
+
 class Form(NamedTuple):
     """How to call a handler."""
 
@@ -33,10 +37,12 @@ class Unfit(Exception):
 
 
 def form(handler: Any, wanted: str, name: str, registered: str = "") -> Form:
-    """`name` is the handler's attribute, `registered` its kind in functions-framework's registry, if it is there."""
+    """`name` is the handler's attribute, `registered` the library that decorated it, if any."""
     if not callable(handler):
         raise Unfit(f"{name!r} is {type(handler).__name__}, not something to call")
     interface = _recognised(handler, name, registered) if wanted == "auto" else Interface(wanted)
+    if interface is Interface.FUNCTIONS_FRAMEWORK and registered == AIO:
+        return Form(interface, asynchronous=True, arity=3, streams=True)
     if interface in (Interface.WSGI, Interface.FUNCTIONS_FRAMEWORK, Interface.LAMBDA):
         return Form(interface, asynchronous=False, arity=2, streams=interface is Interface.WSGI)
     if interface is Interface.ASGI:

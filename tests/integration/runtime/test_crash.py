@@ -41,6 +41,41 @@ def test_a_crash_is_a_502_with_the_reason_and_the_next_request_works(start, vari
     eventually(lambda: instance.metric("kubewick_function_handler_requests_total", outcome="crash") == 1)
 
 
+HUNGRY = """
+    import os, resource
+    {kind} handle(request):
+        if "eat" in request.query:
+            now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (now + (64 << 20), resource.RLIM_INFINITY))
+            try:
+                hoard = []
+                while True:
+                    hoard.append(bytearray(1 << 20))
+            except MemoryError:
+                del hoard
+                if "abort" in request.query: os.abort()
+                raise
+        return str(os.getpid())
+"""
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_handler_that_eats_all_memory_gets_500_and_serves_on(start, variant, kind):
+    instance = start(HUNGRY.format(kind=kind), **variant)
+    answer = instance.request("/?eat")
+    assert (answer.status, answer.json["error"]["type"]) == (500, "MemoryError")
+    assert instance.request("/").status == 200
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_worker_that_dies_of_too_little_memory_is_a_502_and_replaced(start, variant, kind):
+    instance = start(HUNGRY.format(kind=kind), **variant)
+    answer = instance.request("/?eat&abort")
+    assert answer.status == 502
+    assert "SIGABRT" in answer.message
+    assert instance.request("/").status == 200
+
+
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_a_response_that_had_begun_is_reset(start, variant, kind):
     sock = start(code(kind), **variant).connect()

@@ -116,6 +116,32 @@ def test_functions_framework_functions_run_unchanged(serve):
     assert any(line["message"].startswith("t from s") for line in events.lines)
 
 
+AIO = """
+    import asyncio, functions_framework.aio
+
+    @functions_framework.aio.http
+    async def hello(request):
+        await asyncio.sleep(0)
+        return {"hello": request.query_params.get("name"), "body": (await request.body()).decode()}
+
+    @functions_framework.aio.cloud_event
+    async def on_event(event):
+        print(f"{event['type']} from {event['source']}: {event.data}")
+"""
+
+
+def test_asynchronous_functions_framework_functions_run_unchanged(start, libraries):
+    app = start(AIO, KUBEWICK_HANDLER="main:hello", PYTHONPATH=libraries)
+    assert app.request("/deep/path?name=Ada", "POST", "text").json == {"hello": "Ada", "body": "text"}
+    events = start(AIO, KUBEWICK_HANDLER="main:on_event", PYTHONPATH=libraries)
+    assert events.request("/", "POST", "data", BINARY).text == "OK"
+    assert events.request("/", "POST", "data").status == 400
+    assert any(line["message"].startswith("t from s: ") for line in events.lines)
+
+
+BINARY = {"ce-id": "1", "ce-type": "t", "ce-source": "s", "ce-specversion": "1.0", "Content-Type": "text/plain"}
+
+
 def masked(first, data):
     key = os.urandom(4)
     size = len(data)
