@@ -24,7 +24,7 @@ from typing import Any
 
 from wick_api import names, quantity
 from wick_api.environment import Place, needed, pod_field, resolve
-from wick_api.function import Function, Manifest
+from wick_api.function import Function, FunctionSpec, Manifest
 from wick_api.revision import Revision, digest
 
 SHAPE = f"{names.GROUP}/shape"
@@ -55,6 +55,39 @@ class Obstacle(StrEnum):
     CONFLICT = "conflict"  # others claimed every pod first
     REFUSED = "refused"  # the pod refused the specialization, or did not answer
     UNKNOWN = "unknown"  # its revision is not known yet
+
+
+EXPLAINED = {
+    Obstacle.SHAPE: "needs a pod of its own for its image, mounts, account or node",
+    Obstacle.SECRETS: "has environment variables from Secrets, which routers may not read",
+    Obstacle.ENVIRONMENT: "has a variable that only a kubelet can make",
+}
+"""What of `hindered` a person is told: the function..."""
+
+
+def hindered(spec: FunctionSpec) -> Obstacle:
+    """What in a function's spec keeps it from ever starting in a warm pod; `Obstacle.NONE` where nothing does.
+
+    The sizes of the pool's pods, which a spec does not know of, may still be too small: see `obstacle`.
+    """
+    own = (
+        spec.image,
+        spec.secrets,
+        spec.config_maps,
+        spec.service_account_name,
+        spec.node_selector,
+        spec.tolerations,
+        spec.priority_class_name,
+        spec.image_pull_secrets,
+    )
+    if any(own):
+        return Obstacle.SHAPE
+    container = {"env": spec.env, "envFrom": spec.env_from}
+    if any(kind == "Secret" for kind, _ in needed(container)):
+        return Obstacle.SECRETS
+    if any("resourceFieldRef" in (entry.get("valueFrom") or {}) for entry in spec.env):
+        return Obstacle.ENVIRONMENT
+    return Obstacle.NONE
 
 
 def shape(template: Manifest) -> str:

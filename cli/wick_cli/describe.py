@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
+import msgspec
 
+from wick_api import warm
+from wick_api.function import FunctionSpec, decode_scalar
 from wick_cli.output import age, output_option, structured, table
 from wick_cli.platform import Shown, Target, key_of, target_options
 
@@ -40,6 +43,7 @@ def as_text(shown: Shown, instances: Sequence[Shown], now: dt.datetime) -> Itera
         "URL": status.get("url"),
         "Instances": f"{status.get('readyReplicas', 0)} ready of {status.get('replicas', 0)}",
         "Revision": status.get("revision"),
+        "From zero": from_zero(shown),
         "Last cold start": _cold_start(status.get("lastColdStart") or {}, now),
         "Age": age(metadata.get("creationTimestamp"), now),
     }
@@ -62,6 +66,18 @@ def as_text(shown: Shown, instances: Sequence[Shown], now: dt.datetime) -> Itera
     ]
     if decisions:
         yield "\n" + table(["DECIDED", "INSTANCES", "REASON", "WHY"], decisions)
+
+
+def from_zero(shown: Mapping[str, Any]) -> str:
+    """Which way its first instance comes; empty where the spec cannot be read."""
+    try:
+        spec = msgspec.convert(shown.get("spec", {}), FunctionSpec, dec_hook=decode_scalar)
+    except msgspec.ValidationError:
+        return ""
+    hindered = warm.hindered(spec)
+    if not hindered:
+        return "in a warm instance, where one is free"
+    return f"by its Deployment: it {warm.EXPLAINED[hindered]}"
 
 
 def _cold_start(last: Mapping[str, Any], now: dt.datetime) -> str:

@@ -54,6 +54,9 @@ class Sink(Protocol):
         Withdrawn by the next `instances` that has a ready one, by the next `function`, or by `recovered`.
         """
 
+    def fell_back(self, key: Key, reason: str) -> None:
+        """A start of the function takes the slow path, for this reason (a metric label); counted and shown."""
+
     def recovered(self, key: Key) -> None:
         """What `failed` said no longer holds."""
 

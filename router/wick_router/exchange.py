@@ -176,7 +176,10 @@ class Exchange(Ticket):
 
     def _cold_lines(self) -> bytes:
         phases = self.slot.instance.phases if self.slot is not None else ()
-        timing = heads.server_timing(self.queued, self.connecting, phases)
+        first_byte = max(0.0, self.client.plane.clock() - self.forwarded_at - self.connecting)
+        if self.first and self.lane is not None:
+            self.lane.observe_phase("first-byte", first_byte)
+        timing = heads.server_timing(self.queued, self.connecting, (*phases, ("first-byte", first_byte * 1000)))
         return b"Kubewick-Cold-Start: %d\r\nServer-Timing: %b\r\n" % ((self.queued + self.connecting) * 1000, timing)
 
     def interim(self, data: bytes) -> None:

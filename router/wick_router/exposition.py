@@ -23,6 +23,8 @@ HELP = {
     metric.QUEUE_DEPTH: ("gauge", "Requests waiting for an instance now."),
     metric.COLD_STARTS: ("counter", "Starts from zero that a request waited for."),
     metric.COLD_START_SECONDS: ("histogram", "Seconds from a request's arrival at zero to a ready instance."),
+    metric.COLD_START_PHASE_SECONDS: ("histogram", "Steps of a start from zero, in seconds."),
+    metric.COLD_START_FALLBACKS: ("counter", "Starts from zero that the warm pool could not serve, by reason."),
     metric.REFUSED: ("counter", "Requests the router answered itself, by reason."),
     metric.RETRIES: ("counter", "Requests moved to another instance, by reason."),
     metric.CONNECTIONS: ("gauge", "Open connections by side."),
@@ -97,6 +99,15 @@ def _lane(families: dict[str, list[str]], lane: "Lane", now: float, wanted: Cont
         label = f'{labels},path="{path}"'
         families[metric.COLD_STARTS].append(f"{metric.COLD_STARTS}{{{label}}} {histogram.count}\n")
         families[metric.COLD_START_SECONDS].append(_histogram(metric.COLD_START_SECONDS, label, (histogram,)))
+    if metric.COLD_START_PHASE_SECONDS in wanted:
+        families[metric.COLD_START_PHASE_SECONDS] += [
+            _histogram(metric.COLD_START_PHASE_SECONDS, f'{labels},phase="{phase}"', (histogram,))
+            for phase, histogram in lane.phases.items()
+        ]
+    families[metric.COLD_START_FALLBACKS] += [
+        f'{metric.COLD_START_FALLBACKS}{{{labels},reason="{reason}"}} {count}\n'
+        for reason, count in lane.fallbacks.items()
+    ]
     if metric.DURATION in wanted and (lane.warm.count or lane.total.count or lane.queue.count):
         _durations(families[metric.DURATION], lane)
 

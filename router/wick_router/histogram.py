@@ -9,6 +9,9 @@ LATENCY_BUCKETS = (
 COLD_START_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds in seconds: from a warm pod to an image pull."""
 
+PHASE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
+"""Upper bounds in seconds of one step of a start."""
+
 
 class Histogram:
     """Counts by bucket, and the sum."""

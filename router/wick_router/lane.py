@@ -11,7 +11,7 @@ from wick_router.client import Hold
 from wick_router.dispatch import Activate, Dial, Dispatch, Effects, Forward, Refuse, Slot, Started
 from wick_router.endpoint import Endpoint
 from wick_router.exchange import Exchange
-from wick_router.histogram import COLD_START_BUCKETS, Histogram
+from wick_router.histogram import COLD_START_BUCKETS, PHASE_BUCKETS, Histogram
 from wick_router.refusal import Refused
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ class Lane:
         self.cold_starts: dict[str, Histogram] = {}
         self.last_cold_start: tuple[float, str, float] | None = None
         """Seconds it took, how the instance came up, and when on the plane's clock."""
+        self.phases: dict[str, Histogram] = {}
+        """Steps of starts from zero."""
+        self.fallbacks: dict[str, int] = {}
+        """Starts that the warm pool could not serve, by reason."""
         self.refusals: dict[str, int] = {}
         self.retries: dict[str, int] = {}
 
@@ -92,6 +96,9 @@ class Lane:
 
     def failed(self, reason: Reason, message: str) -> None:
         self.carry_out(self.dispatch.failed(reason, message, self._now()))
+
+    def fell_back(self, reason: str) -> None:
+        self.fallbacks[reason] = self.fallbacks.get(reason, 0) + 1
 
     def recovered(self) -> None:
         self.carry_out(self.dispatch.recovered(self._now()))
@@ -203,6 +210,14 @@ class Lane:
         histogram = self.cold_starts.setdefault(slot.instance.origin, Histogram(COLD_START_BUCKETS))
         histogram.observe(seconds)
         self.last_cold_start = (seconds, slot.instance.origin, self._now())
+        steps = {name: took / 1000 for name, took in slot.instance.phases}
+        self.observe_phase("activate", max(0.0, seconds - sum(steps.values())))
+        for name, took in steps.items():
+            self.observe_phase(name, took)
+
+    def observe_phase(self, name: str, seconds: float) -> None:
+        """A step of a start took so long."""
+        self.phases.setdefault(name, Histogram(PHASE_BUCKETS)).observe(seconds)
 
     def _measure(self, exchange: Exchange, now: float) -> None:
         if not exchange.forwarded_at:

@@ -4,6 +4,7 @@ Pure. Every series of a router is a count or a number of things, so pages add up
 counted when it ended stays in the sum as `Sum.keep`, so that counters never go back.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -91,4 +92,6 @@ def _both(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
         }  # fmt: skip
     started = [each["lastColdStart"] for each in (a, b) if each["lastColdStart"]]
     last = min(started, key=lambda each: each["ago"], default=None)
-    return {**leading, **counts, "instances": list(instances.values()), "lastColdStart": last}
+    fallbacks = Counter(a["fallbacks"])
+    fallbacks.update(b["fallbacks"])
+    return {**leading, **counts, "instances": list(instances.values()), "lastColdStart": last, "fallbacks": fallbacks}

@@ -108,6 +108,9 @@ class Plane:
     def failed(self, key: Key, reason: Reason, message: str) -> None:
         self._lane(key).failed(reason, message)
 
+    def fell_back(self, key: Key, reason: str) -> None:
+        self._lane(key).fell_back(reason)
+
     def recovered(self, key: Key) -> None:
         self._lane(key).recovered()
 

@@ -44,6 +44,7 @@ class FunctionView(Struct, frozen=True, rename="camel"):
     queued: int
     cold_starts: int
     last_cold_start: ColdStart | None
+    fallbacks: dict[str, int]
 
 
 def function_view(lane: "Lane") -> FunctionView:
@@ -71,6 +72,7 @@ def function_view(lane: "Lane") -> FunctionView:
         queued=len(dispatch.queue),
         cold_starts=sum(histogram.count for histogram in lane.cold_starts.values()),
         last_cold_start=_last_cold_start(lane),
+        fallbacks=dict(lane.fallbacks),
     )
 
 

@@ -28,6 +28,9 @@ CRASH_SECONDS = 1.0
 ROUTER_URL = "KUBEWICK_ROUTER_URL"
 """Variable that tells a function where the others are; in a cluster they have DNS names instead."""
 
+Phases = tuple[tuple[str, float], ...]
+"""Steps of a start in order, in ms."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -45,7 +48,7 @@ class _Unit:
     revision: str
     state: State = State.STARTING
     runtime: Runtime | None = None
-    phases: tuple[tuple[str, float], ...] = ()
+    phases: Phases = ()
     task: asyncio.Task[None] | None = None
 
     def member(self) -> Member:
@@ -181,6 +184,7 @@ class Fleet:
             took = (clock() - began) * 1000
             runtime.line = lambda line: self._line(self.function.key, line)
             phases = await runtime.specialize(self._session, body)
+            whole = (clock() - began) * 1000
         except (LoadFailed, Unstartable) as error:
             if runtime:
                 runtime.kill()
@@ -192,7 +196,7 @@ class Fleet:
             if runtime:
                 runtime.kill()
             raise
-        unit.runtime, unit.phases, unit.state = runtime, (("claim", took), *phases), State.READY
+        unit.runtime, unit.phases, unit.state = runtime, _steps(whole, took, phases), State.READY
         self.step()
 
     async def _serve(self, unit: _Unit, runtime: Runtime) -> None:
@@ -238,3 +242,9 @@ class Fleet:
         self._forget_failure()
         self._sink.recovered(self.function.key)
         self.step()
+
+
+def _steps(whole: float, taken: float, phases: Phases) -> Phases:
+    """A start's phases, those the runtime told among them; `whole` and `taken` (until one was free) in ms."""
+    transfer = max(0.0, whole - taken - sum(took for _, took in phases))
+    return ("claim", taken), ("transfer", transfer), *phases

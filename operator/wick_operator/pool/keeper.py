@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from wick_api import diagnosis, names
+from wick_api import diagnosis, names, warm
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
@@ -180,18 +180,7 @@ class Keeper:
 
 def could_use(function: Function) -> bool:
     """Whether a warm pod could ever be this function's: a quick look; the claim compares shapes exactly."""
-    spec = function.spec
-    needs_own = (
-        spec.image,
-        spec.secrets,
-        spec.config_maps,
-        spec.service_account_name,
-        spec.node_selector,
-        spec.tolerations,
-        spec.priority_class_name,
-        spec.image_pull_secrets,
-    )
-    return not any(needs_own) and function.metadata.deletion_timestamp is None
+    return not warm.hindered(function.spec) and function.metadata.deletion_timestamp is None
 
 
 class _Namespaces:

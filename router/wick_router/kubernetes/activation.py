@@ -16,7 +16,6 @@ router can never take the autoscaler's decision back.
 
 import asyncio
 import logging
-from collections import Counter
 from typing import Protocol
 
 from wick_api import names
@@ -50,6 +49,9 @@ class Backend(Protocol):
     def started(self, key: Key, started: Started) -> None:
         """A warm pod serves it."""
 
+    def fell_back(self, key: Key, obstacle: Obstacle) -> None:
+        """No warm pod can serve it; its Deployment will."""
+
     def cannot_start(self, key: Key, found: Failure) -> None:
         """Waiting is in vain."""
 
@@ -66,8 +68,6 @@ class Activation:
         self._claims = claims
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._registrations: set[asyncio.Task[None]] = set()
-        self.obstacles: Counter[Obstacle] = Counter()
-        """Why starts did not come from the pool."""
 
     def start(self, key: Key) -> None:
         """Begin, unless a start of this function is under way."""
@@ -95,7 +95,7 @@ class Activation:
             case Failure():
                 self._backend.cannot_start(key, outcome)
             case _:
-                self.obstacles[outcome] += 1
+                self._backend.fell_back(key, outcome)
                 log.info("%s starts by its Deployment, not from the warm pool: %s", key, outcome)
                 await self._scale(key)
 

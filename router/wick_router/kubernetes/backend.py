@@ -21,6 +21,7 @@ from wick_api import diagnosis, names
 from wick_api.diagnosis import Trouble
 from wick_api.function import Function, decode_scalar
 from wick_api.names import Key
+from wick_api.warm import Obstacle
 from wick_kube.cluster import Cluster
 from wick_kube.reflector import Address, Reflector
 from wick_kube.resource import FUNCTIONS, PODS, REPLICA_SETS
@@ -225,6 +226,10 @@ class KubernetesBackend:
     def lost(self, key: Key, started: Started) -> None:
         """A pod the watch never told of as this function's, since its claim was never written, is gone."""
         self.pod_gone(key, started.pod)
+
+    def fell_back(self, key: Key, obstacle: Obstacle) -> None:
+        """Count and show it."""
+        self._sink.fell_back(key, obstacle)
 
     def cannot_start(self, key: Key, found: Failure) -> None:
         """Tell the sink; what it says holds until the function or its pods change, or for a while."""

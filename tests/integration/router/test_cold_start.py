@@ -55,6 +55,12 @@ async def test_the_first_request_activates_and_is_carried_by_the_connection_that
     assert b"claim;dur=8.0" in head
     assert len(upstream.connections) == 1
     assert world.lane.cold_starts["warm-pool"].count == 1
+    assert b"first-byte;dur=" in head
+    assert {name: found.count for name, found in world.lane.phases.items()} == {
+        "activate": 1,
+        "claim": 1,
+        "first-byte": 1,
+    }
 
 
 async def test_many_requests_at_zero_activate_once_and_keep_to_the_capacity(world):

@@ -19,6 +19,7 @@ class Listening:
 
     def __init__(self):
         self.functions, self.sets, self.failures, self.in_touch = {}, {}, {}, None
+        self.fallbacks = []
 
     def function(self, function):
         self.functions[function.key] = function
@@ -31,6 +32,9 @@ class Listening:
 
     def failed(self, key, reason, message):
         self.failures[key] = (reason, message)
+
+    def fell_back(self, key, reason):
+        self.fallbacks.append((key, reason))
 
     def recovered(self, key):
         self.failures.pop(key, None)

@@ -67,6 +67,12 @@ def pool_pod(**settings):
 )
 def test_what_a_running_pod_cannot_be_given_is_an_obstacle(spec, obstacle):
     assert warm.obstacle(template(**spec), pool_pod()) is obstacle
+    assert warm.hindered(function(**spec).spec) in (Obstacle.NONE, obstacle)
+
+
+@pytest.mark.parametrize("obstacle", [Obstacle.SHAPE, Obstacle.SECRETS, Obstacle.ENVIRONMENT])
+def test_every_obstacle_that_a_spec_alone_tells_has_words_for_people(obstacle):
+    assert warm.EXPLAINED[obstacle]
 
 
 def test_a_pool_of_another_runtime_image_fits_nobody():

@@ -32,18 +32,26 @@ def test_a_histogram_stays_together_under_its_head():
 
 def told(state, **more):
     base = {"namespace": "n", "name": "f", "state": state, "why": state, "instances": [], "lastColdStart": None}
-    return base | {"inFlight": 0, "queued": 0, "coldStarts": 0} | more
+    return base | {"inFlight": 0, "queued": 0, "coldStarts": 0, "fallbacks": {}} | more
 
 
 def test_functions_have_the_most_alive_state_and_the_sum_of_loads():
     instance = {"id": "a", "ready": False, "inFlight": 2}
     merged = merge.functions(
         [
-            [told("idle", queued=1, instances=[instance])],
-            [told("ready", inFlight=3, instances=[{**instance, "ready": True}, {**instance, "id": "b"}])],
+            [told("idle", queued=1, fallbacks={"empty": 1, "shape": 2}, instances=[instance])],
+            [
+                told(
+                    "ready",
+                    inFlight=3,
+                    fallbacks={"empty": 3},
+                    instances=[{**instance, "ready": True}, {**instance, "id": "b"}],
+                )
+            ],
         ]
     )
     assert (merged[0]["state"], merged[0]["queued"], merged[0]["inFlight"]) == ("ready", 1, 3)
+    assert merged[0]["fallbacks"] == {"empty": 4, "shape": 2}
     assert [(each["id"], each["ready"], each["inFlight"]) for each in merged[0]["instances"]] == [
         ("a", True, 4),
         ("b", False, 2),
