@@ -16,6 +16,9 @@ NAMESPACE = "kubewick-coldstart"
 
 SOURCE = "def handle(request):\n    return 'hello'\n"
 
+SMALL = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}
+"""So that a node of two processors has room for fifty functions."""
+
 PRELOADED = ["decimal", "sqlite3", "unittest.mock", "xml.dom.minidom", "email.mime.multipart", "xmlrpc.client"]
 HEAVY = "".join(f"import {each}\n" for each in PRELOADED) + SOURCE
 """As heavy to import as a small framework, and in every interpreter."""
@@ -54,7 +57,7 @@ class Bench:
                 "apiVersion": names.API_VERSION,
                 "kind": names.KIND,
                 "metadata": {"name": name, "namespace": NAMESPACE},
-                "spec": {"source": {"inline": {"main.py": source}}, **spec},
+                "spec": {"source": {"inline": {"main.py": source}}, "resources": SMALL, **spec},
             },
             field_manager=MANAGER,
         )

@@ -37,6 +37,10 @@ AFTER = 0.1
 """Seconds that a pod serves before its claim is written. The write wakes the API server, etcd, the scheduler, four
 controllers, the kubelet and the operator, which would compete with the function for the node's CPU over its first
 answer."""
+LONGEST_HOLD = 1.5
+"""Seconds that claims wait for starts by Deployment: each claim makes two pods more, a new warm one and the one that
+its ReplicaSet drops again, and on a small node those would come up before the pods that requests wait for. It has to
+stay below the time in which the operator's audit gives an unclaimed pod up."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 
@@ -68,6 +72,10 @@ class Activation:
         self._claims = claims
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._registrations: set[asyncio.Task[None]] = set()
+        self._awaited: set[Key] = set()
+        """Functions that requests wait for while their Deployment starts a pod."""
+        self._calm = asyncio.Event()
+        self._calm.set()
 
     def start(self, key: Key) -> None:
         """Begin, unless a start of this function is under way."""
@@ -75,6 +83,12 @@ class Activation:
             task = asyncio.create_task(self._run(key), name=f"activate {key}")
             self._tasks[key] = task
             task.add_done_callback(lambda _: self._tasks.pop(key, None))
+
+    def serves(self, key: Key) -> None:
+        """The function has an instance, or is gone, or had its time: claims need not wait for its Deployment."""
+        self._awaited.discard(key)
+        if not self._awaited:
+            self._calm.set()
 
     async def close(self) -> None:
         """End every start under way."""
@@ -97,7 +111,13 @@ class Activation:
             case _:
                 self._backend.fell_back(key, outcome)
                 log.info("%s starts by its Deployment, not from the warm pool: %s", key, outcome)
+                self._await(key)
                 await self._scale(key)
+
+    def _await(self, key: Key) -> None:
+        self._awaited.add(key)
+        self._calm.clear()
+        asyncio.get_running_loop().call_later(LONGEST_HOLD, self.serves, key)
 
     def _afterwards(self, key: Key, taken: Started | Broken) -> None:
         """What no request waits for, and the function's next start need not wait for either."""
@@ -107,6 +127,11 @@ class Activation:
 
     async def _register(self, key: Key, taken: Started | Broken) -> None:
         await asyncio.sleep(AFTER)
+        try:
+            async with asyncio.timeout(LONGEST_HOLD):
+                await self._calm.wait()
+        except TimeoutError:
+            log.debug("%s: starts by Deployment go on; its claim is written beside them", key)
         registered = self._claims is not None and await self._claims.register(taken)
         if isinstance(taken, Broken):
             return

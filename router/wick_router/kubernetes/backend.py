@@ -130,6 +130,7 @@ class KubernetesBackend:
     def function_gone(self, key: Key) -> None:
         """Its pods follow by themselves, through garbage collection."""
         self.seen(key).function = None
+        self._activation.serves(key)
         self._sink.function_gone(key)
         self._forget_if_empty(key)
 
@@ -175,6 +176,8 @@ class KubernetesBackend:
     def _report(self, key: Key) -> None:
         seen = self._seen[key]
         instances = tuple(found for uid, pod in seen.pods.items() if (found := instance(pod, seen.started.get(uid))))
+        if any(each.ready for each in instances):
+            self._activation.serves(key)
         if instances != seen.told:
             seen.told = instances
             self._sink.instances(key, instances)
