@@ -6,7 +6,7 @@ caller knows whether the call is safe to repeat.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
@@ -43,6 +43,8 @@ class Cluster:
         # Watches never end, so they get a pool of their own and cannot starve the calls.
         self._calls = _session(self._rest, limit=32)
         self._streams = _session(self._rest, limit=0)
+        self.observe: Callable[[str, int], None] = _ignore
+        """Told of each call's method and status; 0 where no answer came. Streams are not calls."""
 
     @classmethod
     async def connect(cls, kubeconfig: str | None = None, context: str | None = None) -> Self:
@@ -186,7 +188,9 @@ class Cluster:
             ) as response:
                 answer = await response.read()
         except aiohttp.ClientError as error:
+            self.observe(method, 0)
             raise Unreachable(f"{method} {path}: {error}") from error
+        self.observe(method, response.status)
         if response.status >= 400:  # noqa: PLR2004 - HTTP's own boundary
             raise from_response(response.status, answer, response.headers.get("Retry-After"))
         return answer
@@ -227,6 +231,10 @@ class Cluster:
         for setting in settings.values():
             headers[setting["key"]] = setting["value"]
         return headers
+
+
+def _ignore(method: str, status: int) -> None:
+    """Nobody counts."""
 
 
 def _session(rest: RESTClientObject, limit: int) -> aiohttp.ClientSession:

@@ -49,18 +49,18 @@ async def _events(cluster: Cluster, pod: Mapping[str, Any]) -> list[dict[str, An
 
 
 async def _last_log(cluster: Cluster, pod: Mapping[str, Any]) -> str:
-    """The last line of the container that ended: the previous one if it was restarted since, else this one."""
+    """The last line with words of the container that ended: the previous one if it was restarted since, else this."""
     metadata = pod["metadata"]
     statuses = pod.get("status", {}).get("containerStatuses") or [{}]
     restarted = "terminated" not in statuses[0].get("state", {})
     try:
         async with asyncio.timeout(TIMEOUT):
             text = await cluster.logs(
-                metadata["namespace"], metadata["name"], container=names.CONTAINER, previous=restarted, lines=1
+                metadata["namespace"], metadata["name"], container=names.CONTAINER, previous=restarted, lines=5
             )
     except (Unreachable, TimeoutError):
         return ""
-    return (text or "").strip()
+    return next((line.strip() for line in reversed((text or "").splitlines()) if line.strip()), "")
 
 
 async def readyz(session: aiohttp.ClientSession, pod: Mapping[str, Any]) -> dict[str, Any]:

@@ -193,4 +193,5 @@ async def serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with await Cluster.connect() as cluster, aiohttp.ClientSession() as session:
+        cluster.observe = metrics.called
         await Operator(config, cluster, session).run(stop)

@@ -12,6 +12,11 @@ QUEUE_DEPTH = Gauge("kubewick_operator_queue_depth", "Functions that wait to be 
 QUEUE_LATE_SECONDS = Gauge("kubewick_operator_queue_late_seconds", "How long the longest waiting one has been due")
 WRITES = Counter("kubewick_operator_writes_total", "Writes sent to the API server", ["verb", "kind"])
 WRITE_SECONDS = Histogram("kubewick_operator_write_seconds", "Time such a write took")
+API_CALLS = Counter(
+    "kubewick_operator_api_calls_total",
+    "Calls to the API server, watches left out; code 0: no answer",
+    ["method", "code"],
+)
 FUNCTIONS = Gauge("kubewick_operator_functions", "Functions known")
 NOT_READY = Gauge(
     "kubewick_operator_functions_not_ready", "Functions that cannot serve what their spec asks", ["reason"]
@@ -27,3 +32,8 @@ SLO_LATENCY_RATIO = Gauge(
 POOL_SIZE = Gauge("kubewick_pool_size", "Warm pods wanted", ["namespace", "runtime"])
 POOL_READY = Gauge("kubewick_pool_ready", "Warm pods that wait for a function", ["namespace", "runtime"])
 ADOPTIONS = Counter("kubewick_pool_adoptions_total", "Claimed pods made their function's own")
+
+
+def called(method: str, code: int) -> None:
+    """Count a call to the API server."""
+    API_CALLS.labels(method, code).inc()

@@ -42,17 +42,22 @@ class ControlPlane:
     """The API server's URL."""
     kubeconfig: Path
     """The administrator's."""
+    etcd: str
+    """etcd's URL."""
     servers: dict[str, Server]
     """Its processes by name: ``etcd``, ``kube-apiserver``, ..."""
 
     @classmethod
     @contextmanager
-    def start(cls, *, controllers: bool = False, nodes: int = 0) -> Iterator["ControlPlane"]:
-        """Start one and wait until it answers; `nodes` simulated nodes need `controllers` and bring them."""
+    def start(cls, *, controllers: bool = False, nodes: int = 0, more: Sequence[str] = ()) -> Iterator["ControlPlane"]:
+        """Start one and wait until it answers; `nodes` simulated nodes need `controllers` and bring them.
+
+        `more` are further flags of the API server.
+        """
         controllers = controllers or nodes > 0
         tools.ensure(*_programs(controllers=controllers, nodes=nodes))
         with ExitStack() as stack:
-            plane = _first_that_starts(stack, controllers=controllers)
+            plane = _first_that_starts(stack, controllers=controllers, more=more)
             if controllers:
                 plane.run(stack, "kube-controller-manager", flags.controller_manager)
             if nodes:
@@ -95,11 +100,11 @@ def _programs(*, controllers: bool, nodes: int) -> list[str]:
     return names
 
 
-def _first_that_starts(stack: ExitStack, *, controllers: bool) -> ControlPlane:
+def _first_that_starts(stack: ExitStack, *, controllers: bool, more: Sequence[str]) -> ControlPlane:
     for attempt in range(1, ATTEMPTS + 1):
         with ExitStack() as trial:
             try:
-                plane = _api_server(trial, controllers=controllers)
+                plane = _api_server(trial, controllers=controllers, more=more)
             except Died as error:
                 if attempt == ATTEMPTS or "address already in use" not in str(error):
                     raise
@@ -109,7 +114,7 @@ def _first_that_starts(stack: ExitStack, *, controllers: bool) -> ControlPlane:
     raise AssertionError("unreachable")
 
 
-def _api_server(stack: ExitStack, *, controllers: bool) -> ControlPlane:
+def _api_server(stack: ExitStack, *, controllers: bool, more: Sequence[str]) -> ControlPlane:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kubewick-control-plane-", dir=_memory())))
     authority = Authority.create(folder / "pki")
     client_port, peer_port, port = process.free_ports(3)
@@ -136,6 +141,7 @@ def _api_server(stack: ExitStack, *, controllers: bool) -> ControlPlane:
                     service_accounts=controllers,
                 ),
                 *_audit(folder),
+                *more,
             ],
         ),
     ):
@@ -143,7 +149,7 @@ def _api_server(stack: ExitStack, *, controllers: bool) -> ControlPlane:
         stack.callback(servers[name].stop)
     wait_until_ready(server, authority, list(servers.values()))
     kubeconfig = authority.kubeconfig("admin", server, group=ADMINS)
-    return ControlPlane(folder, authority, server, kubeconfig, servers)
+    return ControlPlane(folder, authority, server, kubeconfig, f"http://127.0.0.1:{client_port}", servers)
 
 
 def _audit(folder: Path) -> list[str]:

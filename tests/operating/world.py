@@ -85,8 +85,10 @@ class World:
     folder: Path
     started: list = field(default_factory=list)
 
-    def operator(self, **settings):
-        process = Process(self.plane.kubeconfig, self.folder / f"operator-{len(self.started)}.log", **settings)
+    def operator(self, *, kubeconfig=None, **settings):
+        process = Process(
+            kubeconfig or self.plane.kubeconfig, self.folder / f"operator-{len(self.started)}.log", **settings
+        )
         self.started.append(process)
         return process
 

@@ -1,0 +1,250 @@
+"""Each trigger meets each failure: what is written, what is told, and that the next look makes it good.
+
+The real `Reconciler` and client against a real API server, through a proxy that fails one call. No mirror runs: the
+view is read anew before each look, so a look sees exactly what is there.
+"""
+
+import asyncio
+import itertools
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import aiohttp
+import msgspec
+import pytest
+
+from cluster.kubectl import fresh_namespace
+from operating.proxy import proxy
+from operating.world import condition, function
+from wick_api.names import Key
+from wick_kube.cluster import Cluster
+from wick_kube.error import ApiError, Unreachable
+from wick_kube.resource import CONFIG_MAPS, DEPLOYMENTS, FUNCTIONS, SECRETS, SERVICES
+from wick_operator import seen
+from wick_operator.config import Config
+from wick_operator.evidence import Inspector
+from wick_operator.fence import Fence
+from wick_operator.queue import Again
+from wick_operator.reconcile import Reconciler
+from wick_operator.record import Recorder
+from wick_operator.view import View
+
+NUMBERS = itertools.count()
+RETRIED = (Again, ApiError, Unreachable, TimeoutError)
+"""What the work queue answers with another try after a back-off."""
+
+
+class _Page(msgspec.Struct):
+    items: list[msgspec.Raw]
+
+
+class Stage:
+    """One function; `cluster` is the test's own way to the API server, `failing` the reconciler's, by the proxy."""
+
+    def __init__(self, cluster, failing, between, session, namespace):
+        self.cluster, self.failing, self.between, self.session = cluster, failing, between, session
+        self.key, self.before = Key(namespace, f"f{next(NUMBERS)}"), 0
+        self.view = View(lambda _key, _delay=0.0: None)
+
+    async def read(self):
+        """The view as mirrors would have it; a Function's own uses are kept, as they are over time."""
+        fresh = View(lambda _key, _delay=0.0: None)
+        fresh.told(await self.cluster.get(FUNCTIONS, *self.key), gone=False)
+        for resource, take in (
+            (DEPLOYMENTS, lambda raw: _put(fresh.deployments, seen.deployment(raw))),
+            (SERVICES, lambda raw: _put(fresh.services, seen.service(raw))),
+            (CONFIG_MAPS, lambda raw: _config(fresh, "ConfigMap", raw)),
+            (SECRETS, lambda raw: _config(fresh, "Secret", raw)),
+        ):
+            body = await self.cluster.call("GET", resource.path(self.key.namespace))
+            for raw in msgspec.json.decode(body, type=_Page).items:
+                take(raw)
+        self.view = fresh
+
+    async def look(self):
+        """One reconcile; what it raised that the queue answers, or None."""
+        await self.read()
+        fence = Fence(self.failing, lambda: 9.0, 0.5)
+        inspector = Inspector(self.failing, self.session, asyncio.get_running_loop().time)
+        recorder = Recorder(fence, "test", asyncio.get_running_loop().time, lambda: "2026-01-01T00:00:00.000000Z")
+        work = Reconciler(self.view, self.failing, fence, inspector, recorder, Config(), lambda: "2026-01-01T00:00:00Z")
+        self.before = len(self.between.seen)
+        try:
+            await work.reconcile(self.key)
+        except RETRIED as error:
+            return error
+        return None
+
+    def writes(self):
+        """What the last look wrote, children in their order, then the status."""
+        calls = self.between.seen[self.before :]
+        written = [call.path.split("/namespaces/")[1].split("/")[1:] for call in calls if call.verb == "apply"]
+        return [parts[0] if len(parts) == 2 else parts[-1] for parts in written]
+
+    async def settle(self):
+        """Look until nothing is left to do, as the mirrors' news would make it; fails where it does not end."""
+        for _ in range(4):
+            assert await self.look() is None
+            if not self.writes():
+                return
+        raise AssertionError(f"it goes on writing {self.writes()}")
+
+    async def status(self):
+        return (await self.cluster.get(FUNCTIONS, *self.key)).get("status", {})
+
+    async def put(self, **spec):
+        manifest = function(self.key.name, **spec)
+        manifest["metadata"]["namespace"] = self.key.namespace
+        await self.cluster.apply(manifest, field_manager="user")
+
+    async def keep(self, kind, **data):
+        metadata = {"name": f"{self.key.name}-config", "namespace": self.key.namespace}
+        body = {"apiVersion": "v1", "kind": kind, "metadata": metadata}
+        await self.cluster.apply({**body, "data": data}, field_manager="user")
+
+
+def _put(index, child):
+    index[child.key if isinstance(child, seen.Child) else child.child.key] = child
+
+
+def _config(view, kind, raw):
+    name, found = msgspec.json.decode(raw)["metadata"]["name"], seen.config(raw)
+    if found.key is not None:
+        view.kept[found.key][name] = found
+    else:
+        namespace = msgspec.json.decode(raw)["metadata"]["namespace"]
+        view.config[kind, namespace, name] = found.digest
+
+
+@asynccontextmanager
+async def staged(plane, folder):
+    namespace = fresh_namespace(plane.kubeconfig, "reconciling")
+    with proxy(plane) as between:
+        async with (
+            await Cluster.connect(str(plane.kubeconfig)) as cluster,
+            await Cluster.connect(str(between.kubeconfig(folder))) as failing,
+            aiohttp.ClientSession() as session,
+        ):
+            yield lambda: Stage(cluster, failing, between, session, namespace)
+
+
+# Triggers: what is there, and what has just happened
+
+
+async def created(stage):
+    await stage.put()
+
+
+async def updated(stage):
+    await stage.put()
+    await stage.settle()
+    await stage.put(source={"inline": {"main.py": "def handle(): return 'new'"}})
+
+
+async def resumed(stage):
+    await stage.put()
+    await stage.settle()
+
+
+async def child_changed(stage):
+    await stage.put()
+    await stage.settle()
+    change = {"spec": {"minReadySeconds": 3, "template": {"spec": {"terminationGracePeriodSeconds": 1}}}}
+    await stage.cluster.patch(DEPLOYMENTS, *stage.key, change, field_manager="somebody")
+
+
+async def child_deleted(stage):
+    await stage.put()
+    await stage.settle()
+    await stage.cluster.delete(SERVICES, *stage.key)
+
+
+async def secret_changed(stage):
+    await stage.keep("Secret", A="MQ==")
+    await stage.put(envFrom=[{"secretRef": {"name": f"{stage.key.name}-config"}}])
+    await stage.settle()
+    await stage.keep("Secret", A="Mg==")
+
+
+async def source_changed(stage):
+    await stage.keep("ConfigMap", **{"main.py": "def handle(): return 1"})
+    await stage.put(source={"configMap": {"name": f"{stage.key.name}-config"}})
+    await stage.settle()
+    await stage.keep("ConfigMap", **{"main.py": "def handle(): return 2"})
+
+
+TRIGGERS = {
+    created: ["configmaps", "services", "deployments", "deployments", "status"],
+    updated: ["configmaps", "deployments", "status"],
+    resumed: [],
+    child_changed: ["deployments"],
+    child_deleted: ["services", "status"],
+    secret_changed: ["deployments", "status"],
+    source_changed: ["configmaps", "deployments", "status"],
+}
+"""And the writes that answer it, `deployments` twice where replicas are handed over."""
+
+TOLD, REPEATED, HIDDEN = "told in the status, and tried again", "tried again", "waited out by the client"
+FAILURES = {
+    "403": ({"status": 403}, TOLD),
+    "422": ({"status": 422}, TOLD),
+    "404": ({"status": 404}, REPEATED),
+    "409": ({"status": 409}, REPEATED),
+    "500": ({"status": 500}, REPEATED),
+    "429": ({"status": 429, "headers": {"Retry-After": "0"}, "times": 1}, HIDDEN),
+    "timeout": ({"delay": 0.6}, REPEATED),
+    "disconnect": ({"cut": "before"}, REPEATED),
+    "lost answer": ({"cut": "after"}, REPEATED),
+}
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: trigger.__name__)
+async def test_each_trigger_meets_each_failure_and_ends_right(control_plane, tmp_path, trigger):
+    wanted, cases = TRIGGERS[trigger], SimpleNamespace(told=[])
+    async with staged(control_plane, tmp_path) as make:
+        for name, (fault, answer) in {"none": ({"times": 0}, HIDDEN), **FAILURES}.items():
+            stage = make()
+            await trigger(stage)
+            first = f"/{wanted[0]}/" if wanted else "/nothing is written/"
+            with stage.between.failing(lambda call, first=first: call.verb == "apply" and first in call.path, **fault):
+                error = await stage.look()
+            failed = answer is not HIDDEN and bool(wanted)
+            assert (error is not None) == failed, (name, error)
+            if not failed:
+                assert stage.writes()[-len(wanted) or None :] == wanted, name  # a 429 is seen twice
+            elif answer is TOLD:
+                status = await stage.status()
+                assert condition(status, "Ready")["reason"] == "ClusterError", name
+                assert "the proxy says" in status["why"], name
+                cases.told.append(name)
+            await stage.settle()
+            assert condition(await stage.status(), "Ready")["reason"] == "Idle", name
+    assert cases.told == (["403", "422"] if wanted else [])
+
+
+ASIDE = {"the Function is read": ("get", "/functions/"), "an Event": ("create", "/events"), "tidying": ("delete", "/")}
+
+
+@pytest.mark.parametrize("call", ASIDE)
+async def test_what_fails_beside_the_children_is_made_good_too(control_plane, tmp_path, call):
+    """Reading the Function before its first child, posting an Event, deleting an old revision."""
+    verb, part = ASIDE[call]
+    async with staged(control_plane, tmp_path) as make:
+        for name, (fault, _) in FAILURES.items():
+            stage = make()
+            await stage.put(revisionHistoryLimit=0)
+            if verb == "delete":
+                await stage.settle()
+                await stage.put(revisionHistoryLimit=0, source={"inline": {"main.py": "x = 2"}})
+            if verb == "create":
+                await stage.put(revisionHistoryLimit=0, rollbackTo="0000000000")  # there is none such, which is news
+            with stage.between.failing(lambda each: each.is_(verb, part), **fault) as met:
+                for _ in range(2):
+                    await stage.look()
+            assert met.hits, name
+            await stage.put(revisionHistoryLimit=0)
+            await stage.settle()
+            kept = await stage.cluster.list(CONFIG_MAPS, stage.key.namespace, f"kubewick.dev/function={stage.key.name}")
+            assert [each["metadata"]["labels"]["kubewick.dev/revision"] for each in kept] == [
+                (await stage.status())["wantedRevision"]
+            ], name
