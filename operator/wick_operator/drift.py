@@ -46,8 +46,6 @@ def differs(wanted: Any, observed: Any, *, quantities: bool = False) -> bool:
 def _lists_differ(wanted: list[Any], observed: Any) -> bool:
     if not isinstance(observed, list):
         return bool(wanted)
-    if len(wanted) > len(observed):
-        return True
     key = next((key for key in _MERGE_KEYS if all(isinstance(w, dict) and key in w for w in wanted)), None)
     if key is None:
         return len(wanted) != len(observed) or any(map(differs, wanted, observed))

@@ -20,6 +20,15 @@ def test_fields_of_others_are_no_drift(wanted, added):
     assert not differs(wanted, {**added, **wanted})
 
 
+@given(st.dictionaries(st.text(), leaves.filter(bool), min_size=1), st.data())
+def test_a_field_or_an_entry_that_is_gone_is_drift(wanted, data):
+    lost = data.draw(st.sampled_from(sorted(wanted)))
+    observed = {field: value for field, value in wanted.items() if field != lost}
+    assert differs(wanted, observed)
+    assert differs([wanted], [])
+    assert differs({"env": [{"name": "a", **wanted}, {"name": "b"}]}, {"env": [{"name": "a", **wanted}]})
+
+
 @pytest.mark.parametrize(
     ("wanted", "observed", "drifted"),
     [
