@@ -85,6 +85,12 @@ def test(kubeconfig: Path) -> str:
     return helm(kubeconfig, "test", NAME, "--namespace", NAMESPACE, "--timeout", PATIENCE)
 
 
+def leader(kubeconfig: Path) -> str:
+    """The operator's pod that holds the Lease."""
+    leases = json.loads(kubectl(kubeconfig, "get", "leases", "-n", NAMESPACE, "-o", "json"))["items"]
+    return str(leases[0]["spec"]["holderIdentity"]).split("_")[0]
+
+
 def uninstall(kubeconfig: Path, *, name: str = NAME, namespace: str = NAMESPACE) -> None:
     """Remove the release and wait until its objects are gone."""
     helm(kubeconfig, "uninstall", name, "--namespace", namespace, "--wait", "--ignore-not-found", "--timeout", PATIENCE)

@@ -1,7 +1,5 @@
 """The operator on a real cluster: safe updates and its leader's death."""
 
-import json
-
 from cluster import release
 from cluster.calling import load
 from cluster.kubectl import kubectl
@@ -11,11 +9,6 @@ from cluster.waiting import eventually
 
 def says(word):
     return f"def handle():\n    return {word!r}"
-
-
-def leader(kubeconfig):
-    leases = json.loads(kubectl(kubeconfig, "get", "leases", "-n", release.NAMESPACE, "-o", "json"))["items"]
-    return leases[0]["spec"]["holderIdentity"].split("_")[0]
 
 
 def test_twenty_updates_under_fifty_requests_a_second_fail_none(cluster):
@@ -41,7 +34,7 @@ def test_a_broken_revision_never_serves(cluster):
 
 def test_with_its_leader_killed_new_and_old_functions_still_start_from_zero(cluster):
     cluster.deploy(function("old", says("old")))
-    killed = leader(cluster.kubeconfig)
+    killed = release.leader(cluster.kubeconfig)
     kubectl(cluster.kubeconfig, "delete", "pod", killed, "-n", release.NAMESPACE, "--grace-period=0", "--force")
     assert cluster.call("old").body == b"old"
     cluster.deploy(function("new", says("new")))

@@ -20,6 +20,15 @@ def test_a_key_comes_out_at_its_time_and_only_once():
     assert list(agenda.take(9.0)) == []
 
 
+def test_what_is_left_of_a_time_that_was_moved_does_not_come_out():
+    agenda = Agenda()
+    agenda.put(A, 5.0)
+    agenda.put(A, 2.0)
+    assert list(agenda.take(2.0)) == [A]
+    agenda.put(A, 9.0)
+    assert list(agenda.take(6.0)) == []
+
+
 def test_never_is_never():
     agenda = Agenda()
     agenda.put(A, math.inf)
