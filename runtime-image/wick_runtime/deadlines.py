@@ -5,6 +5,7 @@ deadline known when it was set, and looks around when it fires.
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -13,9 +14,6 @@ SLACK = 0.001  # s; the event loop's clock counts in milliseconds
 
 class Timed(Protocol):
     """What can run out of time."""
-
-    def due(self) -> float:
-        """Monotonic seconds of its deadline."""
 
     def expire(self) -> float | None:
         """Time is up. Monotonic seconds at which to ask again, or None to be forgotten."""
@@ -29,11 +27,13 @@ class Deadlines:
         self._now = now
         self._timed: dict[Timed, float] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._at = 0.0
+        self._at = math.inf
+        """When the timer fires; infinity while there is none."""
 
-    def add(self, item: Timed) -> None:
-        due = self._timed[item] = item.due()
-        if self._timer is None or due < self._at:
+    def add(self, item: Timed, due: float) -> None:
+        """`due` is in monotonic seconds."""
+        self._timed[item] = due
+        if due < self._at:
             self._set(due)
 
     def discard(self, item: Timed) -> None:
@@ -57,6 +57,7 @@ class Deadlines:
 
     def _fire(self) -> None:
         self._timer = None
+        self._at = math.inf
         now = self._now()
         for item, due in list(self._timed.items()):
             if due <= now:

@@ -96,9 +96,6 @@ class Run:
 
     # -- deadlines' side
 
-    def due(self) -> float:
-        return self.exchange.deadline
-
     def expire(self) -> float | None:
         if not self.exchange.ended:
             self.exchange.refuse(DEADLINE)
@@ -196,7 +193,7 @@ class Inline:
         if not task.done():
             run.task = task
             if exchange.deadline != math.inf:
-                self._deadlines.add(run)
+                self._deadlines.add(run, exchange.deadline)
 
     def forget(self, run: Run) -> None:
         """No deadline for this one."""
@@ -217,7 +214,7 @@ class Inline:
     else:
 
         def _start(self, run: Run) -> "asyncio.Task[None]":
-            return self._loop.create_task(self._serve(run))
+            return asyncio.Task(self._serve(run), loop=self._loop)
 
     async def _serve(self, run: Run) -> None:
         exchange = run.exchange

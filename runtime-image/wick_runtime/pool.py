@@ -76,7 +76,7 @@ class Worker(asyncio.Protocol):
                 complete,
             )
         )
-        self._pool.deadlines.add(self)
+        self._pool.deadlines.add(self, exchange.deadline)
 
     def cut(self) -> None:
         """Grace is over."""
@@ -113,9 +113,6 @@ class Worker(asyncio.Protocol):
         self._stop()
 
     # -- deadlines' side
-
-    def due(self) -> float:
-        return self.exchange.deadline if self.exchange is not None else 0.0
 
     def expire(self) -> float | None:
         """First 504 and an interruption, then the end."""
@@ -186,7 +183,7 @@ class Worker(asyncio.Protocol):
         self._stopping += 1
         self._signal(signal.SIGUSR1 if self._stopping == 1 else signal.SIGKILL)
         if self._stopping == 1:
-            self._pool.deadlines.add(self)
+            self._pool.deadlines.add(self, self.exchange.deadline if self.exchange is not None else 0.0)
 
     def _signal(self, number: int) -> None:
         if self.pid and self._status is None:

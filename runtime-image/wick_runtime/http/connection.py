@@ -316,6 +316,10 @@ class Connection(asyncio.Protocol):
         return bool(self._target)
 
     @property
+    def fd(self) -> int:
+        return self._fd
+
+    @property
     def in_head(self) -> bool:
         return self._in_head
 

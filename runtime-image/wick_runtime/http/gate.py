@@ -24,10 +24,10 @@ _PROGRAM: Final = (  # (code, jump if true, jump if false, constant): classic BP
 )
 
 
-def knocked(sock: socket.socket) -> bool:
-    """Whether a connection waits to be accepted."""
+def knocked(fd: int) -> bool:
+    """Whether something waits to be read: a connection to accept, or a request that nobody has looked at yet."""
     poll = select.poll()
-    poll.register(sock.fileno(), select.POLLIN)
+    poll.register(fd, select.POLLIN)
     return bool(poll.poll(0))
 
 

@@ -99,7 +99,7 @@ class Server:
         self.draining = True
         self._drained_from = self.now()
         barred = False
-        while busy() or self.connections or not barred or (self._socket is not None and knocked(self._socket)):
+        while busy() or self.connections or not barred or (self._socket is not None and knocked(self._socket.fileno())):
             if not busy() and not self.connections and not barred and self._socket is not None:
                 bar(self._socket)
                 barred = True
@@ -113,7 +113,7 @@ class Server:
         for connection in list(self.connections):
             rested = now - max(connection.touched, self._drained_from)
             idle = connection.idle and rested > (PARTING if connection.used else SETTLE)
-            if idle or (connection.in_head and rested > SETTLE):
+            if (idle or (connection.in_head and rested > SETTLE)) and not knocked(connection.fd):
                 connection.close()
 
     def close(self) -> None:

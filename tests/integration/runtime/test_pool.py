@@ -89,3 +89,30 @@ def test_a_pool_instance_and_a_cold_one_give_the_function_the_same_environment(p
 
 def test_an_instance_that_has_a_function_refuses_another(start):
     assert specialize(start("def handle(): pass\n"), ORDER).status == 409
+
+
+# Import statements are audited; `import_module`, by which the function's own module comes, is not.
+HOOK = """
+import os, sys
+def note(event, details):
+    if event == "import":
+        with open(os.environ["SEEN"], "a") as file:
+            print(details[0], file=file)
+sys.addaudithook(note)
+"""
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_specializing_imports_what_the_function_imports_and_the_runtime_nothing(start, tmp_path, kind, eventually):
+    (tmp_path / "sitecustomize.py").write_text(HOOK)
+    seen = tmp_path / "seen"
+    digest = hashlib.sha256(b"secret").hexdigest()
+    instance = start(wait=False, SEEN=seen, PYTHONPATH=tmp_path, KUBEWICK_POOL=1, KUBEWICK_TOKEN_SHA256=digest)
+    eventually(lambda: instance.state() == "pool")
+    before = len(seen.read_text().splitlines())
+    order = {
+        "files": {"main.py": f"import colorsys, json, logging\n{kind} handle(request, context):\n    return 'ok'\n"}
+    }
+    assert specialize(instance, order).status == 200
+    assert instance.request().text == "ok"
+    assert seen.read_text().splitlines()[before:] == ["colorsys"]
