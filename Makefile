@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock sbom bench bench-autoscaler bench-runtime bench-coldstart bench-operator soak-operator chart fmt clean
+.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock sbom bench bench-autoscaler bench-runtime bench-coldstart bench-operator soak-operator soak-coldstart chart fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ sbom: ## Write a CycloneDX bill of materials for each image to dist/sbom/ (needs
 
 bench-coldstart: $(VENV)/ready ## Cold starts on the running cluster (make cluster-up): warm pool, Deployment, plain Deployment
 	KUBECONFIG=$${KUBECONFIG:-.cluster/kubeconfig} $(BIN)/python benchmarks/coldstart --write
+
+soak-coldstart: $(VENV)/ready ## 1,000 cold starts in a row on the running cluster: none lost, no pod used twice, nothing left over
+	KUBECONFIG=$${KUBECONFIG:-.cluster/kubeconfig} $(BIN)/python benchmarks/coldstart/soak.py
 
 bench-autoscaler: $(VENV)/ready ## CPU and memory of one autoscaler tick at 10,000 functions
 	$(BIN)/python benchmarks/autoscaler/tick.py --write

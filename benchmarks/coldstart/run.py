@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import Any
 
-from bench import NAMESPACE, Bench, until
+from bench import NAMESPACE, SOURCE, Bench, until
 from client import Answer, Connection
 from table import say
 
@@ -45,13 +46,13 @@ class Run:
         self._bench, self._host, self._port = bench, host, port
         self._made = 0
 
-    async def functions(self, count: int, source: str = "") -> list[str]:
+    async def functions(self, count: int, source: str = SOURCE, **spec: Any) -> list[str]:
         """So many functions at rest that never ran."""
         names = [f"f{self._made + number}" for number in range(count)]
         self._made += count
         for start in range(0, count, BATCH):
             batch = names[start : start + BATCH]
-            await asyncio.gather(*(self._bench.make(name, *filter(None, [source])) for name in batch))
+            await asyncio.gather(*(self._bench.make(name, source, **spec) for name in batch))
         await self._bench.at_rest(set(names))
         return names
 
@@ -71,7 +72,7 @@ class Run:
             say(f"{name}: {answer.status} {answer.body.decode(errors='replace')}")
         return answer
 
-    async def sequential(self, count: int, warm: int, within: float, source: str = "") -> Starts:
+    async def sequential(self, count: int, warm: int, within: float, source: str = SOURCE) -> Starts:
         """One at a time, with the pool at its size before each; as many as `within` seconds allow."""
         names, answers = await self.functions(count, source), []
         end = time.monotonic() + within

@@ -1,0 +1,91 @@
+"""``make soak-coldstart``: many cold starts in a row; none may be lost, no pod used twice, nothing left over.
+
+Each function says in which pod it ran. Fails, naming what was wrong, if a request was not answered with 200, a pod
+served two functions, the pool is not at its size at the end, or a pod of a function that is gone is left.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections import Counter
+
+from bench import NAMESPACE, Bench, until
+from client import Answer
+from run import Run
+from table import row, say
+
+from wick_api import names
+from wick_kube.cluster import Cluster
+from wick_kube.resource import PODS
+
+POOL = 10
+BATCH = 50
+"""Functions that exist at one time."""
+SOURCE = "import os\n\n\ndef handle(request):\n    return os.environ['POD']\n"
+POD = {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
+PATIENCE = 10.0
+"""Seconds to wait for a warm pod; a start goes on without one after that, by its Deployment."""
+
+
+async def batch(bench: Bench, run: Run, count: int) -> list[Answer]:
+    """So many starts, each as soon as a pod is warm."""
+    made = await run.functions(count, SOURCE, env=[POD])
+    answers = []
+
+    async def one() -> bool:
+        return await bench.free() > 0
+
+    for name in made:
+        try:
+            await until(one, PATIENCE, pause=0.02)
+        except TimeoutError:
+            say(f"{name} starts without a warm pod")
+        answers.append(await run.call(name))
+    await run.removed(made)
+    return answers
+
+
+async def wrong(bench: Bench, answers: list[Answer]) -> list[str]:
+    """What is not as it should be, in words; empty when all is well."""
+    found = [f"{each.status}: {each.body.decode(errors='replace')}" for each in answers if each.status != 200]
+    used = Counter(each.body.decode() for each in answers if each.status == 200)
+    found += [f"pod {uid} served {times} functions" for uid, times in used.items() if times > 1]
+    try:
+        await bench.pool_has(POOL)
+    except TimeoutError:
+        found.append(f"the pool has {await bench.free()} pods, not {POOL}")
+    for label in (names.FUNCTION, names.CLAIMED_BY):
+        left = await bench.cluster.list(PODS, NAMESPACE, labels=label)
+        found += [f"pod {each['metadata']['name']} is left" for each in left]
+    return found
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--starts", type=int, default=1000)
+    parser.add_argument("--within", type=float, default=570.0, help="seconds; then it stops, and says how many it made")
+    options = parser.parse_args()
+    async with await Cluster.connect(os.environ["KUBECONFIG"]) as cluster:
+        bench = Bench(cluster)
+        try:
+            await bench.open(POOL)
+            run = Run(bench, *await bench.router())
+            answers: list[Answer] = []
+            began = time.monotonic()
+            while len(answers) < options.starts and time.monotonic() - began < options.within:
+                answers += await batch(bench, run, min(BATCH, options.starts - len(answers)))
+                say(f"{len(answers)} starts in {time.monotonic() - began:.0f} s")
+            problems = await wrong(bench, answers)
+            found = row("soak", [each.milliseconds for each in answers])
+            say(f"{found.starts} starts: p50 {found.p50} ms, p95 {found.p95} ms, max {found.longest} ms")
+        finally:
+            await bench.close()
+    for problem in problems:
+        say(problem)
+    return 1 if problems or len(answers) < options.starts else 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
