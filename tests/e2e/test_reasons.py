@@ -23,8 +23,8 @@ def secret_variable(name):
     return [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": name, "key": "k"}}}]
 
 
-def image(name, reference):
-    made = function(name, "", scale={"min": 1})
+def image(name, reference, **spec):
+    made = function(name, "", scale={"min": 1}, **spec)
     del made["spec"]["source"]
     made["spec"]["image"] = reference
     return made
@@ -35,8 +35,13 @@ SICK = {
     "crash-loop": (lambda own: image("crash-loop", own), "CrashLoop", ["exits with code 1", "kube-config"]),
     "out-of-memory": (
         lambda _: function("out-of-memory", GREEDY, scale={"min": 1}, resources={"limits": {"memory": "64Mi"}}),
+        "LoadFailed",
+        ["ran out of memory", "64 MiB"],
+    ),
+    "killed": (
+        lambda own: image("killed", own, resources={"limits": {"memory": "32Mi"}}),
         "OutOfMemory",
-        ["64Mi"],
+        ["its memory limit of 32Mi", "raise spec.resources.limits.memory"],
     ),
     "no-room": (
         lambda _: function("no-room", SAYS, scale={"min": 1}, resources={"requests": {"cpu": "100"}}),
