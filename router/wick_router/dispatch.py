@@ -239,6 +239,8 @@ class Dispatch:
             self.activated_at = None
         if self.serving():
             effects += self._came_up(now)
+        if self.queue and not self.serving():
+            self._hear_the_spoilt()  # before asking, as `_settle` does: what may say why it failed is not passed over
         effects += self._ask()
         self._forget_revisions()
         return [*effects, *self._settle(now)]
