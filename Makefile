@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock sbom bench bench-autoscaler bench-runtime bench-coldstart bench-operator soak-operator soak-coldstart chart fmt clean
+.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock sbom bench bench-shapes bench-autoscaler bench-runtime bench-coldstart bench-operator soak-operator soak-coldstart chart fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -70,6 +70,8 @@ bench-coldstart: $(VENV)/ready ## Cold starts on the running cluster (make clust
 
 soak-coldstart: $(VENV)/ready ## 1,000 cold starts in a row on the running cluster: none lost, no pod used twice, nothing left over
 	KUBECONFIG=$${KUBECONFIG:-.cluster/kubeconfig} $(BIN)/python benchmarks/coldstart/soak.py
+
+bench: bench-router bench-runtime bench-operator bench-autoscaler bench-shapes ## Every benchmark that needs no cluster; half an hour
 
 bench-autoscaler: $(VENV)/ready ## CPU and memory of one autoscaler tick at 10,000 functions
 	$(BIN)/python benchmarks/autoscaler/tick.py --write

@@ -87,10 +87,15 @@ def _state(lane: "Lane") -> tuple[State, str]:
     dispatch = lane.dispatch
     serving = dispatch.serving()
     if serving:
-        waiting = f"; {len(dispatch.queue)} requests wait for a free slot" if dispatch.queue else ""
-        return "ready", f"{serving} instances serve{waiting}"
+        waiting = f"; {_waiting(lane)} for a free slot" if dispatch.queue else ""
+        return "ready", ("1 instance serves" if serving == 1 else f"{serving} instances serve") + waiting
     if dispatch.failure is not None:
         return "failed", f"{dispatch.failure.reason.value}: {dispatch.failure.message}"
     if dispatch.queue or any(slot.live for slot in dispatch.slots.values()):
-        return "starting", f"{len(dispatch.queue)} requests wait for the first instance"
+        return "starting", f"{_waiting(lane)} for the first instance"
     return "idle", "at zero; the next request starts an instance"
+
+
+def _waiting(lane: "Lane") -> str:
+    count = len(lane.dispatch.queue)
+    return "1 request waits" if count == 1 else f"{count} requests wait"
