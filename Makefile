@@ -58,12 +58,8 @@ soak-router: $(VENV)/ready ## Mixed traffic for minutes: flat memory, nothing le
 bench-shapes: $(VENV)/ready ## Six simulated loads, our autoscaler against Knative's defaults
 	$(BIN)/python benchmarks/autoscaler/shapes.py
 
-sbom: ## Write a CycloneDX bill of materials for each image to dist/sbom/ (needs uv)
-	mkdir -p dist/sbom
-	for part in operator router runtime-image; do \
-	  uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --output-reproducible --of JSON \
-	    --output-file dist/sbom/$$part.cdx.json $$part/requirements.txt || exit 1; \
-	done
+sbom: $(VENV)/ready ## Write a CycloneDX bill of materials for each image, base included, to dist/sbom/ (needs uv)
+	$(CLUSTER) sbom
 
 bench-coldstart: $(VENV)/ready ## Cold starts on the running cluster (make cluster-up): warm pool, Deployment, plain Deployment
 	KUBECONFIG=$${KUBECONFIG:-.cluster/kubeconfig} $(BIN)/python benchmarks/coldstart --write

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from cluster import debian, images, testbed, tools
+from cluster import bill, debian, images, testbed, tools
 
 
 def main() -> int:
@@ -12,6 +12,7 @@ def main() -> int:
     build = commands.add_parser("tools", help="install and build the programs a cluster is made of")
     build.add_argument("names", nargs="*", choices=[[], *tools.PROGRAMS], metavar="PROGRAM")
     commands.add_parser("images", help="build the project's images; an unchanged tree builds nothing")
+    commands.add_parser("sbom", help="write each image's bill of materials to dist/sbom")
     commands.add_parser("up", help="bring up a cluster with Kubewick on it, or renew what runs")
     commands.add_parser("down", help="stop and remove it")
     tests = commands.add_parser("e2e", help="run the end-to-end tests on a cluster")
@@ -36,6 +37,9 @@ def _run(chosen: argparse.Namespace) -> int:
         debian.ensure(debian.NODE)
         for built in images.build().values():
             print(built.reference)
+    elif chosen.command == "sbom":
+        debian.ensure(debian.NODE)
+        bill.write()
     elif chosen.command == "up":
         testbed.up()
     elif chosen.command == "down":

@@ -1,0 +1,120 @@
+"""Who may call whom by the chart's NetworkPolicies, worked out by the rules of the Kubernetes documentation.
+
+The test cluster's CNI enforces none, so what a policy means is computed here from what is rendered, for pods labelled
+as the parts really label them.
+"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wick_api import names
+from wick_api.function import parse
+from wick_operator.config import Config
+from wick_operator.desired import choice
+from wick_operator.pool import manifest
+from wick_operator.pool.settings import Settings
+
+SYSTEM, SERVED, OTHER = "kubewick-system", "team-a", "team-b"
+CONFIG = Config(pool_key="k")
+MONITORING = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+VALUES = {"watchNamespaces": [SERVED], "networkPolicies": {"monitoring": [MONITORING]}}
+DATA, CONTROL = names.HTTP_PORT, names.CONTROL_PORT
+ADMIN = {"router": 9401, "operator": 9402}
+
+
+@pytest.fixture(scope="module")
+def pods(render):
+    """Pods by what they are: namespace, labels, named ports."""
+    parts = {each: of_part(render(VALUES), each) for each in ("router", "operator")}
+    function = parse(
+        {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {"name": "hello", "namespace": SERVED},
+            "spec": {"source": {"inline": {"main.py": ""}}},
+        }
+    )
+    template = choice.new(function, CONFIG, {"main.py": ""}).template
+    pool = manifest.deployment(SERVED, "python", Settings(), CONFIG, 1)["spec"]["template"]
+    return {
+        **parts,
+        "function": (SERVED, template["metadata"]["labels"], {}),
+        "warm pod": (SERVED, pool["metadata"]["labels"], {}),
+        "neighbour": (SERVED, {"app": "x"}, {}),
+        "impostor": (OTHER, parts["router"][1], {}),
+        "prometheus": ("monitoring", {"app": "prometheus"}, {}),
+    }
+
+
+ALLOWED = {
+    ("function", DATA): {"router"},
+    ("function", CONTROL): {"router", "operator", "prometheus"},
+    ("warm pod", DATA): {"router"},
+    ("warm pod", CONTROL): {"router", "operator", "prometheus"},
+    ("router", ADMIN["router"]): {"operator", "prometheus"},
+    ("operator", ADMIN["operator"]): {"router", "prometheus"},
+}
+
+
+@pytest.mark.parametrize(("target", "port"), ALLOWED)
+def test_a_port_answers_those_it_is_for_and_nobody_else(render, pods, target, port):
+    policies = [each for each in render(VALUES) if each["kind"] == "NetworkPolicy"]
+    assert {name for name in pods if may(policies, pods[name], pods[target], port)} == ALLOWED[target, port]
+
+
+def test_anybody_may_call_the_routers(render, pods):
+    policies = [each for each in render(VALUES) if each["kind"] == "NetworkPolicy"]
+    assert all(may(policies, pods[name], pods["router"], 8080) for name in pods)
+
+
+@given(st.integers(1, 65535), st.dictionaries(st.sampled_from(["app", "team"]), st.sampled_from("ab")))
+def test_no_other_port_of_a_function_answers_anybody_and_no_label_of_ones_own_helps(render, pods, port, labels):
+    policies = [each for each in render(VALUES) if each["kind"] == "NetworkPolicy"]
+    stranger = (SERVED, labels, {})
+    assert not may(policies, stranger, pods["function"], port)
+    if port not in {DATA, CONTROL}:
+        assert not any(may(policies, pods[name], pods["function"], port) for name in pods)
+
+
+def of_part(manifests, part):
+    (found,) = [
+        each for each in manifests if each["kind"] == "Deployment" and each["metadata"]["name"] == f"kubewick-{part}"
+    ]
+    template = found["spec"]["template"]
+    ports = {each["name"]: each["containerPort"] for each in template["spec"]["containers"][0]["ports"]}
+    return SYSTEM, template["metadata"]["labels"], ports
+
+
+def may(policies, source, target, port):
+    """Whether traffic is let in: a pod that no policy selects takes all, another what some policy's rule allows."""
+    namespace, labels, ports = target
+    over = [
+        each
+        for each in policies
+        if each["metadata"]["namespace"] == namespace and selects(each["spec"]["podSelector"], labels)
+    ]
+    rules = [rule for each in over for rule in each["spec"].get("ingress", ())]
+    return not over or any(
+        any(ports.get(each["port"], each["port"]) == port for each in rule["ports"])
+        and ("from" not in rule or any(is_peer(peer, source, namespace) for peer in rule["from"]))
+        for rule in rules
+    )
+
+
+def is_peer(peer, source, own_namespace):
+    namespace, labels, _ = source
+    assert peer.keys() <= {"podSelector", "namespaceSelector"}
+    if "namespaceSelector" in peer:
+        there = selects(peer["namespaceSelector"], {"kubernetes.io/metadata.name": namespace})
+    else:
+        there = namespace == own_namespace
+    return there and selects(peer.get("podSelector", {}), labels)
+
+
+def selects(selector, labels):
+    assert selector.keys() <= {"matchLabels", "matchExpressions"}
+    assert all(each["operator"] == "In" for each in selector.get("matchExpressions", ()))
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        labels.get(each["key"]) in each["values"] for each in selector.get("matchExpressions", ())
+    )
