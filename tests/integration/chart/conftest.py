@@ -62,7 +62,8 @@ def render(helm):
         if asked not in rendered:
             command = ("template", RELEASE, CHART, "-n", NAMESPACE, "--kube-version=1.36.0")
             rendered[asked] = helm(*command, values=values or {})
-        return [manifest for manifest in yaml.safe_load_all(rendered[asked]) if manifest]
+        # libyaml's loader: a fifth of the time, and there is much to read.
+        return [manifest for manifest in yaml.load_all(rendered[asked], yaml.CSafeLoader) if manifest]
 
     return call
 
@@ -105,7 +106,7 @@ def judge(kubeconfig, namespaces):
     assert namespaces
 
     def check(manifests):
-        text = yaml.safe_dump_all(manifests)
+        text = "\n---\n".join(map(json.dumps, manifests))
         command = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "-f", "-")
         return kubectl(kubeconfig, *command, stdin=text)
 

@@ -24,6 +24,11 @@ ADMIN = {"router": 9401, "operator": 9402}
 
 
 @pytest.fixture(scope="module")
+def policies(render):
+    return [each for each in render(VALUES) if each["kind"] == "NetworkPolicy"]
+
+
+@pytest.fixture(scope="module")
 def pods(render):
     """Pods by what they are: namespace, labels, named ports."""
     parts = {each: of_part(render(VALUES), each) for each in ("router", "operator")}
@@ -58,19 +63,16 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize(("target", "port"), ALLOWED)
-def test_a_port_answers_those_it_is_for_and_nobody_else(render, pods, target, port):
-    policies = [each for each in render(VALUES) if each["kind"] == "NetworkPolicy"]
+def test_a_port_answers_those_it_is_for_and_nobody_else(policies, pods, target, port):
     assert {name for name in pods if may(policies, pods[name], pods[target], port)} == ALLOWED[target, port]
 
 
-def test_anybody_may_call_the_routers(render, pods):
-    policies = [each for each in render(VALUES) if each["kind"] == "NetworkPolicy"]
+def test_anybody_may_call_the_routers(policies, pods):
     assert all(may(policies, pods[name], pods["router"], 8080) for name in pods)
 
 
 @given(st.integers(1, 65535), st.dictionaries(st.sampled_from(["app", "team"]), st.sampled_from("ab")))
-def test_no_other_port_of_a_function_answers_anybody_and_no_label_of_ones_own_helps(render, pods, port, labels):
-    policies = [each for each in render(VALUES) if each["kind"] == "NetworkPolicy"]
+def test_no_other_port_of_a_function_answers_anybody_and_no_label_of_ones_own_helps(policies, pods, port, labels):
     stranger = (SERVED, labels, {})
     assert not may(policies, stranger, pods["function"], port)
     if port not in {DATA, CONTROL}:
