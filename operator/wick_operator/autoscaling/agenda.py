@@ -52,7 +52,3 @@ class Agenda:
                     del self._times[key]
                     due.append(key)
         return due
-
-    def drop(self, key: Key) -> None:
-        """Never look at `key` again."""
-        self._times.pop(key, None)

@@ -278,7 +278,6 @@ class Autoscaler:
         if track is not None:
             self._early[key] = track.left()
             self._asked.pop(key, None)
-            self._agenda.drop(key)
 
     async def _write(self, key: Key, decision: Decision, replicas: Replicas) -> None:
         try:

@@ -35,14 +35,6 @@ def test_never_is_never():
     assert list(agenda.take(1e12)) == []
 
 
-def test_what_was_dropped_does_not_come_out():
-    agenda = Agenda()
-    agenda.put(A, 5.0)
-    agenda.put(B, 5.0)
-    agenda.drop(A)
-    assert list(agenda.take(6.0)) == [B]
-
-
 @given(st.lists(st.tuples(st.sampled_from("abc"), TIMES), max_size=20), st.lists(TIMES, max_size=20).map(sorted))
 def test_each_key_comes_out_at_the_first_look_after_its_earliest_time(puts, looks):
     agenda, earliest = Agenda(), {}
