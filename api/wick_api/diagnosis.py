@@ -41,6 +41,8 @@ _PULL = frozenset(
     }
 )
 _MOUNT = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
+_SLOW_KUBELET = "cache: timed out waiting for the condition"
+"""Of a FailedMount that says nothing of the volume: the kubelet was busy, and tries again by itself."""
 _PROBES_BEFORE_BLAME = 3  # readiness failures of a running container before it counts as not listening
 _LONGEST_TEXT = 400
 
@@ -209,7 +211,7 @@ def _unmounted(pod: Manifest, evidence: Evidence) -> Finding:
         return None
     for event in sorted(evidence.events, key=_when, reverse=True):
         text = _clip(event.get("message") or event.get("note") or "")
-        if event.get("reason") in _MOUNT:
+        if event.get("reason") in _MOUNT and _SLOW_KUBELET not in text:
             remedy = "create what spec.secrets and spec.configMaps name"
             return Reason.MOUNT_FAILED, f"A volume cannot be mounted: {text}; {remedy}."
         if event.get("reason") == "FailedCreatePodSandBox":

@@ -77,6 +77,12 @@ class Bench:
     async def remove(self, name: str) -> None:
         await self.cluster.delete(FUNCTIONS, NAMESPACE, name)
 
+    async def clear(self) -> None:
+        """No function is left, whatever the part before did."""
+        for each in await self.cluster.list(FUNCTIONS, NAMESPACE):
+            await self.remove(each["metadata"]["name"])
+        await self.quiet()
+
     async def free(self) -> int:
         """Warm pods that wait for a function."""
         pods = await self.cluster.list(PODS, NAMESPACE, labels=names.POOL)

@@ -126,6 +126,11 @@ def test_pods_that_cannot_be_created_are_told_from_the_replica_set(text, reason)
     assert text[:40] in trouble.message
 
 
+def test_a_kubelet_that_was_too_busy_to_mount_and_tries_again_is_no_trouble():
+    text = 'volume "source" : failed to sync configmap cache: timed out waiting for the condition'
+    assert diagnosis.of_pod(pod(waiting("ContainerCreating")), Evidence(events=[event("FailedMount", text)])) is None
+
+
 def test_more_is_fetched_only_where_it_tells_more():
     assert diagnosis.needs(pod(RUNNING, ready=True)) == diagnosis.Needs()
     assert diagnosis.needs(pod(RUNNING)) == diagnosis.Needs(events=True, readyz=True)
