@@ -64,6 +64,10 @@ class Stage:
     async def look(self, patience=9.0):
         """One reconcile, each write of which may take `patience`; what it raised that the queue answers, or None."""
         await self.read()
+        return await self.act(patience)
+
+    async def act(self, patience=9.0):
+        """The same with the view as it is."""
         fence = Fence(self.failing, lambda: patience, patience)
         inspector = Inspector(self.failing, self.session, asyncio.get_running_loop().time)
         recorder = Recorder(fence, "test", asyncio.get_running_loop().time, lambda: "2026-01-01T00:00:00.000000Z")
@@ -248,3 +252,18 @@ async def test_what_fails_beside_the_children_is_made_good_too(control_plane, tm
             assert [each["metadata"]["labels"]["kubewick.dev/revision"] for each in kept] == [
                 (await stage.status())["wantedRevision"]
             ], name
+
+
+@pytest.mark.parametrize("fate", ["gone", "going", "made anew"])
+async def test_nothing_is_made_for_a_function_that_is_gone_though_nobody_told(control_plane, tmp_path, fate):
+    async with staged(control_plane, tmp_path) as make:
+        stage = make()
+        await stage.put()
+        await stage.read()
+        path = FUNCTIONS.path(*stage.key)
+        policy = "Foreground" if fate == "going" else "Background"  # no controller finishes the first here
+        await stage.cluster.call("DELETE", path, body={"propagationPolicy": policy})
+        if fate == "made anew":
+            await stage.put()
+        assert await stage.act() is None
+        assert stage.writes() == []
