@@ -24,6 +24,11 @@ SWEEP: Final = 5.0
 """Seconds between looks at slow and idle connections, at most."""
 
 
+def may_part(rested: float, *, idle: bool, used: bool, in_head: bool) -> bool:
+    """Whether a connection without a byte for `rested` seconds may be closed while draining."""
+    return (idle and rested > (PARTING if used else SETTLE)) or (in_head and rested > SETTLE)
+
+
 class App(Protocol):
     """What answers exchanges."""
 
@@ -112,8 +117,9 @@ class Server:
         now = self.now()
         for connection in list(self.connections):
             rested = now - max(connection.touched, self._drained_from)
-            idle = connection.idle and rested > (PARTING if connection.used else SETTLE)
-            if (idle or (connection.in_head and rested > SETTLE)) and not knocked(connection.fd):
+            if may_part(rested, idle=connection.idle, used=connection.used, in_head=connection.in_head) and not knocked(
+                connection.fd
+            ):
                 connection.close()
 
     def close(self) -> None:
