@@ -8,10 +8,6 @@ lines came, went or moved, all of them are compared as sets.
 Counters: a smaller value than before means the router started anew, so all of it is new. A series not seen before
 is new too, except in the first reading of a router: that tells what happened in the past, when nobody knows. Gauges:
 the difference to the last reading, so a sum over routers stays right when one of them goes.
-
-A page that comes late holds more than the time between two looks: on a busy machine 1.7 s of counting can seem to have
-happened in 0.9 s, and the short window would panic. So a router tells its clock with each page, and increases are
-scaled to the time that passed here.
 """
 
 import operator
@@ -38,10 +34,6 @@ Change = list[float]
 NOTHING: Final[Change] = [0.0, 0.0, 0.0, 0.0]
 
 
-_MOST_SCALED: Final = 4.0
-"""A page written just after the last one says little about the time until now; no more is made of it."""
-
-
 class _Series:
     """One line of the router's text: whose it is, which column, and the last value."""
 
@@ -59,19 +51,15 @@ class Reading:
         self._text: bytes | None = None
         self._lines: list[bytes] = []
         self._first = True
-        self._clocks: tuple[float, float | None] = (0.0, None)
-        """When the last page came, here, and was written, there."""
-        self._scale = 1.0
         self.broken = 0
         """Lines of ours that could not be read, so far."""
 
-    def feed(self, text: bytes, here: float = 0.0, there: float | None = None) -> dict[Key, Change]:
-        """What changed since the last reading, by function; seconds of our clock and of the router's, where it told.
+    def feed(self, text: bytes) -> dict[Key, Change]:
+        """What changed since the last reading, by function.
 
         On a router's first reading a function that ever had a request appears too, with zeros for its counters.
         """
         changes: dict[Key, Change] = {}
-        self._scale, self._clocks = self._scaled(here, there), (here, there)
         if text == self._text:
             return changes
         lines = text.split(b"\n")
@@ -79,13 +67,6 @@ class Reading:
             self._anywhere(lines, changes)
         self._text, self._lines, self._first = text, lines, False
         return changes
-
-    def _scaled(self, here: float, there: float | None) -> float:
-        """Seconds that passed here for each second the router counted."""
-        earlier_here, earlier_there = self._clocks
-        if there is None or earlier_there is None or there <= earlier_there:
-            return 1.0
-        return min((here - earlier_here) / (there - earlier_there), _MOST_SCALED)
 
     def _in_place(self, lines: list[bytes], changes: dict[Key, Change]) -> bool:
         """Read the lines that differ from their predecessors; whether each still belongs to the same series."""
@@ -119,8 +100,8 @@ class Reading:
             self.broken += 1
             return
         difference = number - series.value
-        if series.column <= REQUESTS:
-            difference = (number if difference < 0 else difference) * self._scale
+        if series.column <= REQUESTS and difference < 0:
+            difference = number
         series.value = number
         if not difference:
             return

@@ -19,10 +19,9 @@ from datetime import UTC, datetime
 import aiohttp
 from msgspec import Struct
 
-from wick_api import header
 from wick_api.function import Function
 from wick_api.names import Key
-from wick_operator.autoscaling import body, exposition
+from wick_operator.autoscaling import body
 from wick_operator.autoscaling.agenda import Agenda
 from wick_operator.autoscaling.decision import Decision, decide
 from wick_operator.autoscaling.demand import NOTHING, SERIES, Change, Reading
@@ -59,17 +58,6 @@ class Settings(Struct, frozen=True):
     """Metrics that routers do not know."""
     largest: int = 64 * 1024 * 1024
     """Bytes of one router's metrics; more is an error."""
-
-
-class _Page(Struct, frozen=True):
-    """One router's metrics, and its clock when it wrote them."""
-
-    text: bytes
-    clock: float | None
-
-
-def _clock(headers: Mapping[str, str]) -> float | None:
-    return exposition.value(headers.get(header.CLOCK, "").encode())
 
 
 class Autoscaler:
@@ -143,24 +131,22 @@ class Autoscaler:
     async def _look(self, session: aiohttp.ClientSession) -> tuple[bool, list[dict[Key, Change]]]:
         """Scrape every router; whether all of them answered, and what they said."""
         urls = list(dict.fromkeys(self._targets()))
-        pages = dict(zip(urls, await asyncio.gather(*(self._scrape(session, url) for url in urls)), strict=True))
+        texts = dict(zip(urls, await asyncio.gather(*(self._scrape(session, url) for url in urls)), strict=True))
         now = self._clock()
-        self._silent = {url: self._silent.get(url, now) for url, page in pages.items() if page is None}
+        self._silent = {url: self._silent.get(url, now) for url, text in texts.items() if text is None}
         lost = {url for url, since in self._silent.items() if now - since >= self._settings.given_up}
-        gone = [url for url in self._readings if url not in pages or url in lost]
+        gone = [url for url in self._readings if url not in texts or url in lost]
         changes = [self._readings.pop(url).gone() for url in gone]
         changes += [
-            self._readings.setdefault(url, Reading()).feed(page.text, now, page.clock)
-            for url, page in pages.items()
-            if page is not None
+            self._readings.setdefault(url, Reading()).feed(text) for url, text in texts.items() if text is not None
         ]
-        return len(self._silent) < len(pages) and self._silent.keys() <= lost, changes
+        return len(self._silent) < len(texts) and self._silent.keys() <= lost, changes
 
-    async def _scrape(self, session: aiohttp.ClientSession, url: str) -> _Page | None:
+    async def _scrape(self, session: aiohttp.ClientSession, url: str) -> bytes | None:
         try:
             async with session.get(url, params=_FILTER, headers={"Accept": CONTENT_TYPE}) as response:
                 response.raise_for_status()
-                return _Page(await body.read(response, self._settings.largest), _clock(response.headers))
+                return await body.read(response, self._settings.largest)
         except (aiohttp.ClientError, TimeoutError, body.TooLarge) as error:
             log.warning("router %s did not answer: %s", url, str(error) or type(error).__name__)
             return None

@@ -103,31 +103,6 @@ def test_gauges_always_add_up_to_what_is_written_last(readings):
     assert sums == {name: (readings[-1] if readings else {}).get(name, 0) for name in "abc"}
 
 
-def test_what_a_late_page_counted_is_put_over_the_time_it_took():
-    router = Reading()
-    router.feed(text(seconds={A: 0.1}), 10.0, 500.0)
-    late = router.feed(text(seconds={A: 9 * 1.7 + 0.1}), 10.9, 501.7)
-    assert late[A][SECONDS] == pytest.approx(9 * 0.9)
-    assert router.feed(text(seconds={A: 9 * 2 + 0.1}), 12.0, 502.0)[A][SECONDS] == pytest.approx(9 * 1.1)
-
-
-@given(st.lists(st.tuples(st.floats(0.5, 1.5), st.floats(0.5, 1.5)), min_size=1, max_size=20), st.floats(0.1, 100))
-def test_a_steady_load_is_steady_however_late_the_pages_come(lengths, load):
-    router, here, there = Reading(), 0.0, 700.0
-    router.feed(text(seconds={A: 1.0}), here, there)
-    for mine, its in lengths:
-        here, there = here + mine, there + its
-        change = router.feed(text(seconds={A: 1.0 + load * (there - 700.0)}), here, there)
-        assert change[A][SECONDS] == pytest.approx(load * mine)
-
-
-@pytest.mark.parametrize("clock", [None, 500.0, 3.0])
-def test_a_router_without_a_clock_or_with_a_new_one_is_taken_at_its_word(clock):
-    router = Reading()
-    router.feed(text(seconds={A: 1}), 10.0, 500.0)
-    assert router.feed(text(seconds={A: 4}), 11.0, clock) == {A: [3, 0, 0, 0]}
-
-
 PAGES = st.lists(st.dictionaries(st.sampled_from("abcd"), st.integers(0, 3), min_size=1), min_size=1, max_size=6)
 
 
