@@ -1,0 +1,196 @@
+"""The warm pool on a real cluster: what it promises is checked on real pods, kubelets and controllers."""
+
+import base64
+import json
+
+import pytest
+
+from cluster import release
+from cluster.calling import at_once
+from cluster.kubectl import kubectl
+from cluster.platforms import function
+from cluster.waiting import eventually
+from wick_api import warm as warm_api
+
+SIZE = 3
+KEY = f"{release.NAME}-pool"
+POOL = "kubewick.dev/pool"
+FUNCTION = "kubewick.dev/function"
+ENVIRONMENT = "import json, os\n\n\ndef handle():\n    return json.dumps(dict(os.environ))"
+SETTINGS = {
+    "env": [
+        {"name": "PLAIN", "value": "a b"},
+        {"name": "COMPOSED", "value": "<$(PLAIN)> $$(PLAIN) $(ABSENT)"},
+        {"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "mode"}}},
+        {"name": "MAYBE", "valueFrom": {"configMapKeyRef": {"name": "absent", "key": "x", "optional": True}}},
+        *(
+            {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+            for name, path in {
+                "POD": "metadata.name",
+                "NAMESPACE": "metadata.namespace",
+                "ADDRESS": "status.podIP",
+                "NODE": "spec.nodeName",
+                "UID": "metadata.uid",
+                "LABEL": f"metadata.labels['{FUNCTION}']",
+                "ACCOUNT": "spec.serviceAccountName",
+            }.items()
+        ),
+    ],
+    "envFrom": [{"prefix": "ALL_", "configMapRef": {"name": "settings"}}],
+}
+TAKE_OVER = """
+import urllib.error, urllib.request
+
+def handle(request):
+    headers = {"Authorization": "Bearer " + request.body.decode()}
+    order = urllib.request.Request("http://127.0.0.1:8081/specialize", data=b"{}", headers=headers, method="POST")
+    try:
+        return str(urllib.request.urlopen(order, timeout=5).status)
+    except urllib.error.HTTPError as error:
+        return str(error.code)
+"""
+SMALL = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}
+"""So that a small node has room for a burst."""
+OF_THE_POD = {"POD", "ADDRESS", "UID", "HOSTNAME"}
+"""What tells two pods of one function apart."""
+
+
+def says(word):
+    return f"def handle():\n    return {word!r}"
+
+
+def sized(cluster, size):
+    pool = json.dumps({"python": {"min": size, "max": size}})
+    kubectl(cluster.kubeconfig, "annotate", "namespace", cluster.namespace, f"{POOL}={pool}", "--overwrite")
+
+
+def warm(cluster):
+    """Pods that wait for a function, ready."""
+    pods = cluster.get("pods", "--selector", POOL)["items"]
+    return [
+        pod["metadata"]["name"]
+        for pod in pods
+        if "deletionTimestamp" not in pod["metadata"]
+        and any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", ()))
+    ]
+
+
+def live(cluster):
+    """Names of all pods that are not on their way out."""
+    return {
+        each["metadata"]["name"] for each in cluster.get("pods")["items"] if "deletionTimestamp" not in each["metadata"]
+    }
+
+
+def has_its_size(cluster, size=SIZE):
+    eventually(lambda: len(warm(cluster)) == size, within=60, every=0.2)
+
+
+def owned(cluster, name):
+    """The function's one pod, once its ReplicaSet owns it and has dropped the one it had made meanwhile."""
+    pods = cluster.pods(name)
+    assert len(pods) == 1, [each["metadata"]["name"] for each in pods]
+    [pod] = pods
+    owners = [each for each in pod["metadata"].get("ownerReferences", ()) if each.get("controller")]
+    assert [each["kind"] for each in owners] == ["ReplicaSet"], owners
+    return pod
+
+
+@pytest.fixture
+def pool(cluster):
+    """A namespace with a pool at its size."""
+    sized(cluster, SIZE)
+    cluster.deploy(function("resident", says("here")))
+    has_its_size(cluster)
+    return cluster
+
+
+def test_a_warm_pod_has_the_environment_of_a_cold_one_name_by_name(pool):
+    pool.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "settings"},
+            "data": {"mode": "dark", "GREETING": "hi"},
+        }
+    )
+    pool.deploy(function("tell", ENVIRONMENT, **SETTINGS))
+    before = warm(pool)
+    from_pool = pool.call("tell").json
+    assert from_pool["POD"] in before
+    eventually(lambda: owned(pool, "tell"), within=30)
+    pool.kubectl("delete", "pod", from_pool["POD"], "--wait=false")
+    eventually(lambda: pool.instances("tell") not in ([], [from_pool["POD"]]), within=60)
+    eventually(lambda: pool.call("tell").json["POD"] != from_pool["POD"], within=30)
+    cold = pool.call("tell").json
+    assert from_pool.keys() == cold.keys()
+    differing = {name for name in cold if cold[name] != from_pool[name]}
+    assert differing == OF_THE_POD
+    assert (cold["MODE"], cold["ALL_GREETING"], cold["COMPOSED"]) == ("dark", "hi", "<a b> $(PLAIN) $(ABSENT)")
+
+
+def test_the_adopted_pod_is_the_deployments_in_every_way(pool):
+    code = "def handle():\n    print('a line of mine', flush=True)\n    return 'one'"
+    resources = {"requests": {"cpu": "33m", "memory": "40Mi"}, "limits": {"memory": "200Mi"}}
+    pool.deploy(function("mine", code, resources=resources))
+    before = warm(pool)
+    assert pool.call("mine").body == b"one"
+    pod = eventually(lambda: owned(pool, "mine"), within=30)
+    name = pod["metadata"]["name"]
+    assert name in before
+    template = pool.get("deployment", "mine")["spec"]["template"]
+    assert template["metadata"]["labels"].items() <= pod["metadata"]["labels"].items()
+    assert POOL not in pod["metadata"]["labels"]
+    eventually(
+        lambda: (
+            pool.get("pod", name)["spec"]["containers"][0]["resources"]
+            == template["spec"]["containers"][0]["resources"]
+        ),
+        within=20,
+    )
+    assert "a line of mine" in eventually(lambda: pool.kubectl("logs", name), within=20)
+    path = f"/api/v1/namespaces/{pool.namespace}/pods/{name}:8081/proxy/metrics"
+    assert 'function="mine"' in kubectl(pool.kubeconfig, "get", "--raw", path)
+    pool.deploy(function("mine", says("two")))
+    eventually(lambda: pool.call("mine").body == b"two", within=60)
+    eventually(lambda: name not in live(pool), within=60)
+    pool.deploy(function("mine", says("two"), scale={"idle": "1s", "window": "6s"}))
+    eventually(lambda: pool.pods("mine") == [], within=60)
+    has_its_size(pool)
+
+
+def test_a_claimed_pod_takes_no_second_function_even_from_who_has_its_token(pool):
+    secret = json.loads(kubectl(pool.kubeconfig, "get", "secret", KEY, "-n", release.NAMESPACE, "-o", "json"))
+    token = warm_api.token(base64.b64decode(secret["data"]["key"]).decode(), pool.namespace, "python")
+    before = warm(pool)
+    pool.deploy(function("guarded", TAKE_OVER))
+    assert pool.call("guarded", body=token.encode()).body == b"409"
+    assert pool.pods("guarded")[0]["metadata"]["name"] in before
+    assert pool.call("guarded", body=b"guessed").body == b"401"
+
+
+def test_code_that_does_not_load_is_told_at_once_its_pod_goes_and_a_fix_works(pool):
+    before = warm(pool)
+    pool.deploy(function("broken", "import json\nimport no_such_module\n\n\ndef handle():\n    return 1"))
+    answer = pool.call("broken")
+    assert answer.status == 503, answer
+    assert "main.py:2" in answer.json["error"]["message"]
+    assert "no_such_module" in answer.json["error"]["message"]
+    assert answer.took < 5
+    eventually(lambda: len(set(before) - live(pool)) == 1, within=30)
+    pool.deploy(function("broken", says("mended")))
+    eventually(lambda: pool.call("broken").body == b"mended", within=30)
+    has_its_size(pool)
+
+
+def test_more_starts_than_warm_pods_lose_no_request_and_leave_the_pool_at_its_size(pool):
+    names = [f"f{number}" for number in range(8)]
+    pool.deploy(*(function(name, says(name), resources=SMALL) for name in names))
+    answers = at_once(len(names), lambda number: pool.call(names[number]))
+    assert [answer.body.decode() for answer in answers] == names
+    eventually(lambda: [owned(pool, name) for name in names], within=60)
+    used = [pool.pods(name)[0]["metadata"]["uid"] for name in names]
+    assert len(set(used)) == len(names)
+    pool.kubectl("delete", "functions", *names, "--wait=false")
+    eventually(lambda: pool.get("pods", "--selector", FUNCTION)["items"] == [], within=60)
+    has_its_size(pool)
