@@ -7,7 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from wick_router.dispatch import Slot
-from wick_router.instance import InstanceConnection
+from wick_router.instance import InstanceConnection, Known
 
 if TYPE_CHECKING:
     from wick_router.exchange import Exchange
@@ -32,6 +32,8 @@ class Endpoint:
         self.busy: set[InstanceConnection] = set()
         self.fresh = not slot.ready
         """No request has gone there yet."""
+        self.known_heads: dict[bytes, Known] = {}
+        """What the heads of its latest answers mean, by their bytes."""
         self._dialling = False
 
     # Connections

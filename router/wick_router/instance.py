@@ -8,10 +8,14 @@
 How long an answer's body is, is decided once, from its head (RFC 9112, 6.3): none, counted, chunked, or until the
 instance closes. A counted body that did not come with its head is counted here and never touches the parser, so that
 large answers are copied once less. A body that ends early is a failure, never an end.
+
+Heads of answers repeat: what the parser found in a plain one (counted body, all of it in the same read, keep-alive,
+nothing said to the router) is remembered by its very bytes, a few heads an instance. When the same bytes come again at
+the beginning of an answer, with exactly that much body behind them, the parser would say the same and is not asked.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -34,6 +38,19 @@ MOVES_ON = frozenset((RefusedBy.CONCURRENCY, RefusedBy.DRAINING, RefusedBy.LOADI
 NO_BODY = frozenset((204, 304))
 HARMLESS = frozenset((None, b"keep-alive", b"close", b"Keep-Alive", b"Close"))
 """Values of ``Connection`` that name no field."""
+
+
+KNOWN_HEADS, KNOWN_BYTES = 64, 2048
+"""How many heads of answers are remembered for an instance, and how long each may be."""
+
+
+class Known(NamedTuple):
+    """What the parser found in the head of a plain answer."""
+
+    status: int
+    framing: bytes
+    lines: list[bytes]
+    length: int
 
 
 class Malformed(Exception):
@@ -65,6 +82,8 @@ class InstanceConnection(asyncio.Protocol):
     _interim = False
     _declined: RefusedBy | None = None
     _head_bytes = 0
+    _plain: Known | None = None
+    """The head just read, when it is worth remembering."""
 
     def __init__(self, endpoint: "Endpoint") -> None:
         self.endpoint = endpoint
@@ -175,8 +194,8 @@ class InstanceConnection(asyncio.Protocol):
         if self._counting:
             self._counted(exchange, data)
             return
-        if self._in_head:
-            self._head_bytes += len(data)
+        if self._in_head and self._as_known(exchange, data):
+            return
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -186,6 +205,7 @@ class InstanceConnection(asyncio.Protocol):
             if not self._not_http(exchange, error):
                 return
         if self._complete:
+            self._remember(data)
             self._finish(exchange)
         elif self._in_head:
             if self._head_bytes > self._header_bytes:
@@ -193,6 +213,34 @@ class InstanceConnection(asyncio.Protocol):
         else:
             self._flush(exchange)
             self._counting = self._left > 0 and self._declined is None
+
+    def _as_known(self, exchange: "Exchange", data: bytes) -> bool:
+        """Pass on an answer whose head is known and whose body is here; when not, its bytes count as the head's."""
+        end = data.find(b"\r\n\r\n") + 4
+        known = self.endpoint.known_heads.get(data[:end])
+        fresh = not self._head_bytes and not self._interims
+        self._head_bytes += len(data)
+        if known is None or not fresh or len(data) - end != known.length:
+            return False
+        if exchange.method == b"HEAD" or exchange.upgrade:
+            return False
+        self._keep_alive = True
+        self._out.append(exchange.response_head(known.status, known.framing, known.lines))
+        self._out.append(data[end:])
+        self._finish(exchange)
+        return True
+
+    def _remember(self, data: bytes) -> None:
+        """Keep the head of a plain answer that came in one read."""
+        plain, self._plain = self._plain, None
+        if plain is None or not self._keep_alive or self._excess or self._interims or self._trailers:
+            return
+        end = data.find(b"\r\n\r\n") + 4
+        if len(data) == self._head_bytes == end + plain.length and end <= KNOWN_BYTES:
+            known = self.endpoint.known_heads
+            if len(known) >= KNOWN_HEADS:
+                known.clear()
+            known[data[:end]] = plain
 
     def _not_http(self, exchange: "Exchange", error: HttpParserError) -> bool:
         """The parser gave up; True when that was behind a complete answer, which then still counts."""
@@ -310,6 +358,7 @@ class InstanceConnection(asyncio.Protocol):
         status = parser.get_status_code()
         read, kept = self._read, self._kept
         self._read, self._kept = {}, []
+        self._plain = None
         if self._head_bytes > self._header_bytes and sum(map(len, kept)) > self._header_bytes:
             raise Malformed("its head is too large")  # the bytes read may be the body's
         if status < OK:
@@ -328,6 +377,8 @@ class InstanceConnection(asyncio.Protocol):
         else:
             self._left = int(length)
             framing = b"Content-Length: %d\r\n" % self._left
+            if REFUSED_FIELD not in read and not exchange.upgrade:
+                self._plain = Known(status, framing, kept, self._left)
         self._out.append(exchange.response_head(status, framing, kept))
 
     def on_body(self, data: bytes) -> None:

@@ -1,0 +1,135 @@
+"""Answers read through the memory of heads are the answers the parser reads."""
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wick_api.function import parse
+from wick_api.names import API_VERSION, KIND
+from wick_router.backend import Instance
+from wick_router.client import Client
+from wick_router.config import Config
+from wick_router.instance import InstanceConnection
+from wick_router.plane import Plane
+
+FUNCTION = parse(
+    {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": "f", "namespace": "n"},
+        "spec": {"image": "i", "concurrency": 10},
+    }
+)
+
+
+class Backend:
+    """Starts nothing."""
+
+    async def run(self, sink):
+        pass
+
+    def activate(self, key):
+        pass
+
+
+class Wire:
+    """A transport that records."""
+
+    def __init__(self):
+        self.wrote = b""
+        self.closed = False
+
+    def write(self, data):
+        self.wrote += data
+
+    def abort(self):
+        self.closed = True
+
+    close = write_eof = abort
+
+    def is_closing(self):
+        return self.closed
+
+    def can_write_eof(self):
+        return True
+
+    def get_extra_info(self, name):
+        return ("127.0.0.1", 1) if name == "peername" else None
+
+    def set_write_buffer_limits(self, high):
+        pass
+
+    def pause_reading(self):
+        pass
+
+    def resume_reading(self):
+        pass
+
+
+async def _converse(story, *, remembering):
+    """What the client reads and whether each connection stayed open, answer by answer."""
+    plane = Plane(Config(), Backend())
+    plane.function(FUNCTION)
+    plane.instances(FUNCTION.key, [Instance(id="a", host="127.0.0.1", port=1, revision="", ready=True)])
+    await asyncio.sleep(0)
+    endpoint = next(iter(plane.lanes[FUNCTION.key].endpoints.values()))
+    seen = []
+    conn, upstream = None, Wire()
+    for number, (method, answer, cut) in enumerate(story):
+        if conn is None or not conn.open:
+            conn, upstream = InstanceConnection(endpoint), Wire()
+            conn.connection_made(upstream)
+            endpoint.put(conn)
+        client, wire = Client(plane, b"http"), Wire()
+        client.connection_made(wire)
+        client.data_received(b"%b / HTTP/1.1\r\nHost: f.n\r\nX-Request-Id: r%d\r\n\r\n" % (method, number))
+        for piece in (answer[:cut], answer[cut:]):
+            if piece and conn.open:
+                conn.data_received(piece)
+        seen.append((wire.wrote, wire.closed, conn.open, upstream.closed))
+        if client.exchange is not None:
+            client.connection_lost(None)
+        if not remembering:
+            endpoint.known_heads.clear()
+    for task in list(plane._tasks):
+        task.cancel()
+    return seen
+
+
+BODIES = st.sampled_from([b"", b"x", b"hello", b"hello!", b"\r\n\r\n"])
+LINES = st.sampled_from(
+    [
+        b"Content-Length: 5\r\n", b"Content-Length: 5\r\n", b"content-length: 05\r\n", b"Content-Length: 0\r\n",
+        b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"Connection: X-A\r\n", b"X-A: 1\r\n",
+        b"Kubewick-Refused: failed\r\n", b"Kubewick-Refused: concurrency\r\n", b"Date: now\r\n", b"Bad Name: 1\r\n",
+    ]
+)  # fmt: skip
+STATUS = st.sampled_from([b"200 OK", b"200 OK", b"204 None", b"304 Same", b"500 No", b"103 Early", b"429 Busy"])
+VERSION = st.sampled_from([b"HTTP/1.1 ", b"HTTP/1.1 ", b"HTTP/1.0 "])
+ANSWERS = st.builds(
+    lambda version, status, lines, body: version + status + b"\r\n" + b"".join(lines) + b"\r\n" + body,
+    VERSION,
+    STATUS,
+    st.lists(LINES, max_size=3),
+    BODIES,
+)
+PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: 1\r\n\r\nhello"
+STORIES = st.lists(
+    st.tuples(
+        st.sampled_from([b"GET", b"GET", b"POST", b"HEAD"]),
+        st.sampled_from([PLAIN, PLAIN, PLAIN[:-5], PLAIN + b"more"]) | ANSWERS,
+        st.sampled_from([0, 0, 0, 10, 60]),
+    ),
+    max_size=8,
+).map(lambda story: story + story)
+
+
+@given(STORIES)
+def test_answers_do_not_depend_on_what_was_remembered(story):
+    assert asyncio.run(_converse(story, remembering=True)) == asyncio.run(_converse(story, remembering=False))
+
+
+def test_a_repeated_plain_answer_is_passed_on_each_time():
+    told = asyncio.run(_converse([(b"GET", PLAIN, 0)] * 3, remembering=True))
+    assert [wrote.endswith(b"\r\n\r\nhello") for wrote, *_ in told] == [True] * 3
