@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from cluster import flags
 from cluster.control_plane import ControlPlane
-from cluster.kubectl import kubectl
+from cluster.kubectl import establish, kubectl
 from operating.world import function, world
 from wick_kube.cluster import Cluster
 from wick_kube.reflector import Reflector
@@ -216,8 +216,7 @@ def main():
         world(plane, Path(folder)) as made,
     ):
         plane.run(stack, "kube-controller-manager", controllers)
-        kubectl(plane.kubeconfig, "apply", "--server-side", "-f", str(CRDS))
-        kubectl(plane.kubeconfig, "wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+        establish(plane.kubeconfig, CRDS)
         kubectl(plane.kubeconfig, "create", "namespace", NAMESPACE)
         for row in measure(made, plane.kubeconfig, wanted):
             rows.append(row)

@@ -1,11 +1,13 @@
 """kubectl, for tests: the errors it raises say what the API server said."""
 
 import itertools
+import json
 import re
 import subprocess
 from pathlib import Path
 
 from cluster import tools
+from cluster.waiting import eventually
 
 _numbers = itertools.count(1)
 
@@ -32,3 +34,19 @@ def fresh_namespace(kubeconfig: Path, test: str) -> str:
     name = f"t{next(_numbers)}-{readable}".strip("-")
     kubectl(kubeconfig, "create", "namespace", name)
     return name
+
+
+def establish(kubeconfig: Path, crds: Path) -> None:
+    """Apply the resource definitions in folder `crds` and wait, 30 s at most, until objects of theirs can be made.
+
+    Not by ``kubectl wait``, which fails at once while the conditions of a new definition are null.
+    """
+    kubectl(kubeconfig, "apply", "--server-side", "-f", str(crds))
+    eventually(lambda: _established(kubectl(kubeconfig, "get", "-f", str(crds), "--output=json")), within=30)
+
+
+def _established(definitions: str) -> bool:
+    """Whether all of them are, from the JSON of one definition or of a list."""
+    read = json.loads(definitions)
+    conditions = [each["status"]["conditions"] or () for each in read.get("items", [read])]
+    return all(any(one["type"] == "Established" and one["status"] == "True" for one in each) for each in conditions)

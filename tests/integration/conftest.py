@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cluster.control_plane import ControlPlane
-from cluster.kubectl import fresh_namespace, kubectl
+from cluster.kubectl import establish, fresh_namespace
 from cluster.tools import Missing
 
 CRDS = Path(__file__).parents[2] / "crds"
@@ -15,8 +15,7 @@ def _plane(**wanted):
     try:
         with ControlPlane.start(**wanted) as plane:
             if CRDS.is_dir():
-                kubectl(plane.kubeconfig, "apply", "--server-side", "-f", str(CRDS))
-                kubectl(plane.kubeconfig, "wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+                establish(plane.kubeconfig, CRDS)
             yield plane
     except Missing as missing:
         pytest.skip(f"NO CONTROL PLANE, because this machine lacks {missing}")

@@ -161,10 +161,15 @@ class Proxy:
         url = f"{self.plane.server}{request.path_qs}"
         try:
             async with self._session.request(request.method, url, data=body or None, headers=headers) as answer:
-                if lose:
-                    request.transport.abort()
-                    return web.Response()
-                return await self._pass_on(request, answer)
+                try:
+                    if lose:
+                        request.transport.abort()
+                        return web.Response()
+                    return await self._pass_on(request, answer)
+                finally:
+                    # What was not read to its end is cut here: a polite TLS goodbye would outlive the proxy.
+                    if answer.connection is not None and answer.connection.transport is not None:
+                        answer.connection.transport.abort()
         except aiohttp.ClientError:
             if request.transport:
                 request.transport.abort()  # the server is gone: so are we

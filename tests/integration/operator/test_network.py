@@ -11,7 +11,7 @@ import pytest
 
 from cluster.control_plane import ControlPlane
 from cluster.images import PROJECT
-from cluster.kubectl import fresh_namespace, kubectl
+from cluster.kubectl import establish, fresh_namespace, kubectl
 from cluster.waiting import eventually
 from operating.proxy import proxy
 from operating.world import SYSTEM, function, world
@@ -23,8 +23,7 @@ BRISK = {"lease_duration": 6, "lease_deadline": 5, "lease_retry": 0.5}
 @pytest.fixture(scope="module")
 def plane():
     with ControlPlane.start(controllers=True, more=["--watch-cache=false"]) as plane:
-        kubectl(plane.kubeconfig, "apply", "--server-side", "-f", str(PROJECT / "crds"))
-        kubectl(plane.kubeconfig, "wait", "--for=condition=Established", "--timeout=30s", "-f", str(PROJECT / "crds"))
+        establish(plane.kubeconfig, PROJECT / "crds")
         yield plane
 
 
