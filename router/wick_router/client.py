@@ -44,8 +44,10 @@ class Hold(enum.IntFlag):
     UPGRADE = 8
 
 
-class Client(asyncio.Protocol):
+class Client:
     """See the module."""
+
+    __deletable__ = ("parser",)
 
     transport: asyncio.Transport
     parser: HttpRequestParser

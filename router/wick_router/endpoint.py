@@ -4,7 +4,7 @@ The connection that proved an instance ready goes to the idle ones, so it carrie
 """
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from wick_router.dispatch import Slot
 from wick_router.instance import InstanceConnection, Known
@@ -96,9 +96,9 @@ class Endpoint:
         instance = self.slot.instance
         async with asyncio.timeout(timeout):
             _, conn = await self.plane.loop.create_connection(
-                lambda: InstanceConnection(self), instance.host, instance.port
+                lambda: cast("asyncio.Protocol", InstanceConnection(self)), instance.host, instance.port
             )
-        return conn
+        return cast("InstanceConnection", conn)
 
     def dial(self) -> None:
         """Find out when the instance listens."""

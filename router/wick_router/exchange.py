@@ -9,7 +9,7 @@
 An exchange is settled exactly once, in `_settle`; that frees its slot and its memory whatever ended it.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wick_api.header import Refused as RefusedBy
 from wick_api.reason import Refusal
@@ -28,9 +28,8 @@ WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 """Methods whose requests say so when they have no body (RFC 9110, 8.6)."""
 MAX_BREAKS = 2
 """How often an idempotent request is tried again after a connection broke."""
-CLIENT_LEFT = 0
+CLIENT_LEFT: Final = 0
 """The status in metrics and log of a request whose client left before the answer began."""
-NEVER = float("inf")
 
 
 class Exchange(Ticket):
@@ -38,7 +37,7 @@ class Exchange(Ticket):
 
     lane: "Lane | None" = None
     conn: "InstanceConnection | None" = None
-    deadline = NEVER
+    deadline = 0.0
     target = b"/"
     origin = b""
     """Rest of the request line, Host, and the lines that say who asked."""
@@ -276,5 +275,5 @@ class Exchange(Ticket):
         if lane is not None:
             if self.buffered:
                 lane.unbuffer(self)
-            if self.deadline is not NEVER:
+            if self.deadline:
                 lane.settled(self, now)

@@ -57,8 +57,10 @@ class Malformed(Exception):
     """An answer that breaks HTTP in a way the parser does not see."""
 
 
-class InstanceConnection(asyncio.Protocol):
+class InstanceConnection:
     """See the module."""
+
+    __deletable__ = ("_parser",)
 
     transport: asyncio.Transport
     idle_since = 0.0

@@ -3,7 +3,7 @@
 import socket
 import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from wick_router.client import Client
 
@@ -35,14 +35,18 @@ class Listeners:
             self.certificate = Certificate(Path(config.tls_certificate), Path(config.tls_key))
             self.tls_port = await self._tcp(config.tls_port, self.certificate.context)
         if config.unix:
-            self._servers.append(await plane.loop.create_unix_server(lambda: Client(plane, b"http"), config.unix))
+            self._servers.append(
+                await plane.loop.create_unix_server(
+                    lambda: cast("asyncio.Protocol", Client(plane, b"http")), config.unix
+                )
+            )
 
     async def _tcp(self, port: int, context: ssl.SSLContext | None) -> int:
         plane = self._plane
         listening = bound(plane.config.host, port, shared=plane.config.processes > 1)
         scheme = b"https" if context else b"http"
         server = await plane.loop.create_server(
-            lambda: Client(plane, scheme), sock=listening, ssl=context, backlog=BACKLOG
+            lambda: cast("asyncio.Protocol", Client(plane, scheme)), sock=listening, ssl=context, backlog=BACKLOG
         )
         self._servers.append(server)
         return int(listening.getsockname()[1])

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import cast
 
 from wick_api.names import Key
+from wick_router import exchange
 from wick_router.access import AccessLog
 from wick_router.admin import Admin
 from wick_router.backend import Backend
@@ -23,6 +24,9 @@ from wick_router.poke import Poker
 from wick_router.sweep import Sweep
 
 log = logging.getLogger(__name__)
+
+FORM = "interpreted" if exchange.__file__.endswith(".py") else "compiled"
+"""Of the warm path; see `router/compile.py`."""
 
 SETTLE = 0.02
 """Seconds between two looks at what is still in flight while draining."""
@@ -71,7 +75,7 @@ class Router:
             self._admin = Admin(self)
             await asyncio.to_thread(self._admin.start)
         self.ready = True
-        log.info("serving on %s:%d", self.config.host, self.port)
+        log.info("serving on %s:%d, %s", self.config.host, self.port, FORM)
 
     async def run(self, stopping: asyncio.Event | None = None) -> None:
         """Start, serve until `stopping` is set, drain as configured, end. A backend that fails ends the router too."""

@@ -24,8 +24,12 @@ from cluster.tools import locked, say
 
 PROJECT = Path(__file__).parents[2]
 CERTIFICATES = Path("/etc/ssl/certs")
-BASE = "localhost/kubewick-base:trixie"
-BASE_PACKAGES = "python3,python3-venv,ca-certificates"
+PYTHON = "python3,python3-venv,ca-certificates"
+BASES = {
+    "BASE": ("localhost/kubewick-base:trixie", PYTHON),
+    "COMPILER": ("localhost/kubewick-compiler:trixie", f"{PYTHON},python3-dev,gcc,libc6-dev"),
+}
+"""Arguments of the Dockerfiles: images of Debian's, and their packages."""
 KEPT = 2  # archives of each image, the newest
 
 
@@ -36,11 +40,17 @@ class Image:
     name: str
     folder: str
     packages: tuple[str, ...]
+    compiling: tuple[str, ...] = ()
+    """Further files of its folder, with which a part of it is compiled; empty where nothing is."""
+
+    @property
+    def files(self) -> list[str]:
+        """What goes in beside the packages."""
+        return [f"{self.folder}/{name}" for name in ("requirements.txt", *self.compiling)]
 
     def sources(self) -> list[Path]:
         """Every file whose change changes the image."""
-        folder = PROJECT / self.folder
-        files = [folder / "Dockerfile", folder / "requirements.txt"]
+        files = [PROJECT / self.folder / "Dockerfile", *(PROJECT / file for file in self.files)]
         for package in self.packages:
             files += (path for path in (PROJECT / package).rglob("*") if path.is_file() and path.suffix != ".pyc")
         return sorted(files)
@@ -48,7 +58,10 @@ class Image:
 
 IMAGES = (
     Image("kubewick-operator", "operator", ("api/wick_api", "api/wick_kube", "operator/wick_operator")),
-    Image("kubewick-router", "router", ("api/wick_api", "api/wick_kube", "router/wick_router")),
+    Image(
+        *("kubewick-router", "router", ("api/wick_api", "api/wick_kube", "router/wick_router")),
+        compiling=("compile.py", "requirements-compile.txt"),
+    ),
     Image("kubewick-runtime", "runtime-image", ("runtime-image/wick_runtime",)),
 )
 
@@ -78,8 +91,8 @@ def build() -> dict[str, Built]:
     """Build what changed; the result is by image name."""
     with locked(_folder() / "lock"):
         _buildah("rm", "--all")  # what an interrupted build left
-        base = _base()
-        return {image.name: _build(image, base) for image in IMAGES}
+        bases = {name: _base(*base) for name, base in BASES.items()}
+        return {image.name: _build(image, bases) for image in IMAGES}
 
 
 def pause() -> Path:
@@ -101,8 +114,9 @@ def _folder() -> Path:
     return folder
 
 
-def _build(image: Image, base: str) -> Built:
-    tag = digest(image.sources(), PROJECT, base)
+def _build(image: Image, bases: dict[str, str]) -> Built:
+    used = {name: base for name, base in bases.items() if name == "BASE" or image.compiling}
+    tag = digest(image.sources(), PROJECT, *used.values())
     repository = f"localhost/{image.name}"
     built = Built(repository, tag, _folder() / f"{image.name}-{tag}.tar")
     if built.archive.exists():
@@ -113,8 +127,8 @@ def _build(image: Image, base: str) -> Built:
     with _lent_pip_configuration() as lent:
         _buildah(
             *("build", "--quiet", "--layers", "--isolation", "chroot", "--tag", built.reference),
-            *("--build-arg", f"BASE={BASE}", "--file", f"{image.folder}/Dockerfile"),
-            *lent,
+            *(f"--build-arg={name}={BASES[name][0]}" for name in used),
+            *(f"--file={image.folder}/Dockerfile", *lent),
             str(PROJECT),
         )
     _archive(built.reference, built.archive)
@@ -124,12 +138,12 @@ def _build(image: Image, base: str) -> Built:
     return built
 
 
-def _base() -> str:
-    """Make sure the base image is there; returns its id."""
-    if BASE not in _buildah("images", "--format", "{{.Name}}:{{.Tag}}").split():
-        say("making the base image from Debian's packages (once per machine, about 40 s)")
+def _base(reference: str, packages: str) -> str:
+    """Make sure a base image is there; returns its id."""
+    if reference not in _buildah("images", "--format", "{{.Name}}:{{.Tag}}").split():
+        say(f"making {reference} from Debian's packages (once per machine, about 40 s)")
         with tempfile.TemporaryDirectory(prefix="kubewick-base-") as root, _scratch() as name:
-            include = f"--include={BASE_PACKAGES}"
+            include = f"--include={packages}"
             subprocess.run(
                 ["debootstrap", "--variant=minbase", include, "trixie", root, debian.machines_mirror()],
                 check=True,
@@ -138,8 +152,8 @@ def _base() -> str:
             for unneeded in ("var/cache/apt/archives", "var/lib/apt/lists"):
                 shutil.rmtree(Path(root) / unneeded)
             _buildah("add", "--quiet", name, root, "/")
-            _buildah("commit", "--quiet", name, BASE)
-    return _buildah("images", "--quiet", "--no-trunc", BASE).strip()
+            _buildah("commit", "--quiet", name, reference)
+    return _buildah("images", "--quiet", "--no-trunc", reference).strip()
 
 
 @contextmanager

@@ -22,13 +22,13 @@ def test_an_image_installs_exactly_the_versions_its_extra_asks_for(image):
 @pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
 def test_what_an_image_copies_decides_its_digest(image):
     copied = re.findall(r"^COPY (?!--from)(\S+)", (PROJECT / image.folder / "Dockerfile").read_text(), re.MULTILINE)
-    assert {*image.packages, f"{image.folder}/requirements.txt"} == {path.rstrip("/") for path in copied}
+    assert {*image.packages, *image.files} == {path.rstrip("/") for path in copied}
 
 
 @pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
 def test_the_build_context_lets_through_what_an_image_copies(image):
     lets_through = re.findall(r"^!(\S+)", (PROJECT / ".dockerignore").read_text(), re.MULTILINE)
-    assert {*image.packages, f"{image.folder}/requirements.txt"} <= set(lets_through)
+    assert {*image.packages, *image.files} <= set(lets_through)
 
 
 def test_a_digest_changes_with_a_name_a_content_and_the_base(tmp_path):
