@@ -77,11 +77,18 @@ async def deployment(bench: Bench, run: Run, report: Report, options: argparse.N
     add(report, "plain Deployment 0 -> 1", plain)
 
 
+async def floor(bench: Bench, run: Run, report: Report, _: argparse.Namespace) -> None:
+    """What the node itself can do when a burst meets an empty pool."""
+    await bench.open(0)
+    add(report, "seven plain Deployments 0 -> 1 at once", await run.plain_at_once(3, 7))
+
+
 PARTS: dict[str, tuple[Part, float]] = {
     "sequential": (sequential, 240),
     "bursts": (bursts, 150),
     "dry": (dry, 45),
     "deployment": (deployment, 190),
+    "floor": (floor, 45),
     "sustained": (sustained, 60),
     "preload": (preload, 90),
 }
@@ -109,6 +116,7 @@ async def main() -> int:
     report = Report(described())
     async with await Cluster.connect(os.environ["KUBECONFIG"]) as cluster:
         bench = Bench(cluster)
+        watch = asyncio.create_task(bench.watch())
         end = asyncio.get_running_loop().time() + LONGEST
         try:
             run = Run(bench, *await bench.router())
@@ -117,6 +125,7 @@ async def main() -> int:
                     name, min(PARTS[name][1], end - asyncio.get_running_loop().time()), bench, run, report, options
                 )
         finally:
+            watch.cancel()
             await bench.close()
             if options.write:
                 report.write()

@@ -1,14 +1,19 @@
-"""What the benchmark does to the cluster: functions at rest, the pool's size, a plain Deployment to compare with."""
+"""What the benchmark does to the cluster: functions at rest, the pool's size, a plain Deployment to compare with.
+
+Pods come from one watch, as in a router: asking the API server in a loop would cost the node the processor time that
+is being measured.
+"""
 
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
-from wick_api import names
+from wick_api import diagnosis, names
 from wick_kube.cluster import Cluster
 from wick_kube.error import ApiError
+from wick_kube.reflector import Address, Reflector
 from wick_kube.resource import DEPLOYMENTS, FUNCTIONS, NAMESPACES, PODS, SERVICES
 
 MANAGER = "kubewick-benchmark"
@@ -25,10 +30,37 @@ HEAVY = "".join(f"import {each}\n" for each in PRELOADED) + SOURCE
 
 
 class Bench:
-    """One namespace of its own; `close` removes it."""
+    """One namespace of its own; `close` removes it. `watch` has to run meanwhile."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self._pods: Reflector[Mapping[str, Any]] = Reflector(cluster, PODS, self, namespace=NAMESPACE)
+        self._moved = asyncio.Event()
+
+    async def watch(self) -> None:
+        """Follow the namespace's pods until cancelled."""
+        await self._pods.run()
+
+    def changed(self, _: Address, _new: Mapping[str, Any], _old: Mapping[str, Any] | None) -> None:
+        self._moved.set()
+
+    def deleted(self, _: Address, _old: Mapping[str, Any]) -> None:
+        self._moved.set()
+
+    async def until(self, look: Callable[[], bool], within: float) -> None:
+        """Wait for something to be true of the pods; ``TimeoutError`` after `within` seconds."""
+        async with asyncio.timeout(within):
+            await self._pods.synced.wait()
+            while not look():
+                self._moved.clear()
+                await self._moved.wait()
+
+    def pods(self, label: str, value: str | None = None) -> Iterator[Mapping[str, Any]]:
+        """Those with a label."""
+        for pod in self._pods.values():
+            labels = pod["metadata"].get("labels", {})
+            if label in labels and value in {None, labels[label]}:
+                yield pod
 
     async def open(self, pool: int, **settings: Any) -> None:
         """Make the namespace with a pool of this size, 0 for none."""
@@ -83,42 +115,29 @@ class Bench:
             await self.remove(each["metadata"]["name"])
         await self.quiet()
 
-    async def free(self) -> int:
+    def free(self) -> int:
         """Warm pods that wait for a function."""
-        pods = await self.cluster.list(PODS, NAMESPACE, labels=names.POOL)
         return sum(
-            condition["type"] == "Ready" and condition["status"] == "True"
-            for pod in pods
-            if "deletionTimestamp" not in pod["metadata"]
-            for condition in pod.get("status", {}).get("conditions", ())
+            diagnosis.is_ready(pod) and "deletionTimestamp" not in pod["metadata"] for pod in self.pods(names.POOL)
         )
 
     async def pool_has(self, size: int) -> None:
         """Until so many pods are warm, and no more: a pool that shrinks goes one pod a second."""
-
-        async def done() -> bool:
-            return await self.free() == size
-
-        await until(done, 60)
+        await self.until(lambda: self.free() == size, 60)
 
     async def renewed(self, size: int, preload: list[str]) -> None:
         """Until the pool's pods are all of the kind that loads these modules ahead."""
 
-        async def done() -> bool:
-            pods = await self.cluster.list(PODS, NAMESPACE, labels=names.POOL)
-            given = [each["spec"]["containers"][0]["env"] for each in pods]
+        def done() -> bool:
+            given = [each["spec"]["containers"][0]["env"] for each in self.pods(names.POOL)]
             fresh = [any(variable.get("value") == ",".join(preload) for variable in env) for env in given]
             return len(fresh) == size and all(fresh)
 
-        await until(done, 60)
+        await self.until(done, 60)
 
     async def quiet(self) -> None:
         """Until no function's pod is left."""
-
-        async def done() -> bool:
-            return not await self.cluster.list(PODS, NAMESPACE, labels=names.FUNCTION)
-
-        await until(done, 300)
+        await self.until(lambda: not any(self.pods(names.FUNCTION)), 300)
 
     async def plain(self, image_of: str, number: int) -> float:
         """Milliseconds from scaling a plain Deployment of the same pod template from 0 to 1 to its first 200."""
@@ -138,10 +157,13 @@ class Bench:
         began = time.perf_counter()
         await self.cluster.scale(NAMESPACE, name, 1, field_manager=MANAGER)
         address = ""
-        while not address:
-            pods = await self.cluster.list(PODS, NAMESPACE, labels=f"app={name}")
-            address = pods[0].get("status", {}).get("podIP", "") if pods else ""
-            await asyncio.sleep(0.01)
+
+        def known() -> bool:
+            nonlocal address
+            address = next((pod["status"].get("podIP", "") for pod in self.pods("app", name)), "")
+            return bool(address)
+
+        await self.until(known, 120)
 
         async def answers() -> bool:
             return await _answers(address)

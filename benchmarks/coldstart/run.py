@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from bench import NAMESPACE, SOURCE, Bench, until
+from bench import NAMESPACE, SOURCE, Bench
 from client import Answer, Connection
 from table import say
 
@@ -111,11 +111,8 @@ class Run:
         answers = [await self.call(name) for name in names[:warm]]
         drained = time.monotonic()
 
-        async def one() -> bool:
-            return await self._bench.free() > 0
-
         for name in names[warm:]:
-            await until(one, 60, pause=0.02)
+            await self._bench.until(lambda: self._bench.free() > 0, 60)
             answers.append(await self.call(name))
         rate = (count - warm) / (time.monotonic() - drained)
         await self.removed(names)
@@ -136,3 +133,15 @@ class Run:
                 break
         await self.removed(names[len(answers) :])
         return Starts(answers), Starts(milliseconds=plain)
+
+    async def plain_at_once(self, times: int, count: int) -> Starts:
+        """So many plain Deployments of the same pods scaled 0 -> 1 at once: what no burst beyond the pool can beat."""
+        [name] = await self.functions(1)
+        await self._bench.pool_has(0)
+        took: list[float] = []
+        for turn in range(times):
+            numbers = [1000 + turn * count + number for number in range(count)]
+            took += await asyncio.gather(*(self._bench.plain(name, number) for number in numbers))
+            await self._bench.until(lambda: not any(self._bench.pods("app")), 60)
+        await self.removed([name])
+        return Starts(milliseconds=took)

@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 
-from bench import NAMESPACE, Bench, until
+from bench import NAMESPACE, Bench
 from client import Answer
 from run import Run
 from table import row, say
@@ -33,13 +33,9 @@ async def batch(bench: Bench, run: Run, count: int) -> list[Answer]:
     """So many starts, each as soon as a pod is warm."""
     made = await run.functions(count, SOURCE, env=[POD])
     answers = []
-
-    async def one() -> bool:
-        return await bench.free() > 0
-
     for name in made:
         try:
-            await until(one, PATIENCE, pause=0.02)
+            await bench.until(lambda: bench.free() > 0, PATIENCE)
         except TimeoutError:
             say(f"{name} starts without a warm pod")
         answers.append(await run.call(name))
@@ -55,7 +51,7 @@ async def wrong(bench: Bench, answers: list[Answer]) -> list[str]:
     try:
         await bench.pool_has(POOL)
     except TimeoutError:
-        found.append(f"the pool has {await bench.free()} pods, not {POOL}")
+        found.append(f"the pool has {bench.free()} pods, not {POOL}")
     for label in (names.FUNCTION, names.CLAIMED_BY):
         left = await bench.cluster.list(PODS, NAMESPACE, labels=label)
         found += [f"pod {each['metadata']['name']} is left" for each in left]
@@ -69,6 +65,7 @@ async def main() -> int:
     options = parser.parse_args()
     async with await Cluster.connect(os.environ["KUBECONFIG"]) as cluster:
         bench = Bench(cluster)
+        watch = asyncio.create_task(bench.watch())
         try:
             await bench.open(POOL)
             run = Run(bench, *await bench.router())
@@ -81,6 +78,7 @@ async def main() -> int:
             found = row("soak", [each.milliseconds for each in answers])
             say(f"{found.starts} starts: p50 {found.p50} ms, p95 {found.p95} ms, max {found.longest} ms")
         finally:
+            watch.cancel()
             await bench.close()
     for problem in problems:
         say(problem)

@@ -1,8 +1,9 @@
 """Finds warm pods that took a function without a claim being written: the router that gave it died in between.
 
 Such a pod still carries its pool's label, so nobody adopts it, and every router it is offered to is refused. Each pod
-is asked what it is every `EVERY` seconds, and one that says twice in a row that it does not wait any more is deleted:
-a living router writes its claim within milliseconds of the pod's answer.
+is asked what it is every `EVERY` seconds, and one that says `LOOKS` times in a row that it does not wait any more is
+deleted: a living router writes its claim within milliseconds of the pod's answer, or six seconds in a burst. A pod that
+loads its code gets the time the router gives it.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ Manifest = Mapping[str, Any]
 
 EVERY = 4.0
 """Seconds between two looks at one pod."""
+LOOKS, LOADING_LOOKS = 3, 9
+"""Looks in a row at a pod that took a function before it is deleted: after 8 s, or 32 s while it loads the code."""
 AT_ONCE = 20
 """Pods looked at in one tick, which bounds what many pools cost; with more than 80 pods each waits longer."""
 
@@ -36,7 +39,8 @@ class Pod(Struct):
 
     manifest: Manifest
     due: float
-    suspected: bool = False
+    suspicions: int = 0
+    """Looks in a row at which it did not wait."""
 
 
 class Audit:
@@ -68,11 +72,10 @@ class Audit:
         pod.due = now + EVERY
         report = await evidence.readyz(self._session, pod.manifest)
         metadata = pod.manifest["metadata"]
-        if report.get("state", "") in _WAITING or metadata["uid"] not in self._pods:
-            pod.suspected = False
-        elif not pod.suspected:
-            pod.suspected = True
-        else:
+        state = report.get("state", "")
+        waits = state in _WAITING or metadata["uid"] not in self._pods
+        pod.suspicions = 0 if waits else pod.suspicions + 1
+        if pod.suspicions >= (LOADING_LOOKS if state == "loading" else LOOKS):
             await self._delete(metadata)
 
     async def _delete(self, metadata: Manifest) -> None:

@@ -25,7 +25,9 @@ class WarmPool:
     ) -> None:
         self._view = view
         namespaces: tuple[str | None, ...] = config.namespaces or (None,)
-        self._keeper = Keeper(cluster, fence, config, self._functions, self._wanted, Audit(fence, session), monotonic)
+        self._keeper = Keeper(
+            cluster, fence, config, self._functions, self._view.deployments.get, Audit(fence, session), monotonic
+        )
         self._registrar = Registrar(cluster, fence, session, self._known, namespaces, monotonic)
 
     async def run(self) -> None:
@@ -43,10 +45,6 @@ class WarmPool:
 
     def _functions(self) -> list[Function]:
         return [entry.function for entry in self._view.functions.values() if not entry.invalid]
-
-    def _wanted(self, key: Key) -> int:
-        deployment = self._view.deployments.get(key)
-        return deployment.wanted if deployment else 0
 
     def _known(self, key: Key) -> Known:
         entry, deployment = self._view.functions.get(key), self._view.deployments.get(key)

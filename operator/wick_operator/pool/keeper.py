@@ -25,7 +25,8 @@ from wick_operator.pool import manifest
 from wick_operator.pool import settings as given
 from wick_operator.pool.audit import Audit
 from wick_operator.pool.settings import Settings
-from wick_operator.pool.sizing import Demand, size
+from wick_operator.pool.sizing import Demand, size, step
+from wick_operator.seen import Deployment
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +35,12 @@ Pool = tuple[str, str]
 """Namespace and runtime."""
 
 TICK = 1.0
+STARTING = 10.0
+"""Seconds for which a function that came up from zero, and has no ready pod yet, keeps its pool from growing."""
 
 
 class Keeper:
-    """See the module; `functions` and `wanted` (replicas of each function's Deployment) are the operator's view."""
+    """See the module; `functions` and `deployment` (that of a function) are the operator's view."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the doors it uses
         self,
@@ -45,15 +48,17 @@ class Keeper:
         fence: Fence,
         config: Config,
         functions: Callable[[], Iterable[Function]],
-        wanted: Callable[[Key], int],
+        deployment: Callable[[Key], Deployment | None],
         audit: Audit,
         clock: Callable[[], float],
     ) -> None:
         self._cluster, self._fence, self._config = cluster, fence, config
-        self._functions, self._wanted, self._audit, self._clock = functions, wanted, audit, clock
+        self._functions, self._deployment, self._audit, self._clock = functions, deployment, audit, clock
         self._pools = given.installation(config.pools)
         self._demand: dict[Pool, Demand] = {}
         self._before: dict[Key, int] = {}
+        self._since: dict[Key, float] = {}
+        """When functions that have no ready pod yet came up from zero."""
         self._applied: dict[Pool, dict[str, Any]] = {}
         self._uids: dict[Pool, str] = {}
         self._annotations: dict[str, Mapping[str, str]] = {}
@@ -82,11 +87,14 @@ class Keeper:
     async def _look(self) -> None:
         now = self._clock()
         users = self._users(now)
+        starting = {_pool_of(function) for function in self._functions() if function.key in self._since}
         for pool in users:
             settings = self._settings(pool)
             if settings is not None and settings.max:
                 demand = self._demand.setdefault(pool, Demand())
-                await self._keep(pool, settings, size(settings, demand.rate(now), demand.refill, demand.burst(now)))
+                wanted = size(settings, demand.rate(now), demand.refill, demand.burst(now))
+                before = self._applied[pool]["spec"]["replicas"] if pool in self._applied else None
+                await self._keep(pool, settings, step(wanted, before, starting=pool in starting))
         for pool in [known for known in self._uids if known not in users or not self._wanted_at_all(known)]:
             await self._remove(pool)
 
@@ -95,14 +103,19 @@ class Keeper:
         users = set()
         seen = {}
         for function in self._functions():
-            pool = (function.key.namespace, function.spec.runtime)
+            pool = _pool_of(function)
             if pool[1] not in self._config.runtimes or not could_use(function):
                 continue
             users.add(pool)
-            seen[function.key] = wanted = self._wanted(function.key)
+            deployment = self._deployment(function.key)
+            seen[function.key] = wanted = deployment.wanted if deployment else 0
             if wanted and self._before.get(function.key) == 0:
                 self._demand.setdefault(pool, Demand()).started(now)
+                self._since[function.key] = now
+            if not deployment or not wanted or deployment.ready or now - self._since.get(function.key, now) > STARTING:
+                self._since.pop(function.key, None)
         self._before = seen
+        self._since = {key: since for key, since in self._since.items() if key in seen}
         return users
 
     def _settings(self, pool: Pool) -> Settings | None:
@@ -117,13 +130,10 @@ class Keeper:
         return settings is not None and settings.max > 0
 
     async def _keep(self, pool: Pool, settings: Settings, wanted: int) -> None:
-        before = self._applied.get(pool)
-        if before:
-            wanted = max(wanted, before["spec"]["replicas"] - 1)
         now = manifest.deployment(*pool, settings, self._config, wanted)
         metrics.POOL_SIZE.labels(*pool).set(wanted)
         metrics.POOL_READY.labels(*pool).set(len(self._ready.get(pool, ())))
-        if now == before:
+        if now == self._applied.get(pool):
             return
         try:
             await self._fence.apply(now)
@@ -176,6 +186,10 @@ class Keeper:
         uid = pod["metadata"]["uid"]
         self._ready.get(_pool(pod), set()).discard(uid)
         self._audit.gone(uid)
+
+
+def _pool_of(function: Function) -> Pool:
+    return function.key.namespace, function.spec.runtime
 
 
 def could_use(function: Function) -> bool:

@@ -34,6 +34,16 @@ def size(settings: Settings, rate: float, refill: float, burst: int) -> int:
     return min(max(wanted, settings.min), settings.max)
 
 
+def step(wanted: int, before: int | None, *, starting: bool) -> int:
+    """The size to apply now: it shrinks by one pod a look, and does not grow while functions still start.
+
+    A new warm pod would take the node's processors from the very starts that asked for it.
+    """
+    if before is None:
+        return wanted
+    return before if starting and wanted > before else max(wanted, before - 1)
+
+
 class Demand:
     """The starts of one pool's functions and the time a refill takes; clock values come in."""
 

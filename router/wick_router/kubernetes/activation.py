@@ -37,10 +37,10 @@ AFTER = 0.1
 """Seconds that a pod serves before its claim is written. The write wakes the API server, etcd, the scheduler, four
 controllers, the kubelet and the operator, which would compete with the function for the node's CPU over its first
 answer."""
-LONGEST_HOLD = 1.5
+LONGEST_HOLD = 6.0
 """Seconds that claims wait for starts by Deployment: each claim makes two pods more, a new warm one and the one that
 its ReplicaSet drops again, and on a small node those would come up before the pods that requests wait for. It has to
-stay below the time in which the operator's audit gives an unclaimed pod up."""
+stay below the 8 s in which the operator's audit gives an unclaimed pod up."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 

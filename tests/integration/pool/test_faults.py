@@ -19,7 +19,7 @@ from wick_kube.cluster import Cluster
 from wick_kube.error import ApiError
 from wick_kube.resource import PODS
 from wick_operator.fence import Fence
-from wick_operator.pool.audit import EVERY, Audit
+from wick_operator.pool.audit import EVERY, LOOKS, Audit
 from wick_operator.pool.registrar import Known, Registrar
 from wick_router.kubernetes.claim import Claims, Started
 from wick_router.kubernetes.warm import WarmPods
@@ -145,13 +145,17 @@ async def test_a_router_killed_while_the_pod_loads_the_code_leaves_nothing_behin
     async def taken():
         return await state() != "pool"
 
+    async def loaded():
+        return await state() == "ready"
+
     await eventually_async(taken, within=20, every=0.01)
     starting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await starting
+    await eventually_async(loaded, within=20, every=0.05)
     audit = Audit(Fence(world.cluster, lambda: 60.0, 5.0), world.session)
     audit.seen(pod, 0.0)
-    for look in (1, 2):
+    for look in range(1, LOOKS + 1):
         await audit.look(look * EVERY)
     left = await world.cluster.find(PODS, world.namespace, pod["metadata"]["name"])
     assert left is None or "deletionTimestamp" in left["metadata"]

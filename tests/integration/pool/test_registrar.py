@@ -10,7 +10,7 @@ from cluster.waiting import eventually_async
 from wick_api import names, warm
 from wick_kube.resource import DEPLOYMENTS, PODS
 from wick_operator.fence import Fence
-from wick_operator.pool.audit import EVERY, Audit
+from wick_operator.pool.audit import EVERY, LOOKS, Audit
 from wick_operator.pool.registrar import Known, Registrar
 
 PACE = 20
@@ -110,7 +110,7 @@ async def test_a_pod_whose_router_died_before_it_got_its_function_goes(world):
 
 
 async def test_a_pod_that_took_a_function_and_was_never_claimed_is_found_and_one_that_waits_is_left(world):
-    """The router died between the two; the operator asks each pod what it is, and believes the second answer."""
+    """The router died between the two; the operator asks each pod what it is, and believes the third answer."""
     taken, waiting = await world.pool(2)
     fence = Fence(world.cluster, lambda: 60.0, 5.0)
     audit = Audit(fence, world.session)
@@ -124,9 +124,10 @@ async def test_a_pod_that_took_a_function_and_was_never_claimed_is_found_and_one
         pods = await world.cluster.list(PODS, world.namespace, labels=names.POOL)
         return {pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
 
-    await audit.look(EVERY)
+    for look in range(1, LOOKS):
+        await audit.look(look * EVERY)
     assert taken["metadata"]["name"] in await names_left()
-    await audit.look(2 * EVERY)
+    await audit.look(LOOKS * EVERY)
     left = await names_left()
     assert taken["metadata"]["name"] not in left
     assert waiting["metadata"]["name"] in left

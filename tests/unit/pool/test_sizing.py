@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wick_operator.pool.settings import Settings
-from wick_operator.pool.sizing import MEMORY, Demand, size
+from wick_operator.pool.sizing import MEMORY, Demand, size, step
 
 SETTINGS = st.builds(lambda low, more: Settings(min=low, max=low + more), st.integers(0, 20), st.integers(1, 50))
 RATE = st.floats(0, 1000)
@@ -30,6 +30,16 @@ def test_a_pool_at_rest_has_its_minimum_and_a_pool_switched_off_has_none():
 
 def test_a_steady_rate_is_covered_with_two_deviations_to_spare():
     assert size(Settings(min=1, max=99), rate=4, refill=1, burst=0) == 4 + 2 * 2
+
+
+@given(st.integers(0, 50), st.integers(0, 50), st.booleans())
+def test_a_pool_shrinks_by_one_and_grows_at_once_unless_functions_start(wanted, before, starting):
+    now = step(wanted, before, starting=starting)
+    if wanted <= before:
+        assert now == max(wanted, before - 1)
+    else:
+        assert now == (before if starting else wanted)
+    assert step(wanted, None, starting=starting) == wanted
 
 
 def test_a_burst_is_remembered_and_then_forgotten():
