@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from wick_api import names, quantity
+from wick_api import diagnosis, names, quantity
 from wick_api.environment import Place, needed, pod_field, resolve
 from wick_api.function import Function, FunctionSpec, Manifest
 from wick_api.revision import Revision, digest
@@ -232,6 +232,15 @@ def order(function: Function, revision: Revision, pod: Manifest, config_maps: Ma
 def _is_own(variable: Mapping[str, Any]) -> bool:
     """Whether it is Kubewick's; authors may not use its names."""
     return str(variable["name"]).startswith(names.RESERVED_ENV_PREFIX) or variable["name"] in names.RESERVED_ENV
+
+
+def is_free(pod: Manifest) -> bool:
+    """Whether a pool's pod waits for its function."""
+    return (
+        diagnosis.is_ready(pod)
+        and "deletionTimestamp" not in pod["metadata"]
+        and bool(pod.get("status", {}).get("podIP"))
+    )
 
 
 def unadopted(pod: Manifest) -> bool:

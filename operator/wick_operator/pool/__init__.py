@@ -7,6 +7,8 @@
  adoption.py   what to do about a claimed pod                          pure
  keeper.py     keeps the pools: namespaces and sizes -> Deployments
  registrar.py  follows each claimed pod until it is adopted or gone
+ rollout.py    which update of a running function a warm pod can hasten   pure
+ update.py     gives that warm pod the new revision
 ```
 
 The rules both halves share (which functions fit, the claim, the token) are in `wick_api.warm`; the claim itself is the

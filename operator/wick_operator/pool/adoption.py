@@ -37,6 +37,7 @@ SCALE_PATIENCE = 1.5
 """Seconds the router that claimed has to scale the Deployment itself."""
 ADOPT_PATIENCE = 60.0
 """Seconds after which a pod that cannot be adopted goes."""
+ROLLOUT = "deployment.kubernetes.io/revision"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
@@ -50,12 +51,16 @@ class Step(StrEnum):
 
 
 class Home(Struct, frozen=True):
-    """A ReplicaSet that wants pods: what of it matters for those it may adopt."""
+    """A ReplicaSet that wants pods: what of it matters here."""
 
     key: Key
     revision: str
     created: str
     """RFC 3339: the order of texts is the order of times."""
+    rollout: int
+    """Which of the Deployment's rollouts wants it: the highest is the present one, also after going back."""
+    ready: int
+    """Pods that serve."""
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     resources: Mapping[str, Any]
@@ -121,6 +126,8 @@ def home(raw: Raw) -> Home | None:
         key=Key(metadata["namespace"], labels.get(names.FUNCTION, "")),
         revision=labels.get(names.REVISION, ""),
         created=metadata.get("creationTimestamp", ""),
+        rollout=int((metadata.get("annotations") or {}).get(ROLLOUT, 0)),
+        ready=manifest.get("status", {}).get("readyReplicas", 0),
         labels=labels,
         annotations=template["metadata"].get("annotations") or {},
         resources=template["spec"]["containers"][0].get("resources", {}),

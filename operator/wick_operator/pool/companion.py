@@ -14,11 +14,12 @@ from wick_operator.fence import Fence
 from wick_operator.pool.audit import Audit
 from wick_operator.pool.keeper import Keeper
 from wick_operator.pool.registrar import Known, Registrar
+from wick_operator.pool.update import Updates
 from wick_operator.view import View
 
 
 class WarmPool:
-    """Keeper and registrar, from the operator's view to its fence."""
+    """Keeper, registrar and updates, from the operator's view to its fence."""
 
     def __init__(
         self, cluster: Cluster, fence: Fence, session: aiohttp.ClientSession, view: View, config: Config
@@ -28,13 +29,15 @@ class WarmPool:
         self._keeper = Keeper(
             cluster, fence, config, self._functions, self._view.deployments.get, Audit(fence, session), monotonic
         )
-        self._registrar = Registrar(cluster, fence, session, self._known, namespaces, monotonic)
+        self._updates = Updates(cluster, fence, session, self._function, config.pool_key)
+        self._registrar = Registrar(cluster, fence, session, self._known, self._updates.consider, namespaces, monotonic)
 
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keeper.run())
             group.create_task(self._registrar.run())
+            group.create_task(self._updates.run())
 
     def poke(self, keys: Iterable[Key]) -> None:
         """Demand alone changes nothing here: starts show in the Deployments."""
@@ -45,6 +48,10 @@ class WarmPool:
 
     def _functions(self) -> list[Function]:
         return [entry.function for entry in self._view.functions.values() if not entry.invalid]
+
+    def _function(self, key: Key) -> Function | None:
+        entry = self._view.functions.get(key)
+        return entry.function if entry and entry.function.metadata.deletion_timestamp is None else None
 
     def _known(self, key: Key) -> Known:
         entry, deployment = self._view.functions.get(key), self._view.deployments.get(key)

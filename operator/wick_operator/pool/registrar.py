@@ -7,7 +7,7 @@ and ReplicaSets come from mirrors and wake the task when they change, so a claim
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -45,17 +45,19 @@ class Known(Struct, frozen=True):
 
 
 class Registrar:
-    """See the module; `clock` is monotonic seconds."""
+    """See the module; `rolled` is told each change of a function's ReplicaSets, `clock` is monotonic seconds."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the doors it uses
         self,
         cluster: Cluster,
         fence: Fence,
         session: aiohttp.ClientSession,
         known: Callable[[Key], Known],
+        rolled: Callable[[Sequence[Home]], None],
         namespaces: tuple[str | None, ...],
         clock: Callable[[], float],
     ) -> None:
+        self._rolled = rolled
         self._fence, self._session = fence, session
         self._known, self._clock = known, clock
         self._permits = asyncio.Semaphore(AT_ONCE)
@@ -101,6 +103,7 @@ class Registrar:
             del self._homes[key]
         if key in self._moved:
             self._moved[key].set()
+        self._rolled(tuple(homes.values()))
 
     async def _follow(self, address: Address, since: float) -> None:
         pause = FIRST_LOOK

@@ -16,23 +16,23 @@ found by the operator's audit.
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
-import msgspec
 from msgspec import Struct
 
 from wick_api import names, warm
-from wick_api.environment import Unresolvable, needed
+from wick_api.environment import Unresolvable
 from wick_api.function import Function
 from wick_api.reason import Reason
 from wick_api.revision import Revision
 from wick_api.warm import Obstacle
+from wick_kube import specialization
 from wick_kube.cluster import Cluster
 from wick_kube.error import ApiError, Conflict, NotFound, Unreachable
-from wick_kube.resource import CONFIG_MAPS, PODS
+from wick_kube.resource import PODS
+from wick_kube.specialization import Failed, Loaded, Refused
 from wick_router.kubernetes.failure import Failure
 from wick_router.kubernetes.revisions import Revisions
 from wick_router.kubernetes.warm import WarmPods
@@ -45,9 +45,6 @@ TRIES = 5
 """Pods tried when others take them first."""
 AT_ONCE = 32
 """Starts under way in this router; more wait their turn."""
-LOAD_SECONDS = 30.0
-"""The longest a function's code may take to load in a warm pod."""
-
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 """Seconds between tries to write a claim: doubled each time."""
 
@@ -70,17 +67,6 @@ class Broken(Struct, frozen=True):
     pod: Manifest
     failure: Failure
     claim: dict[str, Any]
-
-
-class _Report(Struct):
-    """What the runtime answers to ``POST /specialize``, well or not."""
-
-    state: str = ""
-    reason: str = ""
-    message: str = ""
-    file: str = ""
-    line: int = 0
-    phases: dict[str, float] = msgspec.field(default_factory=dict)
 
 
 class Claims:
@@ -155,7 +141,7 @@ class Claims:
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _become(self, function: Function, revision: Revision) -> Started | Broken | Failure | Obstacle:
-        config_maps = await self._config_maps(function, revision)
+        config_maps = await specialization.config_maps(self._cluster, function.key.namespace, revision)
         for _ in range(TRIES):
             pod = self._pods.take(_pool(function))
             if pod is None:
@@ -171,48 +157,16 @@ class Claims:
                 return outcome
         return Obstacle.CONFLICT
 
-    async def _config_maps(self, function: Function, revision: Revision) -> dict[str, Any]:
-        container = revision.template["spec"]["containers"][0]
-        names_needed = sorted(name for _, name in needed(container))
-        found = await asyncio.gather(
-            *(self._cluster.find(CONFIG_MAPS, function.key.namespace, name) for name in names_needed)
-        )
-        return {name: each.get("data") or {} for name, each in zip(names_needed, found, strict=True) if each}
-
     async def _specialize(
         self, pod: Manifest, claim: dict[str, Any], body: dict[str, Any], pool: tuple[str, str]
     ) -> Started | Broken | Obstacle:
-        began = time.monotonic()
-        answer = await self._post(pod, body, warm.token(self._key, *pool))
-        if answer is None:
-            return Obstacle.REFUSED
-        status, report = answer
-        if status == 200:  # noqa: PLR2004 - loaded
-            steps = tuple(report.phases.items())
-            transfer = (time.monotonic() - began) * 1000 - sum(duration for _, duration in steps)
-            return Started(pod, (("transfer", max(0.0, transfer)), *steps), claim)
-        if status == 409:  # noqa: PLR2004 - it has a function already
-            return Obstacle.CONFLICT
-        if report.state == "failed":
-            place = f"{report.file}:{report.line}: " if report.file else ""
-            return Broken(
-                pod, Failure(Reason.LOAD_FAILED, f"The code cannot be loaded: {place}{report.message}"), claim
-            )
-        return Obstacle.REFUSED
-
-    async def _post(self, pod: Manifest, body: dict[str, Any], token: str) -> tuple[int, _Report] | None:
-        address = pod["status"]["podIP"]
-        host = f"[{address}]" if ":" in address else address
-        try:
-            async with self._session.post(
-                f"http://{host}:{names.CONTROL_PORT}/specialize",
-                data=msgspec.json.encode(body),
-                headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-                timeout=aiohttp.ClientTimeout(total=LOAD_SECONDS, sock_connect=1),
-            ) as response:
-                return response.status, msgspec.json.decode(await response.read(), type=_Report)
-        except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError, msgspec.ValidationError):
-            return None
+        match await specialization.specialize(self._session, pod, body, warm.token(self._key, *pool)):
+            case Loaded(phases):
+                return Started(pod, phases, claim)
+            case Failed(message):
+                return Broken(pod, Failure(Reason.LOAD_FAILED, message), claim)
+            case Refused(taken):
+                return Obstacle.CONFLICT if taken else Obstacle.REFUSED
 
 
 def _pool(function: Function) -> tuple[str, str]:

@@ -7,7 +7,7 @@ at random, so that they seldom want the same one.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from wick_api import diagnosis, names
+from wick_api import names, warm
 from wick_kube.reflector import Address
 
 Manifest = Mapping[str, Any]
@@ -27,7 +27,7 @@ class WarmPods:
         """A warm pod appeared or changed."""
         pool = self._pools.setdefault(_pool(new), {})
         uid = new["metadata"]["uid"]
-        if is_free(new):
+        if warm.is_free(new):
             pool[uid] = new
         else:
             pool.pop(uid, None)
@@ -54,15 +54,6 @@ class WarmPods:
     def any(self, pool: Pool) -> Manifest | None:
         """Some free pod, to compare with, without taking it."""
         return next((pod for uid, pod in self._pools.get(pool, {}).items() if uid not in self._taken), None)
-
-
-def is_free(pod: Manifest) -> bool:
-    """Whether a pool's pod waits for its function."""
-    return (
-        diagnosis.is_ready(pod)
-        and "deletionTimestamp" not in pod["metadata"]
-        and bool(pod.get("status", {}).get("podIP"))
-    )
 
 
 def _pool(pod: Manifest) -> Pool:

@@ -9,10 +9,11 @@ import sys
 
 import aiohttp
 import pytest
+from msgspec import structs
 
 from cluster.waiting import eventually_async
 from wick_api import names
-from wick_api.function import parse
+from wick_api.function import Source, parse
 from wick_kube.cluster import Cluster
 from wick_kube.resource import CONFIG_MAPS, DEPLOYMENTS, PODS
 from wick_operator.config import Config
@@ -95,6 +96,19 @@ class World:
         child["spec"]["replicas"] = 0
         await self.cluster.create(child, field_manager="test")
         return parse({**made, "status": {"revision": revision.name}})
+
+    async def update(self, function, source):
+        """What the operator does when the source changes; the new revision's name."""
+        changed = structs.replace(
+            function, spec=structs.replace(function.spec, source=Source(inline={"main.py": source}))
+        )
+        revision = choice.new(changed, CONFIG, changed.spec.source.inline)
+        await self.cluster.apply(config_map(changed, revision, "input"), field_manager="test")
+        template = deployment(changed, revision, "")["spec"]["template"]
+        await self.cluster.patch(
+            DEPLOYMENTS, self.namespace, "hello", {"spec": {"template": template}}, field_manager="test"
+        )
+        return revision.name
 
     async def informed(self):
         """A router that knows the pool as it is now."""

@@ -84,7 +84,7 @@ def registrar(world, known):
     """An operator's part that follows claims, twenty times as impatient."""
     fence = Fence(world.cluster, lambda: 60.0, 5.0)
     clock = lambda: 20 * monotonic()  # noqa: E731
-    return Registrar(world.cluster, fence, world.session, lambda _: known, (world.namespace,), clock)
+    return Registrar(world.cluster, fence, world.session, lambda _: known, lambda _: None, (world.namespace,), clock)
 
 
 @contextlib.asynccontextmanager

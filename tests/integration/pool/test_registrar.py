@@ -24,7 +24,13 @@ async def registrar(world):
     holder = {"known": known}
     fence = Fence(world.cluster, lambda: 60.0, 5.0)
     made = Registrar(
-        world.cluster, fence, world.session, lambda _: holder["known"], (world.namespace,), lambda: PACE * monotonic()
+        world.cluster,
+        fence,
+        world.session,
+        lambda _: holder["known"],
+        lambda _: None,
+        (world.namespace,),
+        lambda: PACE * monotonic(),
     )
     task = asyncio.create_task(made.run())
     yield holder

@@ -24,7 +24,7 @@ from wick_operator.pool.adoption import home as read
 
 def home(revision="r1", created="2026-01-01T00:00:00Z"):
     labels = {"kubewick.dev/revision": revision, "kubewick.dev/function": "f", "pod-template-hash": "h"}
-    return Home(Key("n", "f"), revision, created, labels, {}, {})
+    return Home(Key("n", "f"), revision, created, 1, 0, labels, {}, {})
 
 
 def replica_set(replicas):

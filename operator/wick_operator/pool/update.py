@@ -1,0 +1,127 @@
+"""Gives a function's new revision to a warm pod, so that it serves before the Deployment has started one of its own.
+
+```
+   rollout is behind --a free pod that fits?--no--> the Deployment rolls alone
+      |  POST /specialize
+      +--200--> claim (PATCH) -> the registrar adopts it -> the ReplicaSet has a ready pod, and the old ones go
+      +--422--> DELETE the pod; the old revision goes on serving, and the Deployment's own pod says why
+      +--409--> a router was first: the next pod, at most `TRIES`
+```
+
+Only the leading operator does this, so there is one actor for each rollout. No request meets the new code before the
+pod has loaded it and its ReplicaSet owns it; from then on routers see it as any ready pod.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import aiohttp
+
+from wick_api import names, warm
+from wick_api.environment import Unresolvable
+from wick_api.function import Function
+from wick_api.names import Key
+from wick_api.revision import Revision, unpack
+from wick_api.warm import Obstacle
+from wick_kube import specialization
+from wick_kube.cluster import Cluster
+from wick_kube.error import ApiError, Unreachable
+from wick_kube.resource import CONFIG_MAPS, PODS
+from wick_kube.specialization import Failed, Loaded, Refused
+from wick_operator import metrics
+from wick_operator.fence import Fence
+from wick_operator.pool.adoption import Home
+from wick_operator.pool.rollout import Remembered, behind
+
+log = logging.getLogger(__name__)
+
+Manifest = Mapping[str, Any]
+
+TRIES = 5
+"""Pods tried when routers take them first."""
+AT_ONCE = 4
+"""Updates under way; more wait their turn, and their Deployments need not."""
+MOST_WAITING = 1000
+"""Rollouts that wait; of more, the Deployments do without."""
+
+
+class Updates:
+    """See the module; `function` is the operator's view, `key` the installation's secret for tokens."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        fence: Fence,
+        session: aiohttp.ClientSession,
+        function: Callable[[Key], Function | None],
+        key: str,
+    ) -> None:
+        self._cluster, self._fence, self._session = cluster, fence, session
+        self._function, self._key = function, key
+        self._waiting: asyncio.Queue[Home] = asyncio.Queue(MOST_WAITING)
+        self._remembered = Remembered()
+
+    def consider(self, homes: Sequence[Home]) -> None:
+        """Something about a function's ReplicaSets changed."""
+        home = behind(homes)
+        if home is not None and not self._waiting.full() and self._remembered.first_time(home):
+            self._waiting.put_nowait(home)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            home = await self._waiting.get()
+            try:
+                outcome = await self._hasten(home)
+            except (ApiError, Unreachable, TimeoutError, Unresolvable, KeyError, ValueError) as error:
+                log.warning("%s: %s is left to its Deployment: %s", home.key, home.revision, error)
+            else:
+                log.info("%s: %s %s", home.key, home.revision, outcome or "serves from the warm pool")
+
+    async def _hasten(self, home: Home) -> str:
+        """What became of it, in a word for the log; empty when it serves."""
+        function = self._function(home.key)
+        if function is None or warm.hindered(function.spec):
+            return "is left to its Deployment"
+        free = await self._free(function)
+        if not free:
+            return Obstacle.EMPTY
+        revision = unpack(
+            await self._cluster.get(CONFIG_MAPS, home.key.namespace, names.source(home.key, home.revision))
+        )
+        config_maps = await specialization.config_maps(self._cluster, home.key.namespace, revision)
+        outcome: str = Obstacle.SHAPE
+        for pod in [pod for pod in free if not warm.obstacle(revision.template, pod)][:TRIES]:
+            outcome = await self._give(pod, function, revision, config_maps)
+            if outcome != Obstacle.CONFLICT:
+                break
+        return outcome
+
+    async def _free(self, function: Function) -> list[dict[str, Any]]:
+        pods = await self._cluster.list(PODS, function.key.namespace, labels=f"{names.POOL}={function.spec.runtime}")
+        return [pod for pod in pods if warm.is_free(pod)]
+
+    async def _give(self, pod: Manifest, function: Function, revision: Revision, config_maps: Mapping[str, Any]) -> str:
+        claim = warm.claim(pod, function, revision)
+        order = warm.order(function, revision, warm.claimed(pod, claim), config_maps)
+        token = warm.token(self._key, function.key.namespace, function.spec.runtime)
+        metadata = pod["metadata"]
+        match await specialization.specialize(self._session, pod, order, token):
+            case Loaded():
+                # Nobody else can have it any more, and the kubelet may have written its status: whatever the version.
+                del claim["metadata"]["resourceVersion"]
+                await self._fence.patch(PODS, metadata["namespace"], metadata["name"], claim)
+                metrics.UPDATES.inc()
+                return Obstacle.NONE
+            case Failed(message):
+                await self._fence.delete(PODS, metadata["namespace"], metadata["name"], uid=metadata["uid"])
+                return message
+            case Refused(taken):
+                return Obstacle.CONFLICT if taken else Obstacle.REFUSED
