@@ -77,6 +77,13 @@ async def deployment(bench: Bench, run: Run, report: Report, options: argparse.N
     add(report, "plain Deployment 0 -> 1", plain)
 
 
+async def update(bench: Bench, run: Run, report: Report, _: argparse.Namespace) -> None:
+    await bench.open(3)
+    add(report, "update of a running function, by warm pool", await run.updates(12, warm=3, within=30))
+    await bench.open(0)
+    add(report, "update of a running function, by Deployment", await run.updates(6, warm=0, within=20))
+
+
 async def floor(bench: Bench, run: Run, report: Report, _: argparse.Namespace) -> None:
     """What the node itself can do when a burst meets an empty pool."""
     await bench.open(0)
@@ -88,6 +95,7 @@ PARTS: dict[str, tuple[Part, float]] = {
     "bursts": (bursts, 150),
     "dry": (dry, 45),
     "deployment": (deployment, 190),
+    "update": (update, 70),
     "floor": (floor, 45),
     "sustained": (sustained, 60),
     "preload": (preload, 90),

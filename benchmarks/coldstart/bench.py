@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
-from wick_api import diagnosis, names
+from wick_api import diagnosis, names, warm
 from wick_kube.cluster import Cluster
 from wick_kube.error import ApiError
 from wick_kube.reflector import Address, Reflector
@@ -138,6 +138,15 @@ class Bench:
     async def quiet(self) -> None:
         """Until no function's pod is left."""
         await self.until(lambda: not any(self.pods(names.FUNCTION)), 300)
+
+    async def settled(self, name: str) -> None:
+        """Until the function has one pod, ready, and a ReplicaSet's."""
+
+        def done() -> bool:
+            mine = list(self.pods(names.FUNCTION, name))
+            return len(mine) == 1 and diagnosis.is_ready(mine[0]) and not warm.unadopted(mine[0])
+
+        await self.until(done, 60)
 
     async def plain(self, image_of: str, number: int) -> float:
         """Milliseconds from scaling a plain Deployment of the same pod template from 0 to 1 to its first 200."""

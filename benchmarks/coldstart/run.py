@@ -9,6 +9,7 @@ from bench import NAMESPACE, SOURCE, Bench
 from client import Answer, Connection
 from table import say
 
+OK = 200
 BATCH = 20
 """Functions made or removed at once."""
 
@@ -17,7 +18,7 @@ class Starts:
     """Some starts: those that were answered, and how many were not."""
 
     def __init__(self, answers: Sequence[Answer] = (), milliseconds: Sequence[float] = ()) -> None:
-        self.answers = [each for each in answers if each.status == 200]
+        self.answers = [each for each in answers if each.status == OK]
         self.lost = len(answers) - len(self.answers)
         self.milliseconds = [*milliseconds, *(each.milliseconds for each in self.answers)]
 
@@ -68,7 +69,7 @@ class Run:
             answer = await connection.get(f"/function/{NAMESPACE}/{name}/")
         finally:
             connection.close()
-        if answer.status != 200:
+        if answer.status != OK:
             say(f"{name}: {answer.status} {answer.body.decode(errors='replace')}")
         return answer
 
@@ -117,6 +118,29 @@ class Run:
         rate = (count - warm) / (time.monotonic() - drained)
         await self.removed(names)
         return Starts(answers), warm / (drained - began), rate
+
+    async def updates(self, count: int, warm: int, within: float) -> Starts:
+        """One running function gets new source: from applying it to the end of the first answer by the new code."""
+        [name] = await self.functions(1, SOURCE)
+        await self.call(name)
+        connection = await Connection.open(self._host, self._port)
+        took: list[float] = []
+        lost: list[Answer] = []
+        end = time.monotonic() + within
+        while len(took) < count and time.monotonic() < end:
+            await self._bench.pool_has(warm)
+            await self._bench.settled(name)
+            word = f"version {len(took)}"
+            began = time.perf_counter()
+            await self._bench.make(name, SOURCE.replace("hello", word))
+            while (answer := await connection.get(f"/function/{NAMESPACE}/{name}/")).body != word.encode():
+                if answer.status != OK:
+                    lost.append(answer)
+                await asyncio.sleep(0.005)
+            took.append((time.perf_counter() - began) * 1000)
+        connection.close()
+        await self.removed([name])
+        return Starts(lost, took)
 
     async def beside_plain(self, count: int, within: float) -> tuple[Starts, Starts]:
         """By Deployment, and plain Deployments of the same pods, in turn."""

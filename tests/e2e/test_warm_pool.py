@@ -2,11 +2,13 @@
 
 import base64
 import json
+import sys
+import time
 
 import pytest
 
 from cluster import release
-from cluster.calling import at_once
+from cluster.calling import at_once, load
 from cluster.kubectl import kubectl
 from cluster.platforms import function
 from cluster.waiting import eventually
@@ -181,6 +183,27 @@ def test_code_that_does_not_load_is_told_at_once_its_pod_goes_and_a_fix_works(po
     pool.deploy(function("broken", says("mended")))
     eventually(lambda: pool.call("broken").body == b"mended", within=30)
     has_its_size(pool)
+
+
+def test_an_update_under_a_trickle_serves_from_a_warm_pod_and_fails_no_request(pool, record_property):
+    tells = "import os\n\n\ndef handle():\n    return {!r} + ' ' + os.environ['POD']"
+    pod = {"env": [SETTINGS["env"][4]]}
+    pool.deploy(function("changing", tells.format("one"), **pod))
+    pool.call("changing")
+    eventually(lambda: owned(pool, "changing"), within=30)
+    has_its_size(pool)
+    before = warm(pool)
+    with load(lambda: pool.call("changing"), clients=2, rate=20) as seen:
+        eventually(lambda: seen.answers, within=30)
+        pool.apply(function("changing", tells.format("two"), **pod))
+        applied = time.monotonic()
+        eventually(lambda: seen.answers[-1].body.startswith(b"two"), within=30)
+        eventually(lambda: owned(pool, "changing")["metadata"]["name"] in before, within=30)
+    assert seen.failures() == []
+    new = [answer for answer in seen.answers if answer.body.startswith(b"two")]
+    took = f"{(new[0].at - applied) * 1000:.0f} ms from apply to the first answer by the new code"
+    record_property("update", took)
+    sys.stdout.write(took + "\n")
 
 
 def test_more_starts_than_warm_pods_lose_no_request_and_leave_the_pool_at_its_size(pool):

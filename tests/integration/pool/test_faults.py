@@ -33,8 +33,12 @@ class Moody:
 
     def __init__(self, cluster):
         self.cluster, self.moods, self.away = cluster, [], False
+        self.open = asyncio.Event()
+        """Until it is set again, answers are late."""
+        self.open.set()
 
     async def handle(self, request):
+        await self.open.wait()
         mood = self.moods.pop(0) if request.method == "PATCH" and self.moods else None
         if isinstance(mood, int) or self.away:
             status = mood or 500
@@ -127,6 +131,22 @@ async def test_a_start_is_answered_while_the_api_server_is_away_and_claimed_when
     claim = asyncio.create_task(router.register(started))
     assert await world.pods() == {}
     moody.away = False
+    assert await asyncio.wait_for(claim, 20)
+    assert list(await world.pods()) == [started.pod["metadata"]["name"]]
+
+
+async def test_a_start_is_answered_while_the_api_server_is_late_and_claimed_when_it_answers(world, moody):
+    await world.pool(1)
+    function = await world.function()
+    router = await moody.router()
+    await router.prefetch(function)
+    moody.open.clear()
+    started = await router.start(function)
+    assert await world.ask(started.pod) == (200, "hello nobody")
+    claim = asyncio.create_task(router.register(started))
+    assert await world.pods() == {}
+    assert not claim.done()
+    moody.open.set()
     assert await asyncio.wait_for(claim, 20)
     assert list(await world.pods()) == [started.pod["metadata"]["name"]]
 
