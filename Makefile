@@ -48,9 +48,23 @@ cluster-down: $(VENV)/ready ## Stop and remove it, whoever started it
 lock: $(VENV)/ready ## Pin what goes into the images, with hashes (needs uv)
 	tests/cluster/lock.sh
 
-.PHONY: bench-router soak-router
-bench-router: $(VENV)/ready ## Our router beside nginx, HAProxy, Go and aiohttp on one core
-	$(BIN)/python benchmarks/router/bench.py --write
+.PHONY: bench-router soak-router compiled integration-compiled
+compiled: $(VENV)/ready ## The router with its warm path compiled to C, as in its image, for PYTHONPATH=dist/compiled (needs a C compiler)
+	$(BIN)/python router/compile.py dist/compiled $(ROUTER_PACKAGES)
+
+integration-compiled: compiled ## The router's integration tests on the compiled router
+	PYTHONPATH=dist/compiled $(BIN)/python -m pytest tests/integration/router
+
+BENCH_ROUTER := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubewick/bench-router
+BENCH_ROUTER_READY = $(BENCH_ROUTER)/ready$(subst /,-,$(BENCH_PYTHON))
+ROUTER_PACKAGES := api/wick_api api/wick_kube router/wick_router
+bench-router: ## Our router, compiled as in its image, beside nginx, HAProxy, Go and aiohttp on one core (BENCH_PYTHON: on which Python)
+	[ $(BENCH_ROUTER_READY) -nt router/requirements.txt -a $(BENCH_ROUTER_READY) -nt router/requirements-compile.txt ] || { \
+	  $(BENCH_PYTHON) -m venv --clear $(BENCH_ROUTER) && \
+	  $(BENCH_ROUTER)/bin/python -m pip install --quiet -r router/requirements.txt -r router/requirements-compile.txt && \
+	  touch $(BENCH_ROUTER_READY); }
+	$(BENCH_ROUTER)/bin/python router/compile.py $(BENCH_ROUTER)/packages $(ROUTER_PACKAGES)
+	PYTHONPATH=$(BENCH_ROUTER)/packages $(BENCH_ROUTER)/bin/python benchmarks/router/bench.py --write
 
 soak-router: $(VENV)/ready ## Mixed traffic for minutes: flat memory, nothing leaked
 	$(BIN)/python benchmarks/router/soak.py

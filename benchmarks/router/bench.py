@@ -23,6 +23,8 @@ from pathlib import Path
 
 from peers import commands, prepare, upstream
 
+from wick_router.router import FORM
+
 UPSTREAM_PORT = 18800
 CASES = [
     ("13 B", "13", 1, False),
@@ -163,8 +165,12 @@ def run(options):
 
 
 def conditions(options):
+    ours = [sys.executable, Path(__file__).with_name("hotpath.py")]
+    own = subprocess.run(ours, capture_output=True, text=True, check=True, timeout=60).stdout
     return (
-        f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, load average "
+        f"Our router's warm path is {FORM} (`router/compile.py`) and takes {own.strip()} by itself (`hotpath.py`). "
+        f"{platform.python_implementation()} {platform.python_version()} of {platform.python_build()[1]}, "
+        f"{os.cpu_count()} cores, load average "
         f"{os.getloadavg()[0]:.1f} at the end; medians of {options.rounds} rounds of {options.seconds} s.\n"
     )
 
