@@ -37,7 +37,11 @@ class Instance(Struct, frozen=True):
 
 
 class Sink(Protocol):
-    """What the router wants to be told; every call replaces what was said before for the same key."""
+    """What the router wants to be told; every call replaces what was said before for the same key.
+
+    What is said of a Function before `function` or after `function_gone` is ignored: its instances may outlive it, and
+    a request for it must not.
+    """
 
     def function(self, function: Function) -> None:
         """A Function exists, or changed."""

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from wick_router.plane import Plane
 
-DEFAULTS_CAPACITY = 1
-"""Of a function that was never read, because it is invalid; nothing of it ever runs."""
-
 
 class Lane:
     """See the module."""
@@ -36,7 +33,7 @@ class Lane:
         self.max_request_bytes = 0
         self.deadline_lines = b""
         self.idle_timeout = 0.0
-        self.dispatch = Dispatch(DEFAULTS_CAPACITY, plane.config.queue, "", plane.clock())
+        self.dispatch = Dispatch(1, plane.config.queue, "", plane.clock())
         self.endpoints: dict[Slot, Endpoint] = {}
         self.buffered = 0
         """Bytes of waiting requests' bodies."""

@@ -49,7 +49,7 @@ class Plane:
         self._digits = b""
         self._digits_at = 0
         self.lanes: dict[Key, Lane] = {}
-        self.table = Table((), domains=config.domains)
+        self.table = Table((), config.domains)
         self.clients: set[Client] = set()
         self.half_closed: set[Client] = set()
         self.instance_connections: set[InstanceConnection] = set()
@@ -90,7 +90,9 @@ class Plane:
     # Sink
 
     def function(self, function: Function) -> None:
-        lane = self._lane(function.key)
+        lane = self.lanes.get(function.key)
+        if lane is None:
+            lane = self.lanes[function.key] = Lane(self, function.key)
         routes_before = lane.function and (lane.function.spec.routes, lane.function.metadata.creation_timestamp)
         lane.configure(function)
         if routes_before != (function.spec.routes, function.metadata.creation_timestamp):
@@ -103,26 +105,23 @@ class Plane:
             self._rebuild_table()
 
     def instances(self, key: Key, instances: Sequence[Instance]) -> None:
-        self._lane(key).instances(instances)
+        if lane := self.lanes.get(key):
+            lane.instances(instances)
 
     def failed(self, key: Key, reason: Reason, message: str) -> None:
-        self._lane(key).failed(reason, message)
+        if lane := self.lanes.get(key):
+            lane.failed(reason, message)
 
     def fell_back(self, key: Key, reason: str) -> None:
-        self._lane(key).fell_back(reason)
+        if lane := self.lanes.get(key):
+            lane.fell_back(reason)
 
     def recovered(self, key: Key) -> None:
-        self._lane(key).recovered()
+        if lane := self.lanes.get(key):
+            lane.recovered()
 
     def synced(self, in_touch: bool) -> None:  # noqa: FBT001 - as in `Sink`
         self.in_touch = in_touch
-
-    def _lane(self, key: Key) -> Lane:
-        lane = self.lanes.get(key)
-        if lane is None:
-            lane = self.lanes[key] = Lane(self, key)
-            self._table_changed()
-        return lane
 
     def _table_changed(self) -> None:
         """Rebuild the table once for all changes of this turn of the loop."""
@@ -132,10 +131,8 @@ class Plane:
 
     def _rebuild_table(self) -> None:
         self._table_due = False
-        lanes = self.lanes.values()
-        functions = [lane.function for lane in lanes if lane.function is not None]
-        unparsed = [lane.key for lane in lanes if lane.function is None]
-        self.table = Table(functions, unparsed, self.config.domains)
+        functions = [lane.function for lane in self.lanes.values() if lane.function is not None]
+        self.table = Table(functions, self.config.domains)
 
     # Clients
 

@@ -61,11 +61,9 @@ Found = Match | WrongMethod | None
 class Table:
     """All claims of all functions."""
 
-    def __init__(
-        self, functions: Iterable[Function], unparsed: Iterable[Key] = (), domains: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, functions: Iterable[Function], domains: Sequence[str] = ()) -> None:
         ordered = sorted(functions, key=lambda f: (f.metadata.creation_timestamp, f.key))
-        self._keys = {key.namespace.encode() + b"/" + key.name.encode(): key for key in unparsed}
+        self._keys: dict[bytes, Key] = {}
         self._hosts: dict[bytes, list[Claim]] = {}
         self._anywhere: list[Claim] = []
         for function in ordered:

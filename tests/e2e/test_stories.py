@@ -18,9 +18,12 @@ def says(word):
 def test_the_first_request_starts_a_function_and_the_next_finds_it_running(platform):
     platform.deploy(function("hello", says("hi")))
     assert platform.instances("hello") == []
-    first, second = platform.call("hello"), platform.call("hello")
+    first = platform.call("hello")
     assert (first.status, first.body, first.cold) == (200, b"hi", True), first
-    assert (second.status, second.body, second.cold) == (200, b"hi", False), second
+    # The other router may not have heard of the first one's start yet, and start the function itself: once.
+    later = [platform.call("hello") for _ in range(20)]
+    assert {(answer.status, answer.body) for answer in later} == {(200, b"hi")}
+    assert [answer for answer in later if answer.cold][1:] == []
 
 
 def test_fifty_simultaneous_first_requests_are_all_answered(platform):

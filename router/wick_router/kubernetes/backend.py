@@ -124,12 +124,15 @@ class KubernetesBackend:
         before, seen.function = seen.function, function
         self._prefetch(before, function)
         self._sink.function(function)
+        if before is None:
+            self._report(function.key)  # its pods may have been seen first, or be left from one of the same name
         seen.failure = None  # the sink forgets it with every new version
         self.judge(function.key)
 
     def function_gone(self, key: Key) -> None:
         """Its pods follow by themselves, through garbage collection."""
-        self.seen(key).function = None
+        seen = self.seen(key)
+        seen.function, seen.told = None, ()
         self._activation.serves(key)
         self._sink.function_gone(key)
         self._forget_if_empty(key)
@@ -178,7 +181,7 @@ class KubernetesBackend:
         instances = tuple(found for uid, pod in seen.pods.items() if (found := instance(pod, seen.started.get(uid))))
         if any(each.ready for each in instances):
             self._activation.serves(key)
-        if instances != seen.told:
+        if seen.function is not None and instances != seen.told:
             seen.told = instances
             self._sink.instances(key, instances)
 

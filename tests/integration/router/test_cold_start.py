@@ -358,6 +358,19 @@ async def test_a_deleted_function_is_unknown_to_those_who_wait(world):
     assert (await world.request(GET))[0] == 404
 
 
+async def test_instances_that_outlive_their_function_serve_nobody_and_leave_nothing(world):
+    await world.router()
+    left = (await world.upstream(counting([]))).instance()
+    world.instances(left)
+    assert (await world.request(GET))[0] == 200
+    world.r.plane.function_gone(HELLO)
+    world.instances(left)
+    world.r.plane.failed(HELLO, Reason.CRASH_LOOP, "it ends")
+    world.instances()
+    assert (await world.request(GET))[0] == 404
+    assert world.r.plane.lanes == {}
+
+
 async def test_a_body_larger_than_the_function_takes_is_refused(world):
     await world.router(function("hello", maxRequestBytes=1000))
     world.instances((await world.upstream(counting([]))).instance())

@@ -117,9 +117,22 @@ async def test_a_function_is_heard_of_with_its_defaults_and_when_it_goes(cluster
 
 async def test_a_pod_is_an_instance_as_soon_as_it_has_an_address(cluster, namespace, running):
     _, sink = running
+    await cluster.create(function(namespace), field_manager="test")
     uid = await make_pod(cluster, namespace, phase="Running", podIP="10.1.2.3", podIPs=[{"ip": "10.1.2.3"}])
     (found,) = await hears(lambda: sink.sets.get(Key(namespace, "hello")))
     assert (found.id, found.host, found.port, found.revision, found.ready) == (uid, "10.1.2.3", 9999, "abc", False)
+
+
+async def test_pods_that_were_there_first_are_instances_of_a_function_made_anew(cluster, namespace, running):
+    _, sink = running
+    key = Key(namespace, "hello")
+    await make_pod(cluster, namespace, podIP="127.0.0.1")
+    for _ in range(2):
+        await cluster.create(function(namespace), field_manager="test")
+        await hears(lambda: [each.host for each in sink.sets.get(key, ())] == ["127.0.0.1"])
+        await cluster.delete(FUNCTIONS, namespace, "hello")
+        await hears(lambda: key not in sink.functions)
+        sink.sets.clear()
 
 
 async def test_an_image_that_cannot_be_pulled_fails_the_function_until_it_can(cluster, namespace, running):

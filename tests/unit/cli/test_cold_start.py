@@ -30,4 +30,4 @@ def test_percentiles_are_in_order_and_every_start_counts(totals):
 
 
 def test_starts_that_were_none_are_said_to_be():
-    assert "1 of them found an instance running" in as_text([Start(1, 0, {}), Start(9, 8, {})])
+    assert "not counted: 2 that found an instance running" in as_text([Start(9, 8, {})], running=2)

@@ -63,11 +63,6 @@ def test_the_older_function_has_a_contested_route():
     assert found(Table([old, new]), "x.io").key.name == "z"
 
 
-def test_a_function_that_could_not_be_read_is_reachable_to_be_told_why():
-    table = Table([], [Key("default", "broken")])
-    assert found(table, "any", "/function/default/broken/").key == Key("default", "broken")
-
-
 ROUTES = st.builds(
     lambda host, path, methods: {"host": host, "path": path, "methods": tuple(methods)},
     st.sampled_from(["", "x.io", "a.default"]),
