@@ -19,7 +19,7 @@ from pathlib import Path
 
 WARM = (
     "client", "demand", "dispatch", "endpoint", "exchange", "heads", "histogram", "instance", "intake", "lane",
-    "refusal", "routing",
+    "plane", "refusal", "routing",
 )  # fmt: skip
 """Modules of `wick_router` that a warm request runs through."""
 SCRATCH = "build"

@@ -14,7 +14,7 @@ import enum
 import struct
 from collections import deque
 from socket import SO_LINGER, SOL_SOCKET
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -31,6 +31,7 @@ MAX_PIPELINED = 64
 LINGER = 2.0
 """Seconds a closing connection is read and dropped, so that the answer is not lost in a reset."""
 RESET = struct.pack("ii", 1, 0)
+VERSION: Final = b" HTTP/1.1\r\n"
 PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
 
 
@@ -265,8 +266,8 @@ class Client:
         """What is wrong with the head as such."""
         bad, self._bad = self._bad, None
         size, self._head_bytes = self._head_bytes + len(url), 0
-        first = self._first
-        if not first.startswith(b" HTTP/1.1\r\n", len(exchange.method) + 1 + len(url)):
+        at = len(exchange.method) + 1 + len(url)
+        if self._first[at : at + len(VERSION)] != VERSION:
             version = self.parser.get_http_version()
             exchange.minor = 0 if version == "1.0" else 1
             if version not in ("1.1", "1.0"):

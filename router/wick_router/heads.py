@@ -107,11 +107,12 @@ def without(lines: list[bytes], named: list[bytes]) -> list[bytes]:
 
 def trailer_lines(fields: list[tuple[bytes, bytes]]) -> bytes:
     """Trailers that may be passed on."""
-    return b"".join(
+    passed = [
         b"%b: %b\r\n" % (name, value)
         for name, value in fields
         if name.lower() not in NO_TRAILERS and not name.lower().startswith(INTERNAL)
-    )
+    ]
+    return b"".join(passed)
 
 
 def server_timing(waited: float, connecting: float, phases: tuple[tuple[str, float], ...]) -> bytes:

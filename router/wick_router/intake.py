@@ -74,7 +74,7 @@ def route(client: "Client", exchange: "Exchange", read: Fields, url: bytes) -> R
     """Find the function, and what its instance will read; the refusal when there is none."""
     host = read.get(b"host")
     habit = client.habit
-    if habit is not None and habit.host == host and habit.table is client.plane.table and b"#" not in url:
+    if habit is not None and habit.host == host and habit.table is client.plane.table and url.find(b"#") < 0:
         prefix, lane = habit.prefix, habit.lane
         if (not prefix and url[0] == heads.SLASH) or (prefix and url.startswith(prefix + b"/")):
             exchange.lane, exchange.origin = lane, habit.origin

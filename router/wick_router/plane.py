@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 class Plane:
     """See the module. Built in the loop that it serves."""
 
-    write_high = 256 * 1024
+    write_high = 262_144
     """Bytes waiting to be written to a peer above which the other side is not read."""
 
     def __init__(
