@@ -18,6 +18,8 @@ from wick_kube.resource import DEPLOYMENTS, FUNCTIONS, NAMESPACES, PODS, SERVICE
 
 MANAGER = "kubewick-benchmark"
 NAMESPACE = "kubewick-coldstart"
+PLAIN = "plain"
+"""Label of the Deployments to compare with."""
 
 SOURCE = "def handle(request):\n    return 'hello'\n"
 
@@ -75,7 +77,7 @@ class Bench:
         async def done() -> bool:
             return await self.cluster.find(NAMESPACES, None, NAMESPACE) is None
 
-        await until(done, 300)
+        await until(done, 120, pause=0.5)
 
     async def router(self) -> tuple[str, int]:
         """Address of the routers' Service."""
@@ -103,7 +105,7 @@ class Bench:
             deployments = await self.cluster.list(DEPLOYMENTS, NAMESPACE, labels=names.FUNCTION)
             return wanted <= ready and wanted <= {each["metadata"]["name"] for each in deployments}
 
-        await until(done, 300)
+        await until(done, 300, pause=0.5)
         await asyncio.sleep(0.5)  # the routers read the revisions they hear of
 
     async def remove(self, name: str) -> None:
@@ -153,13 +155,14 @@ class Bench:
         model = await self.cluster.get(DEPLOYMENTS, NAMESPACE, image_of)
         name = f"plain-{number}"
         template = model["spec"]["template"]
-        template["metadata"] = {"labels": {"app": name}}
+        labels = {PLAIN: name}
+        template["metadata"] = {"labels": labels}
         await self.cluster.apply(
             {
                 "apiVersion": "apps/v1",
                 "kind": "Deployment",
-                "metadata": {"name": name, "namespace": NAMESPACE},
-                "spec": {"replicas": 0, "selector": {"matchLabels": {"app": name}}, "template": template},
+                "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
+                "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
             },
             field_manager=MANAGER,
         )
@@ -169,7 +172,7 @@ class Bench:
 
         def known() -> bool:
             nonlocal address
-            address = next((pod["status"].get("podIP", "") for pod in self.pods("app", name)), "")
+            address = next((pod["status"].get("podIP", "") for pod in self.pods(PLAIN, name)), "")
             return bool(address)
 
         await self.until(known, 120)
@@ -178,9 +181,13 @@ class Bench:
             return await _answers(address)
 
         await until(answers, 120, pause=0.01)
-        took = (time.perf_counter() - began) * 1000
-        await self.cluster.delete(DEPLOYMENTS, NAMESPACE, name)
-        return took
+        return (time.perf_counter() - began) * 1000
+
+    async def remove_plain(self) -> None:
+        """Remove every plain Deployment, and wait until its pods are gone."""
+        for each in await self.cluster.list(DEPLOYMENTS, NAMESPACE, labels=PLAIN):
+            await self.cluster.delete(DEPLOYMENTS, NAMESPACE, each["metadata"]["name"])
+        await self.until(lambda: not any(self.pods(PLAIN)), 120)
 
 
 async def until(look: Callable[[], Awaitable[bool]], within: float, pause: float = 0.1) -> None:

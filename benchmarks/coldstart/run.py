@@ -12,6 +12,8 @@ from table import say
 OK = 200
 BATCH = 20
 """Functions made or removed at once."""
+ROUND = 10
+"""Starts by Deployment after which their pods are removed, so that no start meets another's end."""
 
 
 class Starts:
@@ -86,10 +88,13 @@ class Run:
         await self.removed(names[len(answers) :])
         return Starts(answers)
 
-    async def bursts(self, times: int, count: int, warm: int) -> Starts:
-        """All at once, with so many pods warm."""
+    async def bursts(self, times: int, count: int, warm: int, within: float) -> Starts:
+        """All at once, with so many pods warm; as often as `within` seconds allow."""
         answers: list[Answer] = []
+        end = time.monotonic() + within
         for _ in range(times):
+            if time.monotonic() > end:
+                break
             names = await self.functions(count)
             await self._bench.pool_has(warm)
             answers += await asyncio.gather(*(self.call(name) for name in names))
@@ -147,12 +152,15 @@ class Run:
         names = await self.functions(count)
         await self._bench.pool_has(0)
         end = time.monotonic() + within
-        answers, plain = [], []
-        for number, name in enumerate(names):
-            plain.append(await self._bench.plain(name, number))
-            answers.append(await self.call(name))
-            await self._bench.remove(name)
-            await self._bench.quiet()
+        answers: list[Answer] = []
+        plain: list[float] = []
+        for start in range(0, count, ROUND):
+            for name in names[start : start + ROUND]:
+                plain.append(await self._bench.plain(name, len(plain)))
+                answers.append(await self.call(name))
+                await self._bench.settled(name)
+            await self._bench.remove_plain()
+            await self.removed(names[start : start + ROUND])
             if time.monotonic() > end:
                 break
         await self.removed(names[len(answers) :])
@@ -166,6 +174,6 @@ class Run:
         for turn in range(times):
             numbers = [1000 + turn * count + number for number in range(count)]
             took += await asyncio.gather(*(self._bench.plain(name, number) for number in numbers))
-            await self._bench.until(lambda: not any(self._bench.pods("app")), 60)
+            await self._bench.remove_plain()
         await self.removed([name])
         return Starts(milliseconds=took)

@@ -48,7 +48,7 @@ class Backend(Protocol):
     """What an activation asks of, and tells, its backend."""
 
     def wanted(self, key: Key) -> Function | None:
-        """The function to start, or None where it is gone."""
+        """The function to start, or None where it is gone: nobody waits for it any more."""
 
     def started(self, key: Key, started: Started) -> None:
         """A warm pod serves it."""
@@ -155,6 +155,8 @@ class Activation:
                     try:
                         return await self._write(key)
                     except NotFound:
+                        if self._backend.wanted(key) is None:
+                            return None  # deleted meanwhile, and its Deployment with it
                         said = f"Deployment {key.name} does not exist yet; is the operator running?"
                     except (ApiError, Unreachable) as error:
                         said = f"the API server refuses to scale Deployment {key.name}: {error}"

@@ -174,6 +174,22 @@ async def test_activation_scales_from_zero_to_one_and_never_from_anything_else(c
     await scaled_to(3)
 
 
+async def test_a_start_of_a_function_that_is_deleted_before_its_deployment_exists_ends(cluster, namespace, running):
+    backend, sink = running
+    key = Key(namespace, "hello")
+    await cluster.create(function(namespace), field_manager="test")
+    await hears(lambda: key in sink.functions)
+
+    def starting():
+        return any(task.get_name() == f"activate {key}" for task in asyncio.all_tasks())
+
+    backend.activate(key)
+    assert starting()
+    await cluster.delete(FUNCTIONS, namespace, "hello")
+    await hears(lambda: not starting(), within=10)
+    assert key not in sink.failures
+
+
 async def test_two_routers_that_activate_at_once_do_no_harm(cluster, namespace, running):
     backend, sink = running
     await cluster.create(deployment(namespace, 0), field_manager="test")
