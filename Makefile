@@ -66,8 +66,8 @@ bench-router: ## Our router, compiled as in its image, beside nginx, HAProxy, Go
 	$(BENCH_ROUTER)/bin/python router/compile.py $(BENCH_ROUTER)/packages $(ROUTER_PACKAGES)
 	PYTHONPATH=$(BENCH_ROUTER)/packages $(BENCH_ROUTER)/bin/python benchmarks/router/bench.py --write
 
-soak-router: $(VENV)/ready ## Mixed traffic for minutes: flat memory, nothing leaked
-	$(BIN)/python benchmarks/router/soak.py
+soak-router: $(VENV)/ready ## Mixed traffic for MINUTES (5): flat memory, nothing leaked
+	$(BIN)/python benchmarks/router/soak.py --minutes $(or $(MINUTES),5)
 
 bench-shapes: $(VENV)/ready ## Six simulated loads, our autoscaler against Knative's defaults
 	$(BIN)/python benchmarks/autoscaler/shapes.py

@@ -1,11 +1,17 @@
 """What only time can tell: deadlines, slow and silent clients, idle connections, and how late the loop is.
 
 One timer for the whole process looks at everything ten times a second, which costs less than a timer a request: an
-answered request then pays nothing for the deadline it kept. A deadline is noticed at most `PERIOD` late.
+answered request then pays nothing for the deadline it kept. Deadlines that fall between two rounds are looked for in
+between, not more than once in `GRAIN`:
+
+    round ------- deadline, look -- deadline -- look ------- round        (`next_look`)
+
+So a deadline is noticed at most `GRAIN` late, or `PERIOD` when less than that was left as the request came.
 """
 
 import logging
 import select
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from wick_router.client import LINGER
@@ -20,6 +26,10 @@ if TYPE_CHECKING:
 
 PERIOD = 0.1
 """Seconds."""
+GRAIN = 0.01
+"""Seconds between two looks for deadlines within a round; many that expire one by one cost a look for all of them."""
+RESOLUTION = 0.001
+"""Seconds by which uvloop's timers may come early."""
 SLOW_EVERY = 10
 """Connections are looked at once in so many rounds."""
 CERTIFICATE_EVERY = 20
@@ -36,6 +46,7 @@ class Sweep:
         self._listeners = listeners
         self._round = 0
         self._timer: TimerHandle | None = None
+        self._look: TimerHandle | None = None
         self._expected = 0.0
 
     def start(self) -> None:
@@ -43,14 +54,25 @@ class Sweep:
         self._timer = self._plane.loop.call_at(self._expected, self._sweep)
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._look):
+            if timer is not None:
+                timer.cancel()
+
+    def _expire(self) -> None:
+        """Answer what is past its deadline, and come back for what will be before the next round."""
+        plane = self._plane
+        if self._look is not None:
+            self._look.cancel()
+        now = plane.clock()
+        plane.settle_expired(plane.live, now)
+        left = self._expected - plane.loop.time()
+        pause = next_look((exchange.deadline - now for exchange in plane.live), left)
+        self._look = None if pause is None else plane.loop.call_later(pause, self._expire)
 
     def _sweep(self) -> None:
         plane = self._plane
         plane.loop_lag.observe(max(0.0, plane.loop.time() - self._expected))
         now = plane.clock()
-        plane.settle_expired(plane.live, now)
         for client in list(plane.half_closed):
             if hung_up(client):
                 client.transport.abort()
@@ -64,6 +86,13 @@ class Sweep:
         if self._round % CERTIFICATE_EVERY == 0 and self._listeners.certificate is not None:
             reload_certificate(self._listeners.certificate)
         self.start()
+        self._expire()
+
+
+def next_look(left: Iterable[float], until_round: float) -> float | None:
+    """Seconds until deadlines are looked for again, from what is left to each; None: the next round is soon enough."""
+    nearest = min(left, default=until_round)
+    return max(nearest + RESOLUTION, GRAIN) if nearest < until_round - GRAIN else None
 
 
 def reload_certificate(certificate: "Certificate") -> None:

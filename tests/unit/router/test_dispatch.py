@@ -213,6 +213,8 @@ class DispatchMachine(RuleBasedStateMachine):
                 assert effect.ticket.deadline <= self.now
         self.carry_out(effects)
         assert all(r.deadline > self.now for r in self.all if r.state == "waiting"), "waits past its deadline"
+        if self.dispatch.queue and not any(slot.live for slot in self.dispatch.slots.values()):
+            assert self.now - self.activations[-1][0] < RETRY_ACTIVATION, "a lost activation is not asked for again"
 
     # What always holds
 

@@ -133,3 +133,40 @@ def test_answers_do_not_depend_on_what_was_remembered(story):
 def test_a_repeated_plain_answer_is_passed_on_each_time():
     told = asyncio.run(_converse([(b"GET", PLAIN, 0)] * 3, remembering=True))
     assert [wrote.endswith(b"\r\n\r\nhello") for wrote, *_ in told] == [True] * 3
+
+
+def _heads_and_bodies(*answers):
+    """What the client read of each answer, after the head of a plain one was remembered."""
+    story = [(b"GET", PLAIN, 0), (b"GET", PLAIN, 0), *((b"GET", answer, 0) for answer in answers)]
+    return asyncio.run(_converse(story, remembering=True))[2:]
+
+
+def test_a_refusal_is_never_passed_on_from_memory():
+    refusal = PLAIN.replace(b"X-A: 1", b"Kubewick-Refused: failed").replace(b"200 OK", b"503 No")
+    declined = refusal.replace(b"failed", b"concurrency")
+    told = _heads_and_bodies(refusal, refusal, declined)
+    assert [wrote.count(b"hello") for wrote, *_ in told] == [1, 1, 0], (
+        "the instance's reason, twice, and a try elsewhere"
+    )
+    assert not any(b"Kubewick-Refused" in wrote for wrote, *_ in told)
+
+
+def test_an_answer_that_ends_its_connection_ends_it_each_time():
+    closing = PLAIN.replace(b"X-A: 1", b"Connection: close")
+    old = PLAIN.replace(b"HTTP/1.1", b"HTTP/1.0")
+    told = _heads_and_bodies(closing, closing, old, old)
+    assert [(wrote.endswith(b"hello"), instance_open) for wrote, _, instance_open, _ in told] == [(True, False)] * 4
+
+
+def test_the_same_head_with_another_length_is_another_head():
+    lengths = (5, 4, 5, 0, 5)
+    told = _heads_and_bodies(*(PLAIN[:-5].replace(b"5", b"%d" % each) + b"hello"[:each] for each in lengths))
+    bodies = [wrote.partition(b"\r\n\r\n") for wrote, *_ in told]
+    assert [body for _, _, body in bodies] == [b"hello"[:each] for each in lengths]
+    assert all(head.endswith(b"Content-Length: %d" % each) for each, (head, *_) in zip(lengths, bodies, strict=True))
+
+
+def test_a_known_head_with_less_or_more_behind_it_is_read_as_it_is():
+    (less, *_), (more, _, instance_open, _) = _heads_and_bodies(PLAIN[:-2], PLAIN + b"!")
+    assert less.endswith(b"hel")
+    assert (more.endswith(b"hello"), instance_open) == (True, False)
