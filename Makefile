@@ -83,11 +83,14 @@ soak-coldstart: $(VENV)/ready ## 1,000 cold starts in a row on the running clust
 
 bench: bench-router bench-runtime bench-operator bench-autoscaler bench-shapes ## Every benchmark that needs no cluster; half an hour
 
-bench-autoscaler: $(VENV)/ready ## CPU and memory of one autoscaler tick at 10,000 functions
-	$(BIN)/python benchmarks/autoscaler/tick.py --write
-
-BENCH_VENV := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubewick/bench-runtime
 BENCH_PYTHON ?= $(PYTHON)
+BENCH_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubewick
+bench-autoscaler: ## CPU and memory of one autoscaler tick at 10,000 functions, by BENCH_PYTHON
+	$(BENCH_PYTHON) -m venv --clear $(BENCH_CACHE)/bench-autoscaler
+	$(BENCH_CACHE)/bench-autoscaler/bin/python -m pip install --quiet '.[operator]'
+	$(BENCH_CACHE)/bench-autoscaler/bin/python benchmarks/autoscaler/tick.py --write
+
+BENCH_VENV := $(BENCH_CACHE)/bench-runtime
 bench-runtime: ## Our runtime beside functions-framework, uvicorn, granian and gunicorn: start, CPU, memory (needs wrk)
 	[ $(BENCH_VENV)/ready -nt benchmarks/runtime/requirements.txt ] || { \
 	  $(BENCH_PYTHON) -m venv --clear $(BENCH_VENV) && \

@@ -12,6 +12,7 @@ what clients send and from what instances answer.
 | ``kubewick-refused`` | runtime -> router | why the request never reached user code, so another instance may be tried |
 | ``kubewick-cold-start`` | router -> user | milliseconds the request waited for an instance to start |
 | ``server-timing`` | router -> user | the phases of a cold start |
+| ``kubewick-clock`` | router's ``/metrics`` -> autoscaler | the router's monotonic seconds when it wrote the page |
 """
 
 from enum import StrEnum
@@ -22,6 +23,7 @@ ATTEMPT = "kubewick-attempt"
 COLD_START = "kubewick-cold-start"
 REFUSED = "kubewick-refused"
 SERVER_TIMING = "server-timing"
+CLOCK = "kubewick-clock"
 INTERNAL_PREFIX = "kubewick-"
 
 

@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, HTTPException, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
+from wick_api import header
 from wick_api.names import Key
 from wick_router import exposition
 from wick_router.listen import bound
@@ -81,12 +82,13 @@ async def _alive() -> None:
     """Answer."""
 
 
-async def _page(plane: "Plane", names: list[str] | None) -> str:
-    page = exposition.Page()
+async def _page(plane: "Plane", names: list[str] | None) -> tuple[float, str]:
+    """When it was begun, by the plane's clock, and the page."""
+    page, began = exposition.Page(), plane.clock()
     for count, page in enumerate(exposition.write(plane, names or exposition.HELP)):  # noqa: B007 - the last one is whole
         if count % SLICE == 0:
             await asyncio.sleep(0)
-    return page.text()
+    return began, page.text()
 
 
 async def _views(plane: "Plane", namespace: str | None) -> list[FunctionView]:
@@ -127,7 +129,8 @@ def _health(router: "Router") -> APIRouter:
     @api.get("/metrics")
     async def metrics(names: Annotated[list[str] | None, Query(alias="name[]")] = None) -> Response:
         """Prometheus text; with ``name[]`` those families only."""
-        return PlainTextResponse(await in_plane(plane, _page(plane, names)), media_type=exposition.CONTENT_TYPE)
+        clock, text = await in_plane(plane, _page(plane, names))
+        return PlainTextResponse(text, headers={header.CLOCK: f"{clock:.6f}"}, media_type=exposition.CONTENT_TYPE)
 
     return api
 

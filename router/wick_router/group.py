@@ -15,6 +15,7 @@ import logging
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
+from wick_api import header
 from wick_router import exposition, merge
 from wick_router.config import PREFIX, Config
 from wick_router.listen import bound
@@ -137,7 +139,8 @@ class Group:
             known = sorted(set(names or ()) & exposition.HELP.keys())
             query = "&".join(f"name[]={name}" for name in known)
             pages = await self._ask(f"/metrics?{query}" if query else "/metrics")
-            return PlainTextResponse(self._sum.page(pages, known), media_type=exposition.CONTENT_TYPE)
+            clock = {header.CLOCK: f"{time.monotonic():.6f}"}
+            return PlainTextResponse(self._sum.page(pages, known), headers=clock, media_type=exposition.CONTENT_TYPE)
 
         @app.get("/api/v1/functions")
         async def functions(namespace: str | None = None) -> dict[str, Any]:

@@ -31,8 +31,8 @@ QUICK = "def handle():\n    return 'quick'"
 SHORT = {"window": "6s", "idle": "2s", "max": 8, "utilization": 100}
 EACH, RATE = 5, 10
 """What one instance should carry: requests at a time, or a second."""
-WINDOW = 6 * 18
-"""Answers that nine clients of half a second each get in a window."""
+WINDOW = 6 * 16
+"""Answers that eight clients of half a second each get in a window."""
 
 
 @dataclass
@@ -95,19 +95,21 @@ def test_by_concurrency_and_by_rps_pods_follow_the_load_from_two_to_four_to_zero
     with ExitStack() as loads:
         for pods in (2, 3, 4):
             stepped, before = time.monotonic(), {name: watched.now(name) or 0 for name in answered}
-            clients, rate = (2 * EACH - 1, 2 * RATE - 2) if pods == 2 else (EACH, RATE)
+            # In the middle between two numbers of pods, so that a busy machine's jitter does not ask for another.
+            clients, rate = (2 * EACH - 2, 2 * RATE - 4) if pods == 2 else (EACH, RATE)
             answered["level"].append(loads.enter_context(load(lambda: cluster.call("level"), clients=clients)))
             answered["rate"].append(loads.enter_context(load(lambda: cluster.call("rate"), clients=3, rate=rate)))
             for name, number in before.items():
                 eventually(lambda name=name, pods=pods: watched.now(name) == pods, within=60)
                 print(f"{name} {number} -> {pods}: asked for after {watched.first_above(name, number, stepped):.3f} s")
-        more_answers(answered["level"][0], WINDOW)  # until the window holds nothing of the load before
-        reached = time.monotonic()
-        more_answers(answered["level"][0], 2 * WINDOW)
-        steady = {name: watched.since(name, reached) for name in answered}
-        decisions = {name: why(cluster, name) for name in answered}
-    assert min(steady["level"]) >= 4, decisions
-    assert min(steady["rate"]) >= 3, decisions
+            more_answers(answered["level"][0], WINDOW)  # until the window holds nothing of the load before
+            reached = time.monotonic()
+            more_answers(answered["level"][0], WINDOW)
+            for name in answered:
+                steady = watched.since(name, reached)
+                assert set(steady) <= {pods - 1, pods, pods + 1}, (name, steady, why(cluster, name))
+                eventually(lambda name=name, pods=pods: watched.now(name) == pods, within=30)
+                print(f"{name} under the load of {pods}: {steady}")
     for name, seen in answered.items():
         answers = sum(len(each.answers) for each in seen)
         assert sum(len(each.failures()) for each in seen) <= answers / 1000, [each.statuses() for each in seen]

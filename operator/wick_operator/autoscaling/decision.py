@@ -162,7 +162,7 @@ def decide(scale: Scale, seen: Seen) -> Decision:
     if seen.others:
         return Decision(seen.replicas, Why.OTHERS, math.inf)
     advice = recommend(scale, seen)
-    blind = not seen.complete or any(signal.stable is None for signal in seen.signals)
+    blind = not seen.complete or _unread(seen.signals)
     settling = not seen.fresh and seen.known_for < scale.window
     idle = not (seen.in_use > 0 or blind or settling) and seen.idle_for >= max(scale.idle, scale.down_delay)
     if idle:
@@ -178,6 +178,13 @@ def decide(scale: Scale, seen: Seen) -> Decision:
         panicking=advice.panicking,
         over=advice.over,
     )
+
+
+def _unread(signals: tuple[Signal, ...]) -> bool:
+    for signal in signals:  # noqa: SIM110 - a generator costs more than all else here, and this runs for each function
+        if signal.stable is None:
+            return True
+    return False
 
 
 def _held(scale: Scale, seen: Seen, advice: Recommendation, *, blind: bool, settling: bool) -> tuple[int, Why]:

@@ -72,10 +72,13 @@ class Reading:
         """Read the lines that differ from their predecessors; whether each still belongs to the same series."""
         for place in compress(range(len(lines)), map(operator.ne, lines, self._lines)):
             line = lines[place]
-            prefix = line.rpartition(b" ")[0]
+            prefix, _, text = line.rpartition(b" ")
             if not (prefix.endswith(b"}") and self._lines[place].startswith(prefix)):
                 return False
-            if line.startswith(_OURS):
+            series = self._series.get(prefix)
+            if series is not None:
+                self._count(series, exposition.value(text), changes)
+            elif line.startswith(_OURS):
                 self._changed(line, changes)
         return True
 
@@ -93,9 +96,14 @@ class Reading:
 
     def _changed(self, line: bytes, changes: dict[Key, Change]) -> None:
         prefix, _, text = line.rpartition(b" ")
-        series, number = self._series.get(prefix), exposition.value(text)
+        series = self._series.get(prefix)
         if series is None:
-            prefix, series, number = self._met(line)
+            self._count(*self._met(line), changes)
+        else:
+            self._count(series, exposition.value(text), changes)
+
+    def _count(self, series: _Series | None, number: float | None, changes: dict[Key, Change]) -> None:
+        """One new value; None for what could not be read."""
         if series is None or number is None:
             self.broken += 1
             return
@@ -111,17 +119,17 @@ class Reading:
         if not self._first or series.column > REQUESTS:
             change[series.column] += difference
 
-    def _met(self, line: bytes) -> tuple[bytes, _Series | None, float | None]:
+    def _met(self, line: bytes) -> tuple[_Series | None, float | None]:
         """A line whose prefix is not known: a new series, or one written with a timestamp or an exemplar."""
         sample = exposition.read(line)
         if sample is None or not {"namespace", "function"} <= sample.labels.keys():
-            return b"", None, None
+            return None, None
         prefix = _prefix(line)
         series = self._series.get(prefix)
         if series is None:
             key = Key(sample.labels["namespace"], sample.labels["function"])
             series = self._series[prefix] = _Series(key, SERIES[sample.name])
-        return prefix, series, sample.value
+        return series, sample.value
 
     def _forget(self, removed: Iterable[bytes], lines: set[bytes], changes: dict[Key, Change]) -> None:
         """Drop the series that the router no longer writes."""

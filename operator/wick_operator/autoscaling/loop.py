@@ -13,16 +13,18 @@ One task runs it all and owns the ones that write; nothing is kept after `run` e
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import aiohttp
 from msgspec import Struct
 
+from wick_api import header
 from wick_api.function import Function
 from wick_api.names import Key
-from wick_operator.autoscaling import body
+from wick_operator.autoscaling import body, exposition
 from wick_operator.autoscaling.agenda import Agenda
+from wick_operator.autoscaling.axis import Axis
 from wick_operator.autoscaling.decision import Decision, decide
 from wick_operator.autoscaling.demand import NOTHING, SERIES, Change, Reading
 from wick_operator.autoscaling.exposition import CONTENT_TYPE
@@ -60,6 +62,40 @@ class Settings(Struct, frozen=True):
     """Bytes of one router's metrics; more is an error."""
 
 
+class Look(Struct, frozen=True):
+    """What all routers counted, on our time axis."""
+
+    since: float
+    """Where the last look ended."""
+    until: float
+    """The moment by which all that answered are counted; what they know beyond it comes with the next look."""
+    changes: Sequence[dict[Key, Change]]
+    """By router."""
+    complete: bool
+    """All of them answered."""
+
+
+class _Page(Struct, frozen=True):
+    """One router's metrics, when they came, and when they were written by the router's own clock."""
+
+    text: bytes
+    came: float
+    written: float | None
+
+
+class _Router:
+    """What is kept of one router between looks."""
+
+    __slots__ = ("axis", "reading")
+
+    def __init__(self) -> None:
+        self.axis, self.reading = Axis(), Reading()
+
+
+def _written(headers: Mapping[str, str]) -> float | None:
+    return exposition.value(headers.get(header.CLOCK, "").encode())
+
+
 class Autoscaler:
     """Keeps every function of one `Scaler` at the number of instances its demand asks for."""
 
@@ -75,7 +111,9 @@ class Autoscaler:
     ) -> None:
         self._scaler, self._targets, self._settings = scaler, targets, settings
         self._clock, self._wall, self._listener = clock, wall, listener
-        self._readings: dict[str, Reading] = {}
+        self._routers: dict[str, _Router] = {}
+        self._until = clock()
+        """By when all is counted so far."""
         self._silent: dict[str, float] = {}
         """Routers that do not answer, and since when."""
         self._asked: dict[Key, Replicas] = {}
@@ -109,14 +147,12 @@ class Autoscaler:
         timeout = aiohttp.ClientTimeout(total=self._settings.patience)
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as writers:
             writers.create_task(self._watcher.run(), name="metrics from outside")
-            looked = self._clock()
+            self._until = self._clock()
             while True:
                 began = self._clock()
                 self._poked.clear()
-                complete, changes = await self._look(session)
-                now = self._clock()
-                self.decide(looked, now, changes, complete=complete, writers=writers)
-                looked = now
+                look = await self._look(session)
+                self.decide(look, self._clock(), writers)
                 # A storm of pokes may take half of the time, not all of it.
                 await asyncio.sleep(max(self._settings.breath, self._clock() - began))
                 await self._next(began + self._settings.period)
@@ -128,50 +164,51 @@ class Autoscaler:
         except TimeoutError:
             return
 
-    async def _look(self, session: aiohttp.ClientSession) -> tuple[bool, list[dict[Key, Change]]]:
-        """Scrape every router; whether all of them answered, and what they said."""
+    async def _look(self, session: aiohttp.ClientSession) -> Look:
+        """Scrape every router."""
         urls = list(dict.fromkeys(self._targets()))
-        texts = dict(zip(urls, await asyncio.gather(*(self._scrape(session, url) for url in urls)), strict=True))
+        pages = dict(zip(urls, await asyncio.gather(*(self._scrape(session, url) for url in urls)), strict=True))
         now = self._clock()
-        self._silent = {url: self._silent.get(url, now) for url, text in texts.items() if text is None}
+        self._silent = {url: self._silent.get(url, now) for url, page in pages.items() if page is None}
         lost = {url for url, since in self._silent.items() if now - since >= self._settings.given_up}
-        gone = [url for url in self._readings if url not in texts or url in lost]
-        changes = [self._readings.pop(url).gone() for url in gone]
+        gone = [self._routers.pop(url) for url in list(self._routers) if url not in pages or url in lost]
+        complete = len(self._silent) < len(pages) and self._silent.keys() <= lost
+        read = [(self._router(url), page) for url, page in pages.items() if page is not None]
+        moments = [router.axis.moment(page.came, page.written) for router, page in read]
+        since, self._until = self._until, max(self._until, min(moments, default=self._until))
+        changes = [router.axis.left(router.reading.gone()) for router in gone]
         changes += [
-            self._readings.setdefault(url, Reading()).feed(text) for url, text in texts.items() if text is not None
+            router.axis.take(router.reading.feed(page.text), moment, self._until)
+            for (router, page), moment in zip(read, moments, strict=True)
         ]
-        return len(self._silent) < len(texts) and self._silent.keys() <= lost, changes
+        return Look(since, self._until, changes, complete)
 
-    async def _scrape(self, session: aiohttp.ClientSession, url: str) -> bytes | None:
+    def _router(self, url: str) -> _Router:
+        return self._routers.setdefault(url, _Router())
+
+    async def _scrape(self, session: aiohttp.ClientSession, url: str) -> _Page | None:
         try:
             async with session.get(url, params=_FILTER, headers={"Accept": CONTENT_TYPE}) as response:
                 response.raise_for_status()
-                return await body.read(response, self._settings.largest)
+                text = await body.read(response, self._settings.largest)
+                return _Page(text, self._clock(), _written(response.headers))
         except (aiohttp.ClientError, TimeoutError, body.TooLarge) as error:
             log.warning("router %s did not answer: %s", url, str(error) or type(error).__name__)
             return None
 
-    def decide(
-        self,
-        looked: float,
-        now: float,
-        changes: Iterable[dict[Key, Change]],
-        *,
-        complete: bool,
-        writers: asyncio.TaskGroup,
-    ) -> None:
+    def decide(self, look: Look, now: float, writers: asyncio.TaskGroup) -> None:
         """Take the changes in and decide for every function that may need it."""
         wall = self._wall()
         self._know(now)
-        for router in changes:
-            self._take(looked, now, router)
+        for router in look.changes:
+            self._take(look, router)
         self._touched.update(dict.fromkeys(self._agenda.take(now)))
         self._look_round(now, wall)
         touched, self._touched = self._touched, {}
         for key in touched:
             track, replicas = self.tracks.get(key), self._scaler.replicas(key)
             if track is not None and replicas is not None:
-                self._decide(key, track, replicas, now, wall, complete=complete, writers=writers)
+                self._decide(key, track, replicas, now, wall, look=look, writers=writers)
 
     def _decide(  # noqa: PLR0913 - what a tick knows
         self,
@@ -181,12 +218,12 @@ class Autoscaler:
         now: float,
         wall: datetime,
         *,
-        complete: bool,
+        look: Look,
         writers: asyncio.TaskGroup,
     ) -> None:
         self._asked[key] = replicas
         track.floor.look(wall)
-        seen = track.seen(now, replicas, complete=complete)
+        seen = track.seen(now, replicas, complete=look.complete, until=look.until)
         decision = decide(track.policy.scale, seen)
         if track.remember(now, wall, seen, decision):
             self._listener(track, track.decided[-1])
@@ -214,14 +251,14 @@ class Autoscaler:
             if track is not None and (track.floor.look(wall) or self._asked.get(key) != self._scaler.replicas(key)):
                 self._touched[key] = None
 
-    def _take(self, looked: float, now: float, router: dict[Key, Change]) -> None:
+    def _take(self, look: Look, router: dict[Key, Change]) -> None:
         """Count one router's changes for the functions they belong to."""
         for key, change in router.items():
             track = self.tracks.get(key)
             if track is None:
                 self._early[key] = [a + b for a, b in zip(self._early.get(key, NOTHING), change, strict=True)]
             else:
-                self._count(key, track, looked, now, change)
+                self._count(key, track, look.since, look.until, change)
 
     def _count(self, key: Key, track: Track, since: float, now: float, change: Change) -> None:
         replicas = self._asked.get(key)

@@ -106,8 +106,8 @@ class Track:
             if goal.metric.type == "prometheus" and value is not None and value > goal.metric.activation_threshold:
                 self.last_demand = now
 
-    def seen(self, now: float, replicas: Replicas, *, complete: bool) -> Seen:
-        """Everything `decide` may depend on."""
+    def seen(self, now: float, replicas: Replicas, *, complete: bool, until: float | None = None) -> Seen:
+        """Everything `decide` may depend on; what routers counted is known `until` then, `now` if it is not said."""
         in_use = max(self.in_flight + self.waiting, 0.0)
         if in_use:
             self.last_demand = now
@@ -116,7 +116,7 @@ class Track:
         return Seen(
             replicas=replicas.wanted,
             ready=replicas.ready,
-            signals=self._signals(now, in_use if not replicas.ready else 0.0),
+            signals=self._signals(now if until is None else until, in_use if not replicas.ready else 0.0),
             in_use=in_use,
             idle_for=now - self.last_demand,
             known_for=now - self.since,
@@ -166,7 +166,7 @@ class Track:
             self._delayed.append((now, decision.wanted))
         self.floor.record(wall, decision.wanted)
         last = self.decided[-1].decision if self.decided else None
-        if last is not None and (last.replicas, last.reason) == (decision.replicas, decision.reason):
+        if last is not None and last.replicas == decision.replicas and last.reason is decision.reason:
             return False
         self.decided.append(Decided(wall, seen, decision))
         self.counts[decision.reason] += 1

@@ -51,7 +51,7 @@ class History:
         last_seconds, last_requests = self._seconds[-1], self._requests[-1]
         if self._times[-1] < since:
             self._append(since, last_seconds, last_requests)
-        self._append(now, last_seconds + seconds, last_requests + requests)
+        self._append(max(now, self._times[-1]), last_seconds + seconds, last_requests + requests)
 
     def _append(self, when: float, seconds: float, requests: float) -> None:
         self._times.append(when)
@@ -66,8 +66,9 @@ class History:
 
     def forget(self, before: float) -> None:
         """Drop samples no window that ends after `before` can reach."""
-        stale = bisect_right(self._times, before) - 1
-        if stale >= _WORTH_TRIMMING:
+        times = self._times
+        if len(times) > _WORTH_TRIMMING and times[_WORTH_TRIMMING] <= before:
+            stale = bisect_right(times, before) - 1
             del self._times[:stale], self._seconds[:stale], self._requests[:stale]
 
     def concurrency(self, now: float, window: float) -> float:
@@ -87,8 +88,10 @@ class History:
         return self._weighted(self._requests, now, window)
 
     def _mean(self, column: Sequence[float], now: float, window: float) -> float:
-        edge = max(now - window, self.began)
-        return round((column[-1] - self._at(column, edge)) / max(now - edge, SHORTEST), DIGITS)
+        edge = now - window
+        if edge < self.began:
+            edge, window = self.began, now - self.began
+        return round((column[-1] - self._at(column, edge)) / max(window, SHORTEST), DIGITS)
 
     def _weighted(self, column: Sequence[float], now: float, window: float) -> float:
         """Sum of the seconds' means times s, s(1-s), s(1-s)^2 ..., newest first; Knative's weighted-exponential."""
@@ -104,14 +107,14 @@ class History:
 
     def _at(self, column: Sequence[float], when: float) -> float:
         """The counter at a moment, on the straight line between its neighbours."""
-        after = bisect_right(self._times, when)
-        if after == len(self._times):
+        times = self._times
+        after = bisect_right(times, when)
+        if after == len(times):
             return column[-1]
         if after == 0:
             return column[0]
-        start, end = self._times[after - 1], self._times[after]
-        share = (when - start) / (end - start)
-        return column[after - 1] + share * (column[after] - column[after - 1])
+        start, below = times[after - 1], column[after - 1]
+        return below + (when - start) / (times[after] - start) * (column[after] - below)
 
 
 def smoothing_over(seconds: int) -> float:

@@ -4,6 +4,7 @@ import socket
 
 import aiohttp
 
+from wick_api import header
 from wick_api.names import Key
 from wick_operator.autoscaling.demand import REQUESTS, Reading
 
@@ -22,7 +23,7 @@ async def scrape(world, names):
         aiohttp.ClientSession() as session,
         session.get(f"http://127.0.0.1:{world.r.admin_port}/metrics", params=names) as answer,
     ):
-        return await answer.read()
+        return await answer.read(), float(answer.headers[header.CLOCK])
 
 
 async def serve(connection):
@@ -35,11 +36,13 @@ async def test_the_autoscaler_gets_the_families_it_asks_for_and_counts_them(worl
     await world.serve(serve, admin_port=0)
     await world.eventually(lambda: listens(world.r.admin_port))
     reading = Reading()
-    reading.feed(await scrape(world, NAMES))
+    text, began = await scrape(world, NAMES)
+    reading.feed(text)
     for _ in range(3):
         await world.request(b"GET /function/default/hello/ HTTP/1.1\r\nHost: a\r\n\r\n")
-    text = await scrape(world, NAMES)
+    text, ended = await scrape(world, NAMES)
+    assert ended > began
     assert reading.feed(text)[HELLO][REQUESTS] == 3
     families = {line.split()[2] for line in text.decode().splitlines() if line.startswith("# TYPE")}
     assert families == {name for _, name in NAMES}
-    assert b"kubewick_function_request_duration_seconds_bucket" in await scrape(world, [])
+    assert b"kubewick_function_request_duration_seconds_bucket" in (await scrape(world, []))[0]

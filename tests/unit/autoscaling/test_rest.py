@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from wick_api.function import parse
-from wick_operator.autoscaling.loop import Autoscaler, Settings
+from wick_operator.autoscaling.loop import Autoscaler, Look, Settings
 from wick_operator.autoscaling.scaler import Replicas
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -65,7 +65,7 @@ async def ticks(platform, seconds, *, demand=(), settings=NEVER, then=lambda _se
             now = float(second)
             level = dict(demand).get(second)
             changes = [{first: [level, level, 0.0, 0.0]}] if level else []
-            autoscaler.decide(now - 1, now, changes, complete=True, writers=writers)
+            autoscaler.decide(Look(now - 1, now, changes, complete=True), now, writers)
             await asyncio.sleep(0)  # the writes of this platform take one turn of the loop
     return autoscaler
 
