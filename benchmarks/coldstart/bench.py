@@ -23,6 +23,10 @@ PLAIN = "plain"
 
 SOURCE = "def handle(request):\n    return 'hello'\n"
 
+TELLING = "import os\n\n\ndef handle(request):\n    return os.environ['POD']\n"
+POD = {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
+"""With this variable the function answers with its pod's uid."""
+
 SMALL = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}
 """So that a node of two processors has room for fifty functions."""
 
@@ -38,6 +42,8 @@ class Bench:
         self.cluster = cluster
         self._pods: Reflector[Mapping[str, Any]] = Reflector(cluster, PODS, self, namespace=NAMESPACE)
         self._moved = asyncio.Event()
+        self.used: set[str] = set()
+        """Uids of pods that told of themselves: they have a function, though their claim may not be written yet."""
 
     async def watch(self) -> None:
         """Follow the namespace's pods until cancelled."""
@@ -119,9 +125,7 @@ class Bench:
 
     def free(self) -> int:
         """Warm pods that wait for a function."""
-        return sum(
-            diagnosis.is_ready(pod) and "deletionTimestamp" not in pod["metadata"] for pod in self.pods(names.POOL)
-        )
+        return sum(warm.is_free(pod) and pod["metadata"]["uid"] not in self.used for pod in self.pods(names.POOL))
 
     async def pool_has(self, size: int) -> None:
         """Until so many pods are warm, and no more: a pool that shrinks goes one pod a second."""

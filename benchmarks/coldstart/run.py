@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from bench import NAMESPACE, SOURCE, Bench
+from bench import NAMESPACE, POD, SOURCE, TELLING, Bench
 from client import Answer, Connection
 from table import say
 
@@ -71,6 +71,7 @@ class Run:
             answer = await connection.get(f"/function/{NAMESPACE}/{name}/")
         finally:
             connection.close()
+        self._bench.used.add(answer.body.decode(errors="replace"))
         if answer.status != OK:
             say(f"{name}: {answer.status} {answer.body.decode(errors='replace')}")
         return answer
@@ -111,7 +112,7 @@ class Run:
 
     async def sustained(self, count: int, warm: int) -> tuple[Starts, float, float]:
         """One after the other, never without a warm pod; and starts a second of the first `warm`, and of the rest."""
-        names = await self.functions(count)
+        names = await self.functions(count, TELLING, env=[POD])
         await self._bench.pool_has(warm)
         began = time.monotonic()
         answers = [await self.call(name) for name in names[:warm]]

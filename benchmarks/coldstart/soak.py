@@ -6,12 +6,13 @@ served two functions, the pool is not at its size at the end, or a pod of a func
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
 import time
 from collections import Counter
 
-from bench import NAMESPACE, Bench
+from bench import NAMESPACE, POD, TELLING, Bench
 from client import Answer
 from run import Run
 from table import row, say
@@ -23,15 +24,13 @@ from wick_kube.resource import PODS
 POOL = 10
 BATCH = 50
 """Functions that exist at one time."""
-SOURCE = "import os\n\n\ndef handle(request):\n    return os.environ['POD']\n"
-POD = {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
-PATIENCE = 10.0
+PATIENCE = 3.0
 """Seconds to wait for a warm pod; a start goes on without one after that, by its Deployment."""
 
 
 async def batch(bench: Bench, run: Run, count: int) -> list[Answer]:
     """So many starts, each as soon as a pod is warm."""
-    made = await run.functions(count, SOURCE, env=[POD])
+    made = await run.functions(count, TELLING, env=[POD])
     answers = []
     for name in made:
         try:
@@ -52,6 +51,9 @@ async def wrong(bench: Bench, answers: list[Answer]) -> list[str]:
         await bench.pool_has(POOL)
     except TimeoutError:
         found.append(f"the pool has {bench.free()} pods, not {POOL}")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(30):
+            await bench.quiet()  # the last start's claim is written, and its pod collected, seconds after its function
     for label in (names.FUNCTION, names.CLAIMED_BY):
         left = await bench.cluster.list(PODS, NAMESPACE, labels=label)
         found += [f"pod {each['metadata']['name']} is left" for each in left]
@@ -61,7 +63,9 @@ async def wrong(bench: Bench, answers: list[Answer]) -> list[str]:
 async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--starts", type=int, default=1000)
-    parser.add_argument("--within", type=float, default=570.0, help="seconds; then it stops, and says how many it made")
+    parser.add_argument(
+        "--within", type=float, default=1500.0, help="seconds; then it stops, and says how many it made"
+    )
     options = parser.parse_args()
     async with await Cluster.connect(os.environ["KUBECONFIG"]) as cluster:
         bench = Bench(cluster)
