@@ -1,6 +1,8 @@
 """Tell the autoscaler at once when a queue grows faster than it scrapes.
 
-A function is mentioned when its first request waits and whenever its queue has doubled since; mentions are gathered
+A function is mentioned when its first request waits and whenever its queue has doubled since; but while a first
+instance is being started, which is the router's own work, only when that one will not be enough for those who wait: a
+look of the autoscaler costs a small node more than a start from the warm pool. Mentions are gathered
 for `GATHER` seconds and sent by one thread, one message at a time, to every operator the DNS name resolves to
 (followers ignore it). Nothing here can delay or fail a request: the scrape a second later tells the same.
 """
@@ -47,6 +49,8 @@ class Poker:
         if depth <= 1:
             lane.poked_depth = 0
         if depth <= 2 * lane.poked_depth or not depth:
+            return
+        if depth <= lane.dispatch.capacity and not lane.dispatch.serving():
             return
         lane.poked_depth = depth
         if self._told is not None:

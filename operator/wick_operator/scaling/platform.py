@@ -15,12 +15,17 @@ from wick_api import names
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_kube.error import ApiError, NotFound, Unreachable
-from wick_operator.autoscaling.decision import Decision
+from wick_operator.autoscaling.decision import Decision, Why
 from wick_operator.autoscaling.scaler import NotScaled, Replicas
 
 _OURS = frozenset({names.OPERATOR, names.AUTOSCALER, names.ROUTER})
 _HPA = "kube-controller-manager"
 """Who an HPA's writes are made by."""
+_ROUTERS = 8.0
+"""Seconds for which a first instance that requests ask for is the router's to start: it writes 0 -> 1 itself, and in a
+burst beyond the warm pool not before those who wait for a Deployment are served."""
+_STANDING = frozenset({Why.MIN, Why.INITIAL, Why.SCHEDULE, Why.PREDICTION})
+"""Reasons for a first instance that no router knows of."""
 _STARTING = 600.0
 """Seconds a new Function is given to have its initial instances."""
 
@@ -94,6 +99,8 @@ class Platform:
         self._honoured: dict[Key, int] = {}
         """Functions that others scale, and the generation of the Function since when."""
         self._started: set[Key] = set()
+        self._left: dict[Key, float] = {}
+        """Functions at zero whose first instance is left to a router, and since when."""
         self._changed: dict[Key, None] | None = None
         """Since the last call of `changed`; None before the first."""
         view.watch(self.touch)
@@ -118,7 +125,10 @@ class Platform:
         if deployment is None or known is None:
             self._honoured.pop(key, None)
             self._started.discard(key)
+            self._left.pop(key, None)
             return None
+        if deployment.wanted:
+            self._left.pop(key, None)
         return Replicas(
             wanted=deployment.wanted,
             ready=deployment.ready,
@@ -153,8 +163,17 @@ class Platform:
         """URLs of the instances' metrics."""
         return self._metrics(key)
 
+    def _is_routers(self, key: Key, decision: Decision, replicas: Replicas) -> bool:
+        if replicas.wanted or decision.replicas != 1 or decision.reason in _STANDING:
+            self._left.pop(key, None)
+            return False
+        now = self._wall()
+        return now - self._left.setdefault(key, now) < _ROUTERS
+
     async def scale(self, key: Key, decision: Decision, replicas: Replicas) -> None:
         """Write the Deployment's replicas, unless somebody changed them since they were looked at."""
+        if self._is_routers(key, decision, replicas):
+            return
         try:
             await self._writer.scale(key.namespace, names.deployment(key), decision.replicas, seen=replicas.wanted)
         except NotFound:

@@ -210,6 +210,24 @@ async def test_a_decision_on_an_old_number_overwrites_nobodys(world, kubeconfig)
     assert (await replicas(world, scaler)).wanted == 7
 
 
+async def test_a_first_instance_for_requests_is_left_to_the_router_for_a_while_and_one_for_others_is_not(world):
+    await world.cluster.scale(*world.key, 0, field_manager=names.AUTOSCALER)
+    await world.look()
+    now = 0.0
+    scaler = Platform(world, world, lambda _key: [], lambda _key: "", lambda: now)
+    nothing = Replicas(wanted=0, ready=0)
+    await scaler.scale(world.key, Decision(1, Why.ACTIVATION, 1.0), nothing)
+    now = 7.0
+    await scaler.scale(world.key, Decision(1, Why.ACTIVATION, 1.0), nothing)
+    assert (await replicas(world, scaler)).wanted == 0
+    now = 9.0
+    await scaler.scale(world.key, Decision(1, Why.ACTIVATION, 1.0), nothing)
+    assert (await replicas(world, scaler)).wanted == 1
+    await world.cluster.scale(*world.key, 0, field_manager=names.AUTOSCALER)
+    await scaler.scale(world.key, Decision(1, Why.MIN, 1.0), nothing)
+    assert (await replicas(world, scaler)).wanted == 1
+
+
 async def test_what_the_router_starts_is_nobody_elses(world, kubeconfig):
     scaler = platform(world)
     kubectl(kubeconfig, "-n", world.key.namespace, "scale", "deployment/hello", "--replicas=3")

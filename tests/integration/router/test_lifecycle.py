@@ -240,7 +240,7 @@ async def test_the_metrics_page_counts_what_happened(world):
     assert f"kubewick_function_request_duration_seconds_count{{{labels}}} 5" in lines
 
 
-async def test_the_autoscaler_is_poked_when_a_queue_grows(world):
+async def test_the_autoscaler_is_poked_when_more_wait_than_the_first_instance_can_take(world):
     poked = []
 
     async def operator(connection):
@@ -250,11 +250,15 @@ async def test_the_autoscaler_is_poked_when_a_queue_grows(world):
         connection.send(OK)
 
     upstream = await world.upstream(operator)
-    await world.router(poke_host="localhost", poke_port=upstream.port)
-    client = await world.client()
-    client.send(GET)
+    await world.router(function("hello", concurrency=2), poke_host="localhost", poke_port=upstream.port)
+    [lane] = world.r.plane.lanes.values()
+    for waiting in (1, 2):
+        (await world.client()).send(GET)
+        await world.eventually(lambda waiting=waiting: len(lane.dispatch.queue) == waiting)
+    assert lane.poked_depth == 0
+    (await world.client()).send(GET)
     await world.eventually(lambda: poked)
-    assert poked[0] == {"functions": ["default/hello"]}
+    assert poked == [{"functions": ["default/hello"]}]
     await world.eventually(lambda: world.r.plane.poker.outcomes["sent"] >= 1)
 
 
