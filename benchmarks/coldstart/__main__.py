@@ -124,7 +124,7 @@ async def part(name: str, seconds: float, bench: Bench, run: Run, report: Report
 
 async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--starts", type=int, default=100, help="by warm pool, one at a time")
+    parser.add_argument("--starts", type=int, default=110, help="by warm pool, one at a time")
     parser.add_argument("--deployment", type=int, default=50, help="by Deployment, and of plain Deployments")
     parser.add_argument("--only", default="", help=f"comma-separated: {', '.join(PARTS)}")
     parser.add_argument("--write", action="store_true", help="keep the table in benchmarks/README.md")

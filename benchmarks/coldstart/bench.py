@@ -18,14 +18,14 @@ from wick_kube.resource import DEPLOYMENTS, FUNCTIONS, NAMESPACES, PODS, SERVICE
 
 MANAGER = "kubewick-benchmark"
 NAMESPACE = "kubewick-coldstart"
+RESIDENT = "resident"
+"""A function that is never called: a pool goes with the last function that could use it."""
 PLAIN = "plain"
 """Label of the Deployments to compare with."""
 
-SOURCE = "def handle(request):\n    return 'hello'\n"
-
-TELLING = "import os\n\n\ndef handle(request):\n    return os.environ['POD']\n"
+SOURCE = "import os\n\n\ndef handle(request):\n    return os.environ['POD']\n"
 POD = {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
-"""With this variable the function answers with its pod's uid."""
+"""Every function answers with its pod's uid."""
 
 SMALL = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}
 """So that a node of two processors has room for fifty functions."""
@@ -75,6 +75,7 @@ class Bench:
         sizes = json.dumps({"python": {"min": pool, "max": pool, **settings}})
         metadata = {"name": NAMESPACE, "annotations": {f"{names.GROUP}/pool": sizes}}
         await self.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, field_manager=MANAGER)
+        await self.make(RESIDENT)
 
     async def close(self) -> None:
         """Remove the namespace with all that is in it, and wait until it is gone."""
@@ -90,14 +91,14 @@ class Bench:
         service = await self.cluster.get(SERVICES, "kubewick-system", "kubewick-router")
         return service["spec"]["clusterIP"], 80
 
-    async def make(self, name: str, source: str = SOURCE, **spec: Any) -> None:
+    async def make(self, name: str, source: str = SOURCE) -> None:
         """A function at rest."""
         await self.cluster.apply(
             {
                 "apiVersion": names.API_VERSION,
                 "kind": names.KIND,
                 "metadata": {"name": name, "namespace": NAMESPACE},
-                "spec": {"source": {"inline": {"main.py": source}}, "resources": SMALL, **spec},
+                "spec": {"source": {"inline": {"main.py": source}}, "env": [POD], "resources": SMALL},
             },
             field_manager=MANAGER,
         )
@@ -120,7 +121,9 @@ class Bench:
     async def clear(self) -> None:
         """No function is left, whatever the part before did."""
         for each in await self.cluster.list(FUNCTIONS, NAMESPACE):
-            await self.remove(each["metadata"]["name"])
+            if each["metadata"]["name"] != RESIDENT:
+                await self.remove(each["metadata"]["name"])
+        await self.remove_plain()
         await self.quiet()
 
     def free(self) -> int:

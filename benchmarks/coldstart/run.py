@@ -3,9 +3,8 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any
 
-from bench import NAMESPACE, POD, SOURCE, TELLING, Bench
+from bench import NAMESPACE, SOURCE, Bench
 from client import Answer, Connection
 from table import say
 
@@ -49,13 +48,13 @@ class Run:
         self._bench, self._host, self._port = bench, host, port
         self._made = 0
 
-    async def functions(self, count: int, source: str = SOURCE, **spec: Any) -> list[str]:
+    async def functions(self, count: int, source: str = SOURCE) -> list[str]:
         """So many functions at rest that never ran."""
         names = [f"f{self._made + number}" for number in range(count)]
         self._made += count
         for start in range(0, count, BATCH):
             batch = names[start : start + BATCH]
-            await asyncio.gather(*(self._bench.make(name, source, **spec) for name in batch))
+            await asyncio.gather(*(self._bench.make(name, source) for name in batch))
         await self._bench.at_rest(set(names))
         return names
 
@@ -112,7 +111,7 @@ class Run:
 
     async def sustained(self, count: int, warm: int) -> tuple[Starts, float, float]:
         """One after the other, never without a warm pod; and starts a second of the first `warm`, and of the rest."""
-        names = await self.functions(count, TELLING, env=[POD])
+        names = await self.functions(count)
         await self._bench.pool_has(warm)
         began = time.monotonic()
         answers = [await self.call(name) for name in names[:warm]]
@@ -127,7 +126,7 @@ class Run:
 
     async def updates(self, count: int, warm: int, within: float) -> Starts:
         """One running function gets new source: from applying it to the end of the first answer by the new code."""
-        [name] = await self.functions(1, SOURCE)
+        [name] = await self.functions(1)
         await self.call(name)
         connection = await Connection.open(self._host, self._port)
         took: list[float] = []
@@ -138,7 +137,7 @@ class Run:
             await self._bench.settled(name)
             word = f"version {len(took)}"
             began = time.perf_counter()
-            await self._bench.make(name, SOURCE.replace("hello", word))
+            await self._bench.make(name, f"def handle(request):\n    return {word!r}\n")
             while (answer := await connection.get(f"/function/{NAMESPACE}/{name}/")).body != word.encode():
                 if answer.status != OK:
                     lost.append(answer)

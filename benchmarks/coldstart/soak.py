@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 
-from bench import NAMESPACE, POD, TELLING, Bench
+from bench import NAMESPACE, Bench
 from client import Answer
 from run import Run
 from table import row, say
@@ -30,7 +30,7 @@ PATIENCE = 3.0
 
 async def batch(bench: Bench, run: Run, count: int) -> list[Answer]:
     """So many starts, each as soon as a pod is warm."""
-    made = await run.functions(count, TELLING, env=[POD])
+    made = await run.functions(count)
     answers = []
     for name in made:
         try:
