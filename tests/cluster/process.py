@@ -1,7 +1,8 @@
 """Child processes that end with whoever started them.
 
-Each writes to a log file of its own. On Linux the kernel stops them when their starter dies, however it dies
-(`setpriv --pdeathsig`), so a killed test run leaves no server behind.
+Each writes to a log file of its own. On Linux the kernel kills them when their starter dies, however it dies
+(`setpriv --pdeathsig`), so a killed test run leaves no server behind. SIGTERM would not do: an API server whose etcd
+goes with it waits for what cannot come any more.
 """
 
 import shutil
@@ -46,7 +47,7 @@ class Server:
 
 def start(name: str, command: Sequence[str | Path], log: Path, *, bound: bool = True) -> Server:
     """Start a server. `bound`: the kernel ends it when the calling thread ends."""
-    leash = [shutil.which("setpriv"), "--pdeathsig", "SIGTERM", "--"] if bound and shutil.which("setpriv") else []
+    leash = [shutil.which("setpriv"), "--pdeathsig", "KILL", "--"] if bound and shutil.which("setpriv") else []
     with log.open("wb") as out:
         process = subprocess.Popen(
             [*map(str, leash), *map(str, command)],

@@ -5,6 +5,7 @@ from typing import Any
 
 from wick_api.scale import Scale
 from wick_operator.autoscaling.decision import Decision, Seen, Signal, Why
+from wick_operator.autoscaling.policy import panic_window
 from wick_operator.autoscaling.schedule import problems
 from wick_operator.autoscaling.track import Decided, Track
 
@@ -20,7 +21,7 @@ _UNITS = {
 
 _SAID = {
     Why.STEADY: "{load}, averaged over {scale.window}",
-    Why.PANIC: "{burst} in the short window; nothing is taken away until {scale.window} after",
+    Why.PANIC: "a burst of {burst} in the last {short:.0f}s; nothing is taken away until {scale.window} after it",
     Why.UP_RATE: "{load}, but scale.upRate {scale.up_rate:g} allows no more from {seen.ready} ready at once",
     Why.DOWN_RATE: "{load}, but scale.downRate {scale.down_rate:g} allows no fewer from {seen.ready} ready at once",
     Why.ACTIVATION: "any load at all gets scale.activation {scale.activation}",
@@ -46,6 +47,7 @@ def sentence(scale: Scale, seen: Seen, decision: Decision) -> str:
         seen=seen,
         load=_load(seen.signals),
         burst=_load(seen.signals, panic=True),
+        short=panic_window(scale),
         unread=_unread(seen),
         idle=_seconds(seen.idle_for),
     )
@@ -57,7 +59,7 @@ def _load(signals: Iterable[Signal], *, panic: bool = False) -> str:
     value, signal = max(read, key=lambda pair: (pair[0] or 0.0) / pair[1].target, default=(0.0, None))
     if signal is None:
         return "no metric"
-    return f"{value or 0.0:.3g} {_UNITS[signal.type]} at {signal.target:.3g} for each instance"
+    return f"{value or 0.0:.3g} {_UNITS[signal.type]} where one instance takes {signal.target:.3g}"
 
 
 def _unread(seen: Seen) -> str:

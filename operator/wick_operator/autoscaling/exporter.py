@@ -8,7 +8,7 @@ from wick_operator.autoscaling.track import Track
 
 _HEADS = (
     (metric.DESIRED_REPLICAS, "gauge", "Instances the last decision asks for."),
-    (metric.PANIC, "gauge", "1 while the short window counts."),
+    (metric.PANIC, "gauge", "1 in a burst: the short window counts, and nothing is taken away."),
     (metric.DECISIONS, "counter", "Decisions that differed from the one before, by reason."),
 )
 

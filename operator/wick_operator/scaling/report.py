@@ -60,9 +60,9 @@ class Report:
             self._clock(), decided.seen.replicas, decided.decision
         )
         if announcement and len(self._events) < MOST_EVENTS:
-            text = (
-                f"{decided.decision.replicas} instances: {sentence(track.policy.scale, decided.seen, decided.decision)}"
-            )
+            count = decided.decision.replicas
+            why = sentence(track.policy.scale, decided.seen, decided.decision)
+            text = f"{count} instance{'' if count == 1 else 's'}: {why}"
             self._events.append(self._event(track.function, announcement, text))
 
     async def run(self) -> None:

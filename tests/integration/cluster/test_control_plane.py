@@ -1,4 +1,9 @@
 import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 from cluster.control_plane import ControlPlane
 from cluster.kubectl import kubectl
@@ -48,3 +53,32 @@ def test_pods_become_ready_on_simulated_nodes(simulated_plane, simulated_namespa
     kubeconfig, where = simulated_plane.kubeconfig, ("-n", simulated_namespace)
     kubectl(kubeconfig, "apply", *where, "-f", "-", stdin=json.dumps(deployment("many", 20)))
     kubectl(kubeconfig, "wait", *where, "deployment/many", "--for=condition=Available", "--timeout=30s")
+
+
+STARTER = """
+import time
+from cluster.control_plane import ControlPlane
+
+with ControlPlane.start(controllers=True) as plane:
+    print(plane.folder, *(each.process.pid for each in plane.servers.values()), flush=True)
+    time.sleep(600)
+"""
+
+
+def runs(pid):
+    """Whether it does more than wait to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_a_killed_test_run_leaves_no_server_behind():
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen([sys.executable, "-c", STARTER], env=environment, stdout=subprocess.PIPE) as starter:
+        folder, *pids = starter.stdout.readline().decode().split()
+        starter.kill()
+    try:
+        eventually(lambda: not any(runs(pid) for pid in pids), within=20)
+    finally:
+        shutil.rmtree(folder)

@@ -41,7 +41,7 @@ def test_every_reason_has_a_sentence(why):
 
 def test_the_sentence_tells_the_numbers():
     assert sentence(Scale(), LOAD, decide(Scale(), LOAD)) == (
-        "20 requests at a time at 7 for each instance, averaged over 1m"
+        "20 requests at a time where one instance takes 7, averaged over 1m"
     )
 
 
