@@ -11,6 +11,8 @@ from table import say
 OK = 200
 BATCH = 20
 """Functions made or removed at once."""
+LATER = 3
+"""Starts after which a function is removed, while the pool refills: its Deployment has adopted the pod by then."""
 ROUND = 10
 """Starts by Deployment after which their pods are removed, so that no start meets another's end."""
 
@@ -82,10 +84,11 @@ class Run:
         for name in names:
             await self._bench.pool_has(warm)
             answers.append(await self.call(name))
-            await self._bench.remove(name)
+            if len(answers) > LATER:
+                await self._bench.remove(names[len(answers) - LATER - 1])
             if time.monotonic() > end:
                 break
-        await self.removed(names[len(answers) :])
+        await self.removed(names)
         return Starts(answers)
 
     async def bursts(self, times: int, count: int, warm: int, within: float) -> Starts:
