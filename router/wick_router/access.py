@@ -33,12 +33,12 @@ class Line(msgspec.Struct, omit_defaults=True, rename="camel"):
 
 
 class AccessLog:
-    """See the module. `share` is between 0 and 1."""
+    """See the module. `share` is between 0 and 1, `backlog` counts lines."""
 
-    def __init__(self, share: float, stream: IO[bytes]) -> None:
+    def __init__(self, share: float, stream: IO[bytes], backlog: int = BACKLOG) -> None:
         self._share = share
         self._stream = stream
-        self._lines: queue.Queue[Line | None] = queue.Queue(BACKLOG)
+        self._lines: queue.Queue[Line | None] = queue.Queue(backlog)
         self._thread = threading.Thread(target=self._write, name="access-log", daemon=True)
         self._random = random.Random()  # noqa: S311 - sampling
         self.dropped = 0

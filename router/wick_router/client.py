@@ -162,13 +162,12 @@ class Client:
         return not self._holds
 
     def _feed(self, data: bytes) -> None:
-        if self.incoming is None:
-            if not self.head_since:
-                self.head_since = self.heard
-                self._fed = len(data)
-                self._first = data
-            else:
-                self._fed += len(data)
+        if self.incoming is None and not self.head_since:
+            self.head_since = self.heard
+            self._fed = len(data)
+            self._first = data
+        else:
+            self._fed += len(data)
         try:
             self.parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -178,11 +177,16 @@ class Client:
         except HttpParserError as error:
             self._malformed(error)
         else:
-            if self.head_since:
-                if self._fed > self.plane.config.header_bytes:
-                    self._refuse_head(Refused(Refusal.HEADERS_TOO_LARGE, "the request's head is too large"))
-            elif self.incoming is not None and self.incoming.length > self.incoming.received:
-                self._left = self.incoming.length - self.incoming.received
+            if self.incoming is not None or self.head_since:
+                self._awaits_more(self.incoming)
+
+    def _awaits_more(self, incoming: Exchange | None) -> None:
+        """The read ended within a request: in its head or trailers, which have a limit, or in its body."""
+        if not self.head_since and incoming is not None and incoming.length > incoming.received:
+            self._left = incoming.length - incoming.received
+        elif self._fed > self.plane.config.header_bytes:
+            which = "head is" if self.head_since else "trailers are"
+            self._refuse_head(Refused(Refusal.HEADERS_TOO_LARGE, f"the request's {which} too large"))
 
     def _counted_body(self, data: bytes) -> bytes:
         """Take what belongs to the body; the rest is the next request's."""
@@ -230,6 +234,7 @@ class Client:
         exchange.kept, self._kept = self._kept, exchange.kept
         self._read, self._url = {}, b""
         self.head_since = 0.0
+        self._fed = 0
         exchange.keep_alive = parser.should_keep_alive()
         if b"x-request-id" in read or b"traceparent" in read:
             exchange.request_id, exchange.traceparent = heads.identity(
@@ -278,6 +283,7 @@ class Client:
         return bad
 
     def on_body(self, data: bytes) -> None:
+        self._fed = 0
         if self.incoming is not None:
             self.incoming.feed(data)
 

@@ -102,7 +102,10 @@ class Exchange(Ticket):
         self.received += len(data)
         lane = self.lane
         if lane is not None and self.received > lane.max_request_bytes:
-            self.refuse(self.too_large())
+            if self.client.exchange is self:
+                self.refuse(self.too_large())
+            else:
+                self.refused = self.too_large()  # told when it is its turn
             return
         if self.conn is not None:
             self.conn.send_body(self, data)

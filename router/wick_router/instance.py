@@ -84,6 +84,8 @@ class InstanceConnection:
     _interim = False
     _declined: RefusedBy | None = None
     _head_bytes = 0
+    _trailing = 0
+    """Bytes read since the last piece of a body that the parser counts."""
     _plain: Known | None = None
     """The head just read, when it is worth remembering."""
 
@@ -196,7 +198,9 @@ class InstanceConnection:
         if self._counting:
             self._counted(exchange, data)
             return
-        if self._in_head and self._as_known(exchange, data):
+        if not self._in_head:
+            self._trailing += len(data)
+        elif self._as_known(exchange, data):
             return
         try:
             self._parser.feed_data(data)
@@ -209,12 +213,19 @@ class InstanceConnection:
         if self._complete:
             self._remember(data)
             self._finish(exchange)
-        elif self._in_head:
+        else:
+            self._awaits_more(exchange)
+
+    def _awaits_more(self, exchange: "Exchange") -> None:
+        """The read ended within the answer: in its head or trailers, which have a limit, or in its body."""
+        if self._in_head:
             if self._head_bytes > self._header_bytes:
                 self._fail(exchange, "the head of the instance's answer is too large")
-        else:
-            self._flush(exchange)
-            self._counting = self._left > 0 and self._declined is None
+            return
+        self._flush(exchange)
+        self._counting = self._left > 0 and self._declined is None
+        if self._trailing > self._header_bytes:
+            self._fail(exchange, "the trailers of the instance's answer are too large")
 
     def _as_known(self, exchange: "Exchange", data: bytes) -> bool:
         """Pass on an answer whose head is known and whose body is here; when not, its bytes count as the head's."""
@@ -306,7 +317,7 @@ class InstanceConnection:
     def _ready_for_next(self) -> None:
         self._used = self._in_head = True
         self._complete = False
-        self._head_bytes = self._left = 0
+        self._head_bytes = self._left = self._trailing = 0
         if self._reading_paused:
             self.resume_reading()
         if self._interims or self._trailers or self._declined is not None:
@@ -389,6 +400,7 @@ class InstanceConnection:
             self._excess = True
             return
         self._left -= len(data)
+        self._trailing = 0
         if self._declined is None:
             self._out.append(b"%x\r\n%b\r\n" % (len(data), data) if exchange.response_chunked else data)
 

@@ -79,7 +79,10 @@ class Sweep:
         self._round += 1
         if self._round % SLOW_EVERY == 0:
             for client in list(plane.clients):
-                look_after(client, now, plane.config)
+                if not client.reading and hung_up(client):
+                    client.transport.abort()  # a reset shows by itself only where somebody reads
+                else:
+                    look_after(client, now, plane.config)
             for lane in plane.lanes.values():
                 for endpoint in lane.endpoints.values():
                     endpoint.close_idle(now - lane.idle_timeout)
@@ -123,10 +126,10 @@ def look_after(client: "Client", now: float, config: "Config") -> None:
 
 
 def hung_up(client: "Client") -> bool:
-    """Whether a client that closed its sending side has closed the other one too.
+    """Whether nobody holds the other end, of a client that is not read from or has closed its sending side.
 
-    It was sent an interim answer at that moment; a socket that nobody holds any more has answered it with a reset,
-    which the kernel shows as a hang-up.
+    One that closed its sending side was sent an interim answer at that moment; a socket that nobody holds any more has
+    answered it with a reset, which the kernel shows as a hang-up.
     """
     descriptor = client.transport.get_extra_info("socket").fileno()
     if descriptor < 0:
