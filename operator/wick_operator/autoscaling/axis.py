@@ -9,6 +9,9 @@ until the next look:
     router b   --|===============|             the older: the common moment
                  previous        common -----> of a's increase, this much waits for the next look: |===|
 
+Where a router does not answer, the moment waits for it a little (`AWAITED`), so that what it counted meanwhile does not
+come in one lump, which a short window would take for a burst.
+
 Sums are kept: what is held back is given out with the next look, and whatever is read counts once. In between, an
 increase is taken to be even over the time it was counted in.
 """
@@ -18,6 +21,8 @@ import math
 from wick_api.names import Key
 from wick_operator.autoscaling.demand import NOTHING, REQUESTS, SECONDS, Change
 
+AWAITED = 1.5
+"""Seconds since a router's first silence in which the common moment stands still: two looks."""
 _DRIFT = 1e-3
 """By how much of the time that passes two clocks may drift apart; real ones stay far below."""
 _NEARLY = 0.95
@@ -55,9 +60,12 @@ class Axis:
 
         `changes` were counted from the last page until `moment`, and become what is returned.
         """
-        held, self._held = self._held, {}
-        share = self._share(moment, common)
+        share, waits = self._share(moment, common), self.until is not None and common < self.until
         self.until = moment
+        if waits:
+            self._hold(changes, 1.0)
+            return changes
+        held, self._held = self._held, {}
         if share < 1:
             self._hold(changes, 1 - share)
         return _added(changes, held)
@@ -79,7 +87,9 @@ class Axis:
             if seconds or requests:
                 change[SECONDS] -= seconds
                 change[REQUESTS] -= requests
-                self._held[key] = [seconds, requests, 0.0, 0.0]
+                held = self._held.setdefault(key, NOTHING.copy())
+                held[SECONDS] += seconds
+                held[REQUESTS] += requests
 
 
 def _added(changes: dict[Key, Change], held: dict[Key, Change]) -> dict[Key, Change]:

@@ -24,7 +24,7 @@ from wick_api.function import Function
 from wick_api.names import Key
 from wick_operator.autoscaling import body, exposition
 from wick_operator.autoscaling.agenda import Agenda
-from wick_operator.autoscaling.axis import Axis
+from wick_operator.autoscaling.axis import AWAITED, Axis
 from wick_operator.autoscaling.decision import Decision, decide
 from wick_operator.autoscaling.demand import NOTHING, SERIES, Change, Reading
 from wick_operator.autoscaling.exposition import CONTENT_TYPE
@@ -175,7 +175,9 @@ class Autoscaler:
         complete = len(self._silent) < len(pages) and self._silent.keys() <= lost
         read = [(self._router(url), page) for url, page in pages.items() if page is not None]
         moments = [router.axis.moment(page.came, page.written) for router, page in read]
-        since, self._until = self._until, max(self._until, min(moments, default=self._until))
+        since = self._until
+        if all(now - silent >= AWAITED for silent in self._silent.values()):
+            self._until = max(since, min(moments, default=since))
         changes = [router.axis.left(router.reading.gone()) for router in gone]
         changes += [
             router.axis.take(router.reading.feed(page.text), moment, self._until)

@@ -87,7 +87,7 @@ class Track:
             self._history.restart(since)
         self.in_flight += change[IN_FLIGHT]
         self.waiting += change[WAITING]
-        self.last_demand = now
+        self.last_demand = max(self.last_demand, now)
         if change[SECONDS] or change[REQUESTS]:
             self._history.add(since, now, change[SECONDS], change[REQUESTS])
             self._history.forget(now - self.policy.scale.window - 1)
