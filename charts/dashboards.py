@@ -78,7 +78,7 @@ def function() -> Panel:
     labels = ONE[1:-1]
     concurrency = f"sum(rate({metric.INFLIGHT_SECONDS}{ONE}[$__rate_interval]))"
     latency = [("promised", f"max(kubewick_function_slo_latency_seconds{ONE})")]
-    errors = f'sum(rate({metric.REQUESTS}{{{labels},code=~"5.."}}[$__rate_interval]))'
+    errors = f'(sum(rate({metric.REQUESTS}{{{labels},code=~"5.."}}[$__rate_interval])) or vector(0))'
     return _dashboard(
         "Kubewick function",
         "kubewick-function",
