@@ -18,6 +18,12 @@ def of_image(name, image, **spec):
     return made
 
 
+def test_the_routers_of_an_image_built_with_a_c_compiler_run_compiled(cluster):
+    told = kubectl(cluster.kubeconfig, "-n", release.NAMESPACE, "logs", "-l", ROUTERS, "--tail=-1")
+    assert ", compiled\n" in told
+    assert ", interpreted\n" not in told
+
+
 def test_a_hundred_requests_at_zero_are_answered_within_the_capacity_of_ten_single_instances(cluster):
     code = "import time\n\n\ndef handle():\n    time.sleep(0.3)\n    return 'ok'"
     cluster.deploy(function("narrow", code, concurrency=1, scale={"max": 10}))
