@@ -23,7 +23,7 @@ PATIENCE = 5.0
 
 
 def pytest_asyncio_loop_factories(config, item):  # noqa: ARG001 - the hook's signature
-    """On uvloop, as in production; `wick up` falls back to asyncio's own loop where there is none."""
+    """On uvloop, as everywhere the router runs."""
     return {"uvloop": uvloop.new_event_loop}
 
 
