@@ -7,14 +7,14 @@ only through `in_plane`, which runs a piece of work in the data plane's loop.
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 import uvicorn
 from fastapi import APIRouter, FastAPI, HTTPException, Query
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from wick_api import header
 from wick_api.names import Key
@@ -82,13 +82,18 @@ async def _alive() -> None:
     """Answer."""
 
 
-async def _page(plane: "Plane", names: list[str] | None) -> tuple[float, str]:
+async def _page(plane: "Plane", names: list[str] | None) -> tuple[float, exposition.Page]:
     """When it was begun, by the plane's clock, and the page."""
     page, began = exposition.Page(), plane.clock()
     for count, page in enumerate(exposition.write(plane, names or exposition.HELP)):  # noqa: B007 - the last one is whole
         if count % SLICE == 0:
             await asyncio.sleep(0)
-    return began, page.text()
+    return began, page
+
+
+async def _one_by_one(pieces: list[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
 
 
 async def _views(plane: "Plane", namespace: str | None) -> list[FunctionView]:
@@ -129,8 +134,10 @@ def _health(router: "Router") -> APIRouter:
     @api.get("/metrics")
     async def metrics(names: Annotated[list[str] | None, Query(alias="name[]")] = None) -> Response:
         """Prometheus text; with ``name[]`` those families only."""
-        clock, text = await in_plane(plane, _page(plane, names))
-        return PlainTextResponse(text, headers={header.CLOCK: f"{clock:.6f}"}, media_type=exposition.CONTENT_TYPE)
+        clock, page = await in_plane(plane, _page(plane, names))
+        pieces = list(page.pieces())
+        headers = {header.CLOCK: f"{clock:.6f}", "Content-Length": str(sum(map(len, pieces)))}
+        return StreamingResponse(_one_by_one(pieces), headers=headers, media_type=exposition.CONTENT_TYPE)
 
     return api
 

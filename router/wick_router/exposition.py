@@ -32,6 +32,8 @@ HELP = {
     metric.LOOP_LAG_SECONDS: ("histogram", "How late the event loop ran a timer."),
 }  # fmt: skip
 """Type and help text of each family."""
+PIECE = 50
+"""Entries of a family in one piece of the page; a histogram is one entry, of 2 KB."""
 
 
 class Page:
@@ -41,15 +43,15 @@ class Page:
         self.families: dict[str, list[str]] = {name: [] for name in HELP}
         self.wanted = wanted
 
-    def text(self) -> str:
-        parts = []
+    def pieces(self) -> Iterator[bytes]:
+        """The page, a hundred kilobytes or so at a time: to join megabytes in one call would hold every thread up."""
         for name, lines in self.families.items():
             if name not in self.wanted:
                 continue
             kind, words = HELP[name]
-            parts.append(f"# HELP {name} {words}\n# TYPE {name} {kind}\n")
-            parts += lines
-        return "".join(parts)
+            yield f"# HELP {name} {words}\n# TYPE {name} {kind}\n".encode()
+            for first in range(0, len(lines), PIECE):
+                yield "".join(lines[first : first + PIECE]).encode()
 
 
 def write(plane: "Plane", wanted: Container[str] = HELP) -> Iterator[Page]:
