@@ -145,14 +145,18 @@ class Bench:
         await self.until(done, 60)
 
     async def quiet(self) -> None:
-        """Until no function's pod is left."""
-        await self.until(lambda: not any(self.pods(names.FUNCTION)), 300)
+        """Until every function's pod is told to go.
+
+        One that was told so before its interpreter had started may ignore it for its whole grace period.
+        """
+        await self.until(lambda: not any(map(_stays, self.pods(names.FUNCTION))), 300)
+        await asyncio.sleep(1)
 
     async def settled(self, name: str) -> None:
         """Until the function has one pod, ready, and a ReplicaSet's."""
 
         def done() -> bool:
-            mine = list(self.pods(names.FUNCTION, name))
+            mine = list(filter(_stays, self.pods(names.FUNCTION, name)))
             return len(mine) == 1 and diagnosis.is_ready(mine[0]) and not warm.unadopted(mine[0])
 
         await self.until(done, 60)
@@ -194,7 +198,11 @@ class Bench:
         """Remove every plain Deployment, and wait until its pods are gone."""
         for each in await self.cluster.list(DEPLOYMENTS, NAMESPACE, labels=PLAIN):
             await self.cluster.delete(DEPLOYMENTS, NAMESPACE, each["metadata"]["name"])
-        await self.until(lambda: not any(self.pods(PLAIN)), 120)
+        await self.until(lambda: not any(map(_stays, self.pods(PLAIN))), 120)
+
+
+def _stays(pod: Mapping[str, Any]) -> bool:
+    return "deletionTimestamp" not in pod["metadata"]
 
 
 async def until(look: Callable[[], Awaitable[bool]], within: float, pause: float = 0.1) -> None:

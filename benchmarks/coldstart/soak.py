@@ -56,7 +56,9 @@ async def wrong(bench: Bench, answers: list[Answer]) -> list[str]:
             await bench.quiet()  # the last start's claim is written, and its pod collected, seconds after its function
     for label in (names.FUNCTION, names.CLAIMED_BY):
         left = await bench.cluster.list(PODS, NAMESPACE, labels=label)
-        found += [f"pod {each['metadata']['name']} is left" for each in left]
+        found += [
+            f"pod {each['metadata']['name']} is left" for each in left if "deletionTimestamp" not in each["metadata"]
+        ]
     return found
 
 
