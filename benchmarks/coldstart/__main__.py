@@ -104,7 +104,7 @@ PARTS: dict[str, tuple[Part, float]] = {
     "deployment": (deployment, 200),
     "dry": (dry, 60),
     "update": (update, 70),
-    "sustained": (sustained, 60),
+    "sustained": (sustained, 110),
     "large": (large, 90),
     "floor": (floor, 50),
     "preload": (preload, 90),
