@@ -11,6 +11,9 @@ import aiohttp
 import pytest
 from msgspec import structs
 
+from cluster.control_plane import ControlPlane
+from cluster.images import PROJECT
+from cluster.kubectl import establish
 from cluster.waiting import eventually_async
 from wick_api import names
 from wick_api.function import Source, parse
@@ -143,6 +146,14 @@ class World:
         await self.cluster.delete(DEPLOYMENTS, self.namespace, manifest.name("python"))
         for name in [each["metadata"]["name"] for each in await self.cluster.list(CONFIG_MAPS, self.namespace)]:
             await self.cluster.delete(CONFIG_MAPS, self.namespace, name)
+
+
+@pytest.fixture(scope="session")
+def controlled_plane():
+    """One of these tests' own: on the shared one an operator is at work, which would mend what is played here."""
+    with ControlPlane.start(controllers=True) as plane:
+        establish(plane.kubeconfig, PROJECT / "crds")
+        yield plane
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ async def running(world):
     async def adopted():
         return owned(await world.pods(), old)
 
-    await eventually_async(adopted, within=20)
+    await eventually_async(adopted, within=60)
     yield function, old
     for task in tasks:
         task.cancel()
@@ -44,9 +44,13 @@ async def running(world):
 
 
 def owned(pods, name):
-    """Whether the pod is the function's only one, and a ReplicaSet's."""
-    owners = [each["kind"] for pod in pods.values() for each in pod["metadata"].get("ownerReferences", ())]
-    return list(pods) == [name] and "ReplicaSet" in owners
+    """Whether the pod is the function's only one, and a ReplicaSet's; says whose each pod is where it is not."""
+    owners = {
+        each: [owner["kind"] for owner in pod["metadata"].get("ownerReferences", ())] for each, pod in pods.items()
+    }
+    assert list(owners) == [name], owners
+    assert "ReplicaSet" in owners[name], owners
+    return True
 
 
 async def free(world):
@@ -64,7 +68,7 @@ async def test_an_update_serves_from_a_warm_pod_and_the_deployment_takes_it_for_
     async def only():
         return owned(await world.pods(), warm["metadata"]["name"])
 
-    await eventually_async(only, within=20)
+    await eventually_async(only, within=60)
     [pod] = (await world.pods()).values()
     assert pod["metadata"]["labels"][names.REVISION] == revision
     assert await world.ask(pod) == (200, "new")
@@ -79,7 +83,7 @@ async def test_an_update_that_does_not_load_costs_its_warm_pod_and_the_old_revis
         left = await world.cluster.find(PODS, world.namespace, warm["metadata"]["name"])
         return left is None or "deletionTimestamp" in left["metadata"]
 
-    await eventually_async(discarded, within=20)
+    await eventually_async(discarded, within=60)
     pods = await world.pods()
     assert await world.ask(pods[old]) == (200, "hello nobody")
     news = [pod for pod in pods.values() if pod["metadata"]["labels"][names.REVISION] == revision]
