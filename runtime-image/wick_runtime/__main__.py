@@ -11,8 +11,10 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 
 
 # The kernel drops signals that PID 1 does not handle: without this, a pod deleted while its interpreter starts (each
-# ReplicaSet that adopts a warm pod makes one) would stay for its whole grace period. The supervisor takes over later.
+# ReplicaSet that adopts a warm pod makes one) would stay for its whole grace period. What came even earlier waits,
+# since the image's entry point blocks it. The supervisor takes over later.
 signal.signal(signal.SIGTERM, _leave)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 import gc  # noqa: E402 - the handler comes before anything that takes time
 from importlib import import_module  # noqa: E402

@@ -10,6 +10,9 @@
                                                    |    |
                               SIGTERM: any state --+----+--> DRAINING --> over
 
+In the pool a process is forked ahead and waits for the order, so that no caller waits for a fork; one that died
+meanwhile is replaced by a fork when the order comes.
+
 For a synchronous function, and for one that cannot be loaded, this process serves the data port itself; for an
 asynchronous one the worker does, and a duplicate of each of its connections rests in a `Keeper` here.
 """
@@ -100,6 +103,8 @@ class Instance:
         self._state = State.POOL if config.pool else State.LOADING
         self._failure: dict[str, Any] = {}
         self._child: Child | None = None
+        self._spare: Child | None = None
+        """Forked ahead, in the pool: waits for its order."""
         self._phases: dict[str, float] = {}
         self._processes: Processes | None = None
         self._server: Server | None = None
@@ -114,9 +119,17 @@ class Instance:
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def begin(self) -> None:
-        """Load what the environment names, unless this is a pool's."""
-        if self._state is not State.POOL:
+        """Load what the environment names; in the pool, have a process ready for what will be named."""
+        if self._state is State.POOL:
+            self._spare = self._fork_child({"role": "spare"})
+            self._rehearse()
+        else:
             self._load()
+
+    def _rehearse(self) -> None:
+        """Do once what an order begins with: first calls copy pages of the supervisor's and load OpenSSL's digests."""
+        self.authorized("")
+        parse(b'{"files": {"main.py": ""}, "env": {"NAME": ""}}', self._config)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a task that belongs to this instance."""
@@ -238,21 +251,32 @@ class Instance:
     # -- loading
 
     def _load(self) -> None:
-        """Fork a worker that imports the code."""
+        """Have a worker import the code: the one that waits for it, or else a new one."""
+        self._state = State.LOADING
+        order = {"target": self._target._asdict(), "limits": self._limits._asdict(), "env": self._env}
+        self._child = child = self._become(order) or self._fork_child({"role": "load", **order})
+        self._timer("load", LOAD_TIMEOUT, lambda: self._condemn(child, f"loading took longer than {LOAD_TIMEOUT:g} s"))
+
+    def _become(self, order: dict[str, Any]) -> Child | None:
+        """Give the order to the process forked ahead; None where there is none (any more)."""
+        spare, self._spare = self._spare, None
+        if spare is None or spare.closed:
+            return None
+        spare.ordered = time.monotonic()
+        spare.keeper = Keeper(self._shared.table, self._target.function)
+        try:
+            spare.channel.send(order)
+        except Closed:
+            return None
+        return spare
+
+    def _fork_child(self, order: dict[str, Any]) -> Child:
         ours, theirs = pair()
         child = Child(Channel(ours), Keeper(self._shared.table, self._target.function), time.monotonic())
-        self._child = child
-        self._state = State.LOADING
         with theirs:
-            order = {
-                "role": "load",
-                "target": self._target._asdict(),
-                "limits": self._limits._asdict(),
-                "env": self._env,
-            }
             self._order(self._supervisor, child, order, theirs)
         self._loop.add_reader(ours.fileno(), self._child_said, child)
-        self._timer("load", LOAD_TIMEOUT, lambda: self._condemn(child, f"loading took longer than {LOAD_TIMEOUT:g} s"))
+        return child
 
     def _order(self, channel: Channel, one: "Child | Worker", order: dict[str, Any], sock: socket.socket) -> None:
         self._last_order += 1
@@ -389,7 +413,6 @@ class Instance:
         """The worker is dead, its last words are heard, and how it died is known."""
         if child.status is None or not child.closed:
             return
-        self._cancel("load")
         how = died(child.status)
         reason = child.verdict or Refusal(502, "instance-failed", f"the worker {how}")
         late = Refusal(504, "deadline", f"the function did not answer within its time; {reason.message}")
@@ -403,6 +426,7 @@ class Instance:
             self._loop.call_later(LINGER, sock.close)
         if child.failed or child is not self._child:
             return
+        self._cancel("load")
         if self._state is State.DRAINING:
             self._finish(lost)
         elif not child.kind:

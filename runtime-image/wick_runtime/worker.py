@@ -6,6 +6,8 @@
                                +-- synchronous handler, safe to fork: a template the handler processes are forked from
                                +-- synchronous handler, not safe to fork: the first handler process itself
 
+In the pool the fork comes first and the order later (role ``spare``), so that a start does not wait for it.
+
 A process with threads, or with a socket that its import opened, must not be forked: the threads would be missing in
 the child and the socket shared with it. Each handler process then imports the code for itself.
 """
@@ -60,10 +62,15 @@ class Code(NamedTuple):
 
 def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
     """Load the code of `order` and serve it; 0 when it ended as it should."""
-    born = time.monotonic()
     sock = socket.socket(fileno=fds[0])
     own = order["role"] == "process"
     channel = Channel(sock)
+    if order["role"] == "spare":
+        try:
+            ((order, _),) = channel.receive(wait=True)
+        except Closed:
+            return 0  # its pod goes without having had a function
+    born = time.monotonic()
     before = set(open_files())
     try:
         code = prepare(order, born)

@@ -2,6 +2,10 @@
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -36,6 +40,34 @@ def test_a_pool_instance_becomes_the_function_it_is_told(pooled):
     assert (seen["COLOUR"], seen["who"], seen["KUBEWICK_FUNCTION"]) == ("red", "hello", "hello")
     assert "KUBEWICK_TOKEN_SHA256" not in seen
     assert pooled.metric("kubewick_function_start_seconds", phase="fork", function="hello") > 0
+
+
+def test_no_start_waits_for_a_fork_of_the_supervisor(pooled, eventually):
+    eventually(lambda: len(pooled.pids()) == 3)  # supervisor, control process, and the one forked ahead
+    os.kill(pooled.process.pid, signal.SIGSTOP)
+    try:
+        assert specialize(pooled, ORDER).status == 200
+        assert pooled.request("/").json["who"] == "hello"
+    finally:
+        os.kill(pooled.process.pid, signal.SIGCONT)
+
+
+def test_a_sigterm_that_came_before_the_interpreter_is_obeyed_once_it_runs():
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # inherited, as from the image's `env --block-signal`
+    try:
+        with subprocess.Popen([sys.executable, "-m", "wick_runtime"], env={"KUBEWICK_POOL": "1"}) as early:
+            early.send_signal(signal.SIGTERM)
+            assert early.wait(30) == 128 + signal.SIGTERM  # by `wick_runtime`, not by the signal itself
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def test_where_the_process_forked_ahead_died_the_order_forks_another(pooled, eventually):
+    *_, ahead = eventually(lambda: len(found := pooled.pids()) == 3 and found)
+    os.kill(ahead, signal.SIGKILL)
+    eventually(lambda: ahead not in pooled.pids())
+    assert specialize(pooled, ORDER).status == 200
+    assert pooled.request("/").json["who"] == "hello"
 
 
 def test_becoming_a_function_imports_nothing_the_function_did_not_ask_for(pooled):
