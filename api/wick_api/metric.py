@@ -25,6 +25,8 @@ RETRIES = "kubewick_function_retries_total"  # + reason
 # Router, no function label
 CONNECTIONS = "kubewick_router_connections"  # + side: client | instance
 POKES = "kubewick_router_pokes_total"  # + outcome: sent | failed | unresolved
+CERTIFICATES = "kubewick_router_certificates_total"  # + outcome: taken | refused
+CERTIFICATE_REFUSED = "kubewick_router_certificate_refused"
 LOOP_LAG_SECONDS = "kubewick_router_loop_lag_seconds"
 
 # Runtime, labels {namespace, function, revision}

@@ -29,6 +29,8 @@ HELP = {
     metric.RETRIES: ("counter", "Requests moved to another instance, by reason."),
     metric.CONNECTIONS: ("gauge", "Open connections by side."),
     metric.POKES: ("counter", "Messages to the autoscaler, by what became of them."),
+    metric.CERTIFICATES: ("counter", "New TLS certificates found in the files, by what became of them."),
+    metric.CERTIFICATE_REFUSED: ("gauge", "1 while the files hold a TLS certificate that cannot be used."),
     metric.LOOP_LAG_SECONDS: ("histogram", "How late the event loop ran a timer."),
 }  # fmt: skip
 """Type and help text of each family."""
@@ -73,6 +75,13 @@ def write(plane: "Plane", wanted: Container[str] = HELP) -> Iterator[Page]:
     families[metric.POKES] += [
         f'{metric.POKES}{{outcome="{outcome}"}} {count}\n' for outcome, count in plane.poker.outcomes.items()
     ]
+    certificate = plane.certificate
+    if certificate is not None:
+        families[metric.CERTIFICATES] += [
+            f'{metric.CERTIFICATES}{{outcome="{outcome}"}} {count}\n'
+            for outcome, count in certificate.outcomes.items()
+        ]
+        families[metric.CERTIFICATE_REFUSED].append(f"{metric.CERTIFICATE_REFUSED} {certificate.refused:d}\n")
     families[metric.LOOP_LAG_SECONDS].append(_histogram(metric.LOOP_LAG_SECONDS, "", (plane.loop_lag,)))
     yield page
     for lane in list(plane.lanes.values()):

@@ -5,6 +5,7 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from wick_router.certificate import Certificate
 from wick_router.client import Client
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ class Listeners:
     def __init__(self, plane: "Plane") -> None:
         self._plane = plane
         self._servers: list[asyncio.Server] = []
-        self.certificate: Certificate | None = None
         self.port = 0
         """The data port in use."""
         self.tls_port = 0
@@ -32,8 +32,8 @@ class Listeners:
         plane, config = self._plane, self._plane.config
         self.port = await self._tcp(config.port, None)
         if config.tls_certificate:
-            self.certificate = Certificate(Path(config.tls_certificate), Path(config.tls_key))
-            self.tls_port = await self._tcp(config.tls_port, self.certificate.context)
+            plane.certificate = Certificate(Path(config.tls_certificate), Path(config.tls_key))
+            self.tls_port = await self._tcp(config.tls_port, plane.certificate.context)
         if config.unix:
             self._servers.append(
                 await plane.loop.create_unix_server(
@@ -72,28 +72,3 @@ def bound(host: str, port: int, *, shared: bool) -> socket.socket:
         raise
     listening.setblocking(False)  # noqa: FBT003 - its only form
     return listening
-
-
-class Certificate:
-    """A certificate that is read again when its files change; new handshakes use the new one."""
-
-    def __init__(self, chain: Path, key: Path) -> None:
-        self._chain, self._key = chain, key
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.context.set_alpn_protocols(["http/1.1"])
-        self._seen = self._stamp()
-        self.context.load_cert_chain(chain, key)
-
-    def refresh(self) -> bool:
-        """Load the files anew if they changed; True when they did. `OSError` or `ssl.SSLError`: the old one stays."""
-        stamp = self._stamp()
-        if stamp == self._seen:
-            return False
-        self.context.load_cert_chain(self._chain, self._key)
-        self._seen = stamp
-        return True
-
-    def _stamp(self) -> tuple[int, ...]:
-        found = [path.stat() for path in (self._chain, self._key)]
-        return tuple(value for stat in found for value in (stat.st_mtime_ns, stat.st_ino, stat.st_size))

@@ -22,6 +22,7 @@ from wick_router.routing import Table
 
 if TYPE_CHECKING:
     from wick_router.access import AccessLog
+    from wick_router.certificate import Certificate
     from wick_router.instance import InstanceConnection
     from wick_router.splice import Side
 
@@ -64,6 +65,7 @@ class Plane:
         """Refusals without a function, by reason."""
         self.loop_lag = Histogram()
         self.access: AccessLog | None = None
+        self.certificate: Certificate | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._table_due = False
 

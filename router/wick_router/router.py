@@ -68,7 +68,7 @@ class Router:
             self.plane.access = AccessLog(self.config.access_log, sys.stdout.buffer)
         self._listeners = Listeners(self.plane)
         await self._listeners.open()
-        self._sweep = Sweep(self.plane, self._listeners)
+        self._sweep = Sweep(self.plane)
         self._sweep.start()
         self._backend_task = asyncio.create_task(self._backend.run(self.plane), name="backend")
         if self.config.admin_port >= 0:

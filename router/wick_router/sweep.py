@@ -9,7 +9,6 @@ between, not more than once in `GRAIN`:
 So a deadline is noticed at most `GRAIN` late, or `PERIOD` when less than that was left as the request came.
 """
 
-import logging
 import select
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from wick_router.client import Client
     from wick_router.config import Config
-    from wick_router.listen import Certificate, Listeners
     from wick_router.plane import Plane
 
 PERIOD = 0.1
@@ -35,15 +33,12 @@ SLOW_EVERY = 10
 CERTIFICATE_EVERY = 20
 """Certificate files are looked at once in so many rounds."""
 
-log = logging.getLogger(__name__)
-
 
 class Sweep:
     """See the module."""
 
-    def __init__(self, plane: "Plane", listeners: "Listeners") -> None:
+    def __init__(self, plane: "Plane") -> None:
         self._plane = plane
-        self._listeners = listeners
         self._round = 0
         self._timer: TimerHandle | None = None
         self._look: TimerHandle | None = None
@@ -86,8 +81,8 @@ class Sweep:
             for lane in plane.lanes.values():
                 for endpoint in lane.endpoints.values():
                     endpoint.close_idle(now - lane.idle_timeout)
-        if self._round % CERTIFICATE_EVERY == 0 and self._listeners.certificate is not None:
-            reload_certificate(self._listeners.certificate)
+        if self._round % CERTIFICATE_EVERY == 0 and plane.certificate is not None:
+            plane.certificate.refresh()
         self.start()
         self._expire()
 
@@ -96,15 +91,6 @@ def next_look(left: Iterable[float], until_round: float) -> float | None:
     """Seconds until deadlines are looked for again, from what is left to each; None: the next round is soon enough."""
     nearest = min(left, default=until_round)
     return max(nearest + RESOLUTION, GRAIN) if nearest < until_round - GRAIN else None
-
-
-def reload_certificate(certificate: "Certificate") -> None:
-    """Take a new certificate when there is one; a broken one is reported and the old one stays."""
-    try:
-        if certificate.refresh():
-            log.info("the TLS certificate was read again")
-    except OSError as error:  # ssl.SSLError is one
-        log.warning("the new TLS certificate is not used: %s", error)
 
 
 def look_after(client: "Client", now: float, config: "Config") -> None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import ssl
-import subprocess
 
 import pytest
 from static import function
@@ -122,62 +120,6 @@ async def test_connections_beyond_the_limit_are_closed(world):
         await extra.head()
     kept[0].send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert (await kept[0].answer())[0] == 404
-
-
-def certificate(folder, name):
-    key, chain = folder / "tls.key", folder / "tls.crt"
-    subprocess.run(
-        [
-            *[
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-                "-nodes",
-                "-days",
-                "1",
-            ],
-            *("-subj", f"/CN={name}", "-keyout", str(key), "-out", str(chain)),
-        ],
-        check=True,
-        capture_output=True,
-        timeout=30,
-    )
-    return {"tls_certificate": str(chain), "tls_key": str(key)}
-
-
-async def subject(port):
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-    found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    writer.close()
-    return found
-
-
-async def test_https_is_served_and_a_new_certificate_is_taken_without_a_restart(world, tmp_path):
-    heads = []
-
-    async def recording(connection):
-        heads.append(await connection.head())
-        connection.send(OK)
-
-    await world.serve(recording, tls_port=0, **certificate(tmp_path, "first"))
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    reader, writer = await asyncio.open_connection("127.0.0.1", world.r.tls_port, ssl=context)
-    writer.write(GET)
-    assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
-    writer.close()
-    assert b"X-Forwarded-Proto: https" in heads[0]
-    before = await subject(world.r.tls_port)
-    certificate(tmp_path, "second")
-    async with asyncio.timeout(10):
-        while await subject(world.r.tls_port) == before:  # noqa: ASYNC110 - the files are looked at in time
-            await asyncio.sleep(0.1)
 
 
 async def test_a_unix_socket_serves_too(world, tmp_path):

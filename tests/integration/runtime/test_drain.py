@@ -1,10 +1,18 @@
 """SIGTERM: not ready, finish what is in flight, close what rests, run `shutdown`, exit 0."""
 
+import asyncio
+import itertools
 import os
 import signal
+import socket
 import threading
+import time
 
 import pytest
+
+from wick_runtime.http.parser import choose
+from wick_runtime.http.server import Server, Settings
+from wick_runtime.table import Table
 
 CODE = """
     import asyncio, os, time
@@ -70,6 +78,36 @@ def test_a_request_on_a_kept_connection_that_crosses_the_signal_is_answered(star
         assert sock.recv(1) == b"", "then it is closed, not reset"
         sock.close()
     assert instance.process.wait(5) == 0
+
+
+class Ok:
+    """An application that answers at once."""
+
+    hold = 1 << 20
+    max_body = 1 << 20
+
+    def admit(self, _exchange):
+        return None
+
+    def begin(self, exchange):
+        exchange.respond(200, [], b"ok")
+
+
+async def test_a_kept_connection_with_unread_bytes_is_not_closed_however_long_it_rested():
+    server = Server(Ok(), choose(), Table(), Settings())
+    await server.listen(socket.create_server(("127.0.0.1", 0)))
+    loop = asyncio.get_running_loop()
+    with socket.create_connection(server._socket.getsockname()) as kept:
+        kept.setblocking(False)
+        await loop.sock_sendall(kept, GET)
+        assert b" 200 " in await asyncio.wait_for(loop.sock_recv(kept, 65536), 5)
+        server.now = itertools.count(time.monotonic() + 100, 100).__next__  # everything has rested long enough
+        kept.send(GET)  # no turn of the loop from here to the first look: nobody has read it
+        await asyncio.wait_for(server.drain(lambda: 0), 5)
+        answer = await asyncio.wait_for(loop.sock_recv(kept, 65536), 5)
+        assert b" 200 " in answer
+        assert b"connection: close" in answer.lower()
+        assert await asyncio.wait_for(loop.sock_recv(kept, 1), 5) == b"", "then it is closed, not reset"
 
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
