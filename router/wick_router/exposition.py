@@ -78,8 +78,7 @@ def write(plane: "Plane", wanted: Container[str] = HELP) -> Iterator[Page]:
     certificate = plane.certificate
     if certificate is not None:
         families[metric.CERTIFICATES] += [
-            f'{metric.CERTIFICATES}{{outcome="{outcome}"}} {count}\n'
-            for outcome, count in certificate.outcomes.items()
+            f'{metric.CERTIFICATES}{{outcome="{outcome}"}} {count}\n' for outcome, count in certificate.outcomes.items()
         ]
         families[metric.CERTIFICATE_REFUSED].append(f"{metric.CERTIFICATE_REFUSED} {certificate.refused:d}\n")
     families[metric.LOOP_LAG_SECONDS].append(_histogram(metric.LOOP_LAG_SECONDS, "", (plane.loop_lag,)))
