@@ -1,6 +1,7 @@
-"""The loop against real HTTP servers that write what routers write."""
+"""The loop against real HTTP servers that write what routers write, a real router and a real instance among them."""
 
 import asyncio
+import sys
 import time
 from contextlib import asynccontextmanager
 
@@ -8,11 +9,14 @@ import pytest
 from aiohttp import web
 from msgspec import structs
 
+from cluster import process
 from wick_api.function import parse
 from wick_api.names import Key
 from wick_operator.autoscaling.loop import Autoscaler, Settings
 from wick_operator.autoscaling.outside import Sources
 from wick_operator.autoscaling.scaler import NotScaled, Replicas
+from wick_router.config import Config
+from wick_router.router import Router as RealRouter
 
 HELLO = Key("default", "hello")
 FAST = Settings(period=0.05, patience=0.2)
@@ -249,3 +253,69 @@ class Pod:
         return web.Response(
             text=f"kubewick_function_cpu_seconds_total{{}} {spent}\nkubewick_function_memory_bytes{{}} 1\n"
         )
+
+
+@asynccontextmanager
+async def real_router(served_function):
+    """A real router that knows one function and no instance of it; the URL of its metrics."""
+    router = RealRouter(
+        Config(host="127.0.0.1", port=0, admin_host="127.0.0.1", admin_port=0), Nowhere(served_function)
+    )
+    await router.start()
+    yield router, f"http://127.0.0.1:{router.admin_port}/metrics"
+    await router.stop()
+
+
+class Nowhere:
+    """A backend that starts nothing."""
+
+    def __init__(self, served_function):
+        self.function = served_function
+
+    async def run(self, sink):
+        sink.function(self.function)
+        sink.synced(in_touch=True)
+        await asyncio.Event().wait()
+
+    def activate(self, _key):
+        pass
+
+
+async def test_the_queue_of_a_real_router_scales_up_and_its_end_down():
+    platform = Platform(function(metrics=[{"type": "queue", "target": 10}]), count=1)
+    async with real_router(platform.function) as (router, url), running(platform, [url]):
+        waiting = [await asyncio.open_connection("127.0.0.1", router.port) for _ in range(25)]
+        for _, writer in waiting:
+            writer.write(b"GET /function/default/hello/ HTTP/1.1\r\nHost: a\r\n\r\n")
+        await eventually(lambda: platform.count == 3)
+        for _, writer in waiting:
+            writer.transport.abort()
+        await eventually(lambda: platform.count == 0)
+
+
+@pytest.fixture
+def instance(tmp_path):
+    """A real instance whose code keeps 100 MiB; the URL of its metrics, and its process."""
+    (tmp_path / "main.py").write_text("kept = bytearray(b'x' * (100 << 20))\n\ndef handle():\n    return 'ok'\n")
+    [port] = process.free_ports(1)
+    env = [f"KUBEWICK_CODE={tmp_path}", f"KUBEWICK_CONTROL_PORT={port}", "PORT=0"]
+    server = process.start("instance", ["env", *env, sys.executable, "-m", "wick_runtime"], tmp_path / "log")
+    yield f"http://127.0.0.1:{port}/metrics", server
+    server.stop()
+
+
+async def test_the_memory_of_a_real_instance_scales_up_and_its_silence_freezes(instance):
+    """100 MiB and the interpreter's own, of 50 MiB promised: more than twice, and less than four times."""
+    url, server = instance
+    platform = Platform(function(metrics=[{"type": "memory", "target": 100}], idle="1h"), count=1)
+    platform.function = structs.replace(
+        platform.function, spec=structs.replace(platform.function.spec, resources={"requests": {"memory": "50Mi"}})
+    )
+    platform.instances = lambda _key: [url]
+    async with served(Router()) as urls:
+        settings = Settings(period=0.1, sources=Sources(period=0.1))
+        async with running(platform, urls, settings) as autoscaler:
+            await eventually(lambda: platform.count in {3, 4}, within=30)
+            server.stop()
+            await eventually(lambda: autoscaler.tracks[HELLO].decided[-1].decision.reason == "blind")
+            assert platform.count in {3, 4}

@@ -98,7 +98,7 @@ async def test_a_kept_connection_with_unread_bytes_is_not_closed_however_long_it
     await server.listen(socket.create_server(("127.0.0.1", 0)))
     loop = asyncio.get_running_loop()
     with socket.create_connection(server._socket.getsockname()) as kept:
-        kept.setblocking(False)
+        kept.settimeout(0)
         await loop.sock_sendall(kept, GET)
         assert b" 200 " in await asyncio.wait_for(loop.sock_recv(kept, 65536), 5)
         server.now = itertools.count(time.monotonic() + 100, 100).__next__  # everything has rested long enough
