@@ -18,8 +18,8 @@ import sysconfig
 from pathlib import Path
 
 WARM = (
-    "client", "demand", "dispatch", "endpoint", "exchange", "heads", "histogram", "instance", "intake", "lane",
-    "plane", "refusal", "routing",
+    "client", "demand", "dispatch", "effect", "endpoint", "exchange", "heads", "histogram", "instance", "intake",
+    "lane", "plane", "refusal", "routing", "vacancy",
 )  # fmt: skip
 """Modules of `wick_router` that a warm request runs through."""
 SCRATCH = "build"

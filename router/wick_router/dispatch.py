@@ -21,8 +21,7 @@ another router uses its slots; ``--refused(draining), terminating--> closed``; `
 
 A revision that has not served yet is not dialled while another serves: its instances count once the platform calls
 them ready. So a broken update never meets a request, while more instances of a proven one serve as soon as they listen.
-Free instances are kept in one ordered set a level of load, so the least loaded is found, and kept in order, in
-constant time; among equals the one that waited longest is taken.
+Who has room is kept in `vacancy`; tickets, slots and effects are in `effect`.
 """
 
 from collections import OrderedDict
@@ -34,101 +33,28 @@ from wick_api.header import Refused
 from wick_api.reason import Reason, Refusal
 from wick_router.backend import Instance
 from wick_router.demand import Demand
+from wick_router.effect import (
+    HOLD_FIRST,
+    HOLD_LAST,
+    NOTHING,
+    Activate,
+    Dial,
+    Effect,
+    Effects,
+    Forward,
+    Refuse,
+    Slot,
+    Started,
+    Ticket,
+)  # fmt: skip
+from wick_router.vacancy import Vacancies
 
 RETRY_ACTIVATION = 5.0
 """Seconds without any instance after which activation is asked for again; a lost API call costs this much."""
 HOLD_FAILURE = 5.0
 """Seconds a reported failure is believed when the function has no instance left that could prove it wrong."""
-HOLD_FIRST, HOLD_LAST = 0.002, 0.064
-"""Seconds an instance that refused for concurrency is left alone; doubles with each refusal in a row."""
 KEPT_REVISIONS = 4
 """Revisions whose counters outlive their instances."""
-
-
-class Ticket:
-    """One request as the machine sees it. The caller subclasses it and never writes these fields."""
-
-    deadline: float
-    order = 0
-    slot: "Slot | None" = None
-    waiting = False
-    cold = False
-    """It had to wait when no instance was ready."""
-
-
-class Slot:
-    """One instance and its load."""
-
-    __slots__ = (
-        "demand",
-        "draining",
-        "held_until",
-        "hold",
-        "in_flight",
-        "instance",
-        "listed",
-        "ready",
-        "spoilt",
-        "unasked",
-    )
-
-    def __init__(self, instance: Instance, demand: Demand) -> None:
-        self.instance = instance
-        self.demand = demand
-        self.in_flight = 0
-        self.ready = instance.ready
-        self.draining = instance.terminating
-        self.listed = True
-        self.held_until = 0.0
-        """Not before this moment; 0 when it is not held."""
-        self.hold = HOLD_FIRST
-        self.spoilt = False
-        """Its code did not load; it can only say why."""
-        self.unasked = False
-        """Nobody dials it, until its revision is proven or nothing else serves."""
-
-    @property
-    def live(self) -> bool:
-        """It serves, or may soon."""
-        return self.listed and not self.draining
-
-
-class Forward(Struct):
-    """Send the request to this instance."""
-
-    ticket: Ticket
-    slot: Slot
-
-
-class Refuse(Struct):
-    """Answer the request; it is settled."""
-
-    ticket: Ticket
-    refusal: Refusal
-    message: str
-    reason: str = ""
-
-
-class Activate(Struct):
-    """Ask the platform for a first instance."""
-
-
-class Dial(Struct):
-    """Find out when this instance can be connected to, and say so with `dialled`."""
-
-    slot: Slot
-
-
-class Started(Struct):
-    """A cold start ended: `seconds` from the first request's arrival to a ready instance."""
-
-    slot: Slot
-    seconds: float
-
-
-Effect = Forward | Refuse | Activate | Dial | Started
-Effects = Sequence[Effect]
-NOTHING: Effects = ()
 
 
 class Failure(Struct, frozen=True):
@@ -155,8 +81,7 @@ class Dispatch:
         self.revision = revision
         self._waiting = self._demand(revision, now)
         self._orders = 0
-        self._open: list[dict[Slot, None]] = [{} for _ in range(capacity)]
-        self._lowest = capacity
+        self._vacancies = Vacancies(capacity)
 
     # Requests
 
@@ -164,7 +89,7 @@ class Dispatch:
         """A request came: the slot it goes to at once, or None when none is free. This is the warm path."""
         self._orders += 1
         ticket.order = self._orders
-        slot = self._least_loaded()
+        slot = self._vacancies.least_loaded()
         if slot is not None:
             self._place(ticket, slot, now)
         return slot
@@ -199,7 +124,7 @@ class Dispatch:
         slot = ticket.slot
         if slot is None:
             return NOTHING
-        self._close(slot)
+        self._vacancies.withdraw(slot)
         if how is Refused.DRAINING:
             slot.draining = True
         elif how is Refused.FAILED:
@@ -230,7 +155,7 @@ class Dispatch:
         gone = self.slots.keys() - {instance.id for instance in now_listed}
         for identity in gone:
             slot = self.slots.pop(identity)
-            self._close(slot)
+            self._vacancies.withdraw(slot)
             slot.listed = False
         had_live = bool(gone) or self._any_live()
         for instance in now_listed:
@@ -251,7 +176,7 @@ class Dispatch:
             return NOTHING
         slot.ready = True
         slot.unasked = False
-        self._reopen(slot)
+        self._vacancies.offer(slot)
         return [*self._came_up(now), *self._ask(), *self._settle(now)]
 
     def failed(self, reason: Reason, message: str, now: float) -> Effects:
@@ -277,10 +202,9 @@ class Dispatch:
             self._waiting.add(len(self.queue), now)
         if capacity != self.capacity:
             self.capacity = capacity
-            self._open = [{} for _ in range(capacity)]
-            self._lowest = capacity
+            self._vacancies = Vacancies(capacity)
             for slot in self.slots.values():
-                self._reopen(slot)
+                self._vacancies.offer(slot)
         return self._settle(now)
 
     def gone(self, now: float) -> Effects:
@@ -298,7 +222,7 @@ class Dispatch:
         for slot in self.slots.values():
             if slot.held_until and slot.held_until <= now:
                 slot.held_until = 0.0
-                self._reopen(slot)
+                self._vacancies.offer(slot)
         return [*refusals, *self._settle(now)]
 
     def due(self) -> float | None:
@@ -334,23 +258,8 @@ class Dispatch:
         for demand in idle[: max(0, len(self.demands) - KEPT_REVISIONS)]:
             del self.demands[demand.revision]
 
-    def _least_loaded(self) -> Slot | None:
-        level, levels = self._lowest, self._open
-        while level < self.capacity:
-            if levels[level]:
-                self._lowest = level
-                return next(iter(levels[level]))
-            level += 1
-        self._lowest = level
-        return None
-
     def _place(self, ticket: Ticket, slot: Slot, now: float) -> None:
-        load = slot.in_flight
-        del self._open[load][slot]
-        load += 1
-        slot.in_flight = load
-        if load < self.capacity:
-            self._open[load][slot] = None
+        self._vacancies.take(slot)
         ticket.slot = slot
         self.in_flight += 1
         slot.demand.add(1, now)
@@ -359,27 +268,10 @@ class Dispatch:
         ticket.slot = None
         self.in_flight -= 1
         slot.demand.add(-1, now)
-        load = slot.in_flight
-        if load < self.capacity:
-            self._open[load].pop(slot, None)
-        slot.in_flight = load - 1
-        self._reopen(slot)
-
-    def _reopen(self, slot: Slot) -> None:
-        """Offer the slot, if it may be used and has room."""
-        load = slot.in_flight
-        usable = slot.ready and not slot.draining and slot.listed and not slot.held_until and not slot.spoilt
-        if load < self.capacity and usable:
-            self._open[load][slot] = None
-            if load < self._lowest:  # noqa: PLR1730 - min() costs a call on the warm path
-                self._lowest = load
-
-    def _close(self, slot: Slot) -> None:
-        if slot.in_flight < self.capacity:
-            self._open[slot.in_flight].pop(slot, None)
+        self._vacancies.leave(slot)
 
     def _doubt(self, slot: Slot) -> Effects:
-        self._close(slot)
+        self._vacancies.withdraw(slot)
         slot.spoilt = False
         if not slot.ready or not slot.live:
             return NOTHING
@@ -411,17 +303,17 @@ class Dispatch:
         slot = self.slots.get(instance.id)
         if slot is None:
             slot = self.slots[instance.id] = Slot(instance, self._demand(instance.revision, now))
-            self._reopen(slot)
+            self._vacancies.offer(slot)
             slot.unasked = not slot.ready
             return NOTHING
         before, slot.instance = slot.instance, instance
         if instance.terminating and not slot.draining:
             slot.draining = True
-            self._close(slot)
+            self._vacancies.withdraw(slot)
         if instance.ready and not before.ready and not slot.ready:
             slot.ready = True
             slot.unasked = False
-            self._reopen(slot)
+            self._vacancies.offer(slot)
         moved = (before.host, before.port) != (instance.host, instance.port)
         if moved and not slot.ready:
             slot.unasked = True
@@ -459,7 +351,7 @@ class Dispatch:
         if not self.serving():
             self._hear_the_spoilt()
             effects += self._ask()
-        while self.queue and (slot := self._least_loaded()) is not None:
+        while self.queue and (slot := self._vacancies.least_loaded()) is not None:
             ticket = next(iter(self.queue))
             self._unqueue(ticket, now)
             self._place(ticket, slot, now)
@@ -473,7 +365,7 @@ class Dispatch:
         for slot in self.slots.values():
             if slot.spoilt:
                 slot.spoilt = False
-                self._reopen(slot)
+                self._vacancies.offer(slot)
 
     def _start(self, now: float) -> Effects:
         """Somebody waits and nothing serves."""

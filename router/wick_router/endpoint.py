@@ -6,7 +6,7 @@ The connection that proved an instance ready goes to the idle ones, so it carrie
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from wick_router.dispatch import Slot
+from wick_router.effect import Slot
 from wick_router.instance import InstanceConnection, Known
 
 if TYPE_CHECKING:

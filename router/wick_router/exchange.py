@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from wick_api.header import Refused as RefusedBy
 from wick_api.reason import Refusal
 from wick_router import heads
-from wick_router.dispatch import Ticket
+from wick_router.effect import Ticket
 from wick_router.refusal import STATUS_LINES, Refused, answer
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from wick_api.names import Key
 from wick_api.reason import Reason
 from wick_router.backend import Instance
 from wick_router.client import Hold
-from wick_router.dispatch import Activate, Dial, Dispatch, Effects, Forward, Refuse, Slot, Started
+from wick_router.dispatch import Dispatch
+from wick_router.effect import Activate, Dial, Effects, Forward, Refuse, Slot, Started
 from wick_router.endpoint import Endpoint
 from wick_router.exchange import Exchange
 from wick_router.histogram import COLD_START_BUCKETS, PHASE_BUCKETS, Histogram

@@ -7,7 +7,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from wick_api.header import Refused
 from wick_api.reason import Reason, Refusal
 from wick_router.backend import Instance
-from wick_router.dispatch import HOLD_LAST, RETRY_ACTIVATION, Activate, Dial, Dispatch, Forward, Refuse, Started, Ticket
+from wick_router.dispatch import RETRY_ACTIVATION, Dispatch
+from wick_router.effect import HOLD_LAST, Activate, Dial, Forward, Refuse, Started, Ticket
 
 LIMIT = 4
 
@@ -270,7 +271,7 @@ class DispatchMachine(RuleBasedStateMachine):
     @invariant()
     def load_is_spread(self):
         usable = [s.in_flight for s in self.dispatch.slots.values() if self.usable(s) and not s.held_until]
-        least = self.dispatch._least_loaded()
+        least = self.dispatch._vacancies.least_loaded()
         if usable and min(usable) < self.capacity:
             assert least is not None
             assert least.in_flight == min(usable)
