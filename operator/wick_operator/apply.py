@@ -1,7 +1,9 @@
 """The writing half of a reconcile: children, one after the other, and never somebody else's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from msgspec import Struct
 
 from wick_api import names
 from wick_api.function import Function
@@ -10,11 +12,12 @@ from wick_api.reason import Reason
 from wick_kube.cluster import Cluster
 from wick_kube.error import ApiError, Conflict, Refused
 from wick_kube.resource import FUNCTIONS, of
-from wick_operator import drift, ownership
+from wick_operator import drift, ownership, seen
 from wick_operator.config import Config
 from wick_operator.desired.action import Action, action
 from wick_operator.desired.children import children
 from wick_operator.fence import Fence
+from wick_operator.history import Kept
 from wick_operator.ownership import Owner
 from wick_operator.plan import Plan
 from wick_operator.status import Problem
@@ -35,36 +38,79 @@ class Blocked(Exception):
         self.problem, self.again = problem, again
 
 
+class Written(Struct):
+    """Children that were just written, as the API server answered: the mirrors may not show them yet."""
+
+    deployment: seen.Deployment | None = None
+    service: seen.Child | None = None
+    kept: Kept | None = None
+    blocked: Blocked | None = None
+    """Why the rest was not written."""
+
+
 class Applier:
     """Brings a function's children to what a plan wants."""
 
     def __init__(self, view: View, cluster: Cluster, fence: Fence, config: Config) -> None:
         self._view, self._cluster, self._fence, self._config = view, cluster, fence, config
 
-    async def apply(self, function: Function, plan: Plan) -> None:
+    async def apply(self, function: Function, plan: Plan) -> Written:
         """Write what differs, in order, stopping at the first that can't be written: later ones refer to it."""
+        written = Written()
         if plan.revision is None:
-            return
-        for child in children(function, self._config, plan.revision, plan.input, plan.checksum):
+            return written
+        wanted = children(function, self._config, plan.revision, plan.input, plan.checksum)
+        present = [(child, self._observed(function, child)) for child in wanted]
+        if any(observed is None for _, observed in present):
+            await self._make_sure_it_exists(function)
+        for child, observed in present:
             try:
-                await self._bring(function, child)
+                self._note(function, written, await self._bring(function, child, observed))
             except Refused as error:
-                raise Blocked(_refusal(child, error), again=True) from error
+                written.blocked = Blocked(_refusal(child, error), again=True)
+            except Blocked as blocked:
+                written.blocked = blocked
+            if written.blocked:
+                break
+        return written
 
-    async def _bring(self, function: Function, child: Manifest) -> None:
-        observed = self._observed(function, child)
+    async def _make_sure_it_exists(self, function: Function) -> None:
+        """No children for a Function that went unseen; what is made while it goes is collected by its owner's uid."""
+        current = await self._cluster.find(FUNCTIONS, *function.key)
+        if current is None or current["metadata"]["uid"] != function.metadata.uid:
+            raise Vanished(str(function.key))
+        if "deletionTimestamp" in current["metadata"]:
+            raise Vanished(str(function.key))
+
+    def _note(self, function: Function, written: Written, answer: dict[str, Any] | None) -> None:
+        """Keep what the API server answered, and let the mirror's echo of it be no news."""
+        if answer is None:
+            return
+        kind, name = answer["kind"], answer["metadata"]["name"]
+        child: seen.Deployment | seen.Child | seen.Config
+        if kind == "Deployment":
+            child = written.deployment = seen.deployment_in(answer)
+        elif kind == "Service":
+            child = written.service = seen.service_in(answer)
+        else:
+            child = seen.config_in(answer)
+            written.kept = child.kept
+        self._view.made(function.key, kind, name, child)
+
+    async def _bring(self, function: Function, child: Manifest, observed: Manifest | None) -> dict[str, Any] | None:
+        """Act on one child; the API server's answer where it was written."""
         owner = ownership.owner(function, observed) if observed is not None else None
         match action(owner, drifted=observed is not None and self._differs(child, observed)):
             case Action.CREATE:
-                await self._create(function, child)
+                return await self._create(function, child)
             case Action.REPAIR:
-                await self._repair(child, observed or {})
+                return await self._repair(child, observed or {}, self._managers(function.key))
             case Action.WAIT:
                 raise Blocked(_predecessor(child), again=False)
             case Action.REPORT:
                 raise Blocked(_not_owned(child, observed or {}), again=False)
             case Action.KEEP:
-                await self._give_replicas_away(child)
+                return None
 
     def _observed(self, function: Function, child: Manifest) -> Manifest | None:
         """The child as mirrored, or what is known of it."""
@@ -88,64 +134,57 @@ class Applier:
             return bool(child["metadata"]["annotations"] != observed["metadata"]["annotations"])
         return drift.differs(child, {**observed, "apiVersion": child["apiVersion"], "kind": child["kind"]})
 
-    async def _create(self, function: Function, child: Manifest) -> None:
+    async def _create(self, function: Function, child: Manifest) -> dict[str, Any]:
         """Make a child without taking anything from an object the mirror does not show (yet)."""
-        current = await self._cluster.find(FUNCTIONS, *function.key)
-        if current is None or current["metadata"]["uid"] != function.metadata.uid:
-            raise Vanished(str(function.key))
-        if "deletionTimestamp" in current["metadata"]:
-            raise Vanished(str(function.key))
-        replicas = function.spec.scale.initial
-        first = _with_replicas(child, replicas) if child["kind"] == "Deployment" else child
+        first = _with_replicas(child, function.spec.scale.initial) if child["kind"] == "Deployment" else child
         try:
-            await self._fence.apply(first, force=False)
+            return await self._fence.apply(first, force=False)
         except Conflict:
-            await self._meet(function, child)
-            return
-        if child["kind"] == "Deployment":
-            await self._fence.apply(_replicas_alone(child, replicas), manager=names.AUTOSCALER)
+            return await self._meet(function, child)
 
-    async def _meet(self, function: Function, child: Manifest) -> None:
+    async def _meet(self, function: Function, child: Manifest) -> dict[str, Any]:
         """The name is taken: by our own child, which the mirror will show, or by somebody else's object."""
         resource = of(child["apiVersion"], child["kind"])
         present = await self._cluster.get(resource, function.key.namespace, child["metadata"]["name"])
         match ownership.owner(function, present):
             case Owner.THIS:
-                if ownership.replicas_are_ours(ownership.replicas_managers(present)):
-                    replicas = present["spec"].get("replicas", 0)
-                    await self._fence.apply(_replicas_alone(child, replicas), manager=names.AUTOSCALER)
-                await self._repair(child, present)
+                return await self._repair(child, present, tuple(ownership.replicas_managers(present)))
             case Owner.PREDECESSOR:
                 raise Blocked(_predecessor(child), again=True)
             case Owner.ANOTHER:
                 raise Blocked(_not_owned(child, present), again=True)
 
-    async def _repair(self, child: Manifest, observed: Manifest) -> None:
+    async def _repair(self, child: Manifest, observed: Manifest, managers: Sequence[str]) -> dict[str, Any]:
         """Apply to this very object; one that took its name meanwhile is a `Conflict`."""
-        await self._give_replicas_away(child)
+        if child["kind"] == "Deployment" and ownership.replicas_are_ours(managers):
+            await self._give_replicas_away(child, observed)
         metadata = {**child["metadata"], "uid": observed["metadata"]["uid"]}
-        await self._fence.apply({**child, "metadata": metadata})
+        return await self._fence.apply({**child, "metadata": metadata})
 
-    async def _give_replicas_away(self, child: Manifest) -> None:
-        """Finish what a crash between making a Deployment and handing its replicas over left undone."""
-        if child["kind"] != "Deployment":
-            return
-        deployment = self._view.deployments.get(Key(child["metadata"]["namespace"], child["metadata"]["name"]))
-        if deployment and ownership.replicas_are_ours(deployment.managers):
-            await self._fence.apply(_replicas_alone(child, deployment.wanted), manager=names.AUTOSCALER)
+    def _managers(self, key: Key) -> tuple[str, ...]:
+        deployment = self._view.deployments.get(key)
+        return deployment.managers if deployment else ()
+
+    async def _give_replicas_away(self, child: Manifest, observed: Manifest) -> None:
+        """Let the autoscaler own the number too, so that it stays when the operator's next apply leaves it out."""
+        shared = _replicas_alone(child, observed["spec"].get("replicas", 0), observed["metadata"]["uid"])
+        try:
+            await self._fence.apply(shared, manager=names.AUTOSCALER, force=False)
+        except Conflict:
+            return  # somebody has set another number meanwhile, and so owns it
 
 
 def _with_replicas(deployment: Manifest, replicas: int) -> Manifest:
     return {**deployment, "spec": {**deployment["spec"], "replicas": replicas}}
 
 
-def _replicas_alone(deployment: Manifest, replicas: int) -> Manifest:
-    """An apply of nothing but the number of instances, as its owner."""
+def _replicas_alone(deployment: Manifest, replicas: int, uid: str) -> Manifest:
+    """An apply of nothing but the number of instances, to this very object."""
     metadata = {field: deployment["metadata"][field] for field in ("name", "namespace")}
     return {
         "apiVersion": deployment["apiVersion"],
         "kind": deployment["kind"],
-        "metadata": metadata,
+        "metadata": {**metadata, "uid": uid},
         "spec": {"replicas": replicas},
     }
 

@@ -3,11 +3,15 @@
 Server-side apply and `replicas`: a Deployment made without that field gets 1, which would start a pod nobody asked
 for; one made with it makes the operator its owner, and dropping it later would reset it to 1. So
 
-1. the operator creates the Deployment with `replicas: scale.initial`,
-2. and at once applies that field alone as the autoscaler, so that both own it;
+1. the operator creates the Deployment with `replicas: scale.initial`, and owns that field until somebody writes another
+   number (the router, the autoscaler, a person), who owns it then;
+2. before the operator applies that Deployment again while it still owns the field alone (`replicas_are_ours`), it
+   applies the same number as the autoscaler, without force, so that both own it: a number that was just changed is a
+   conflict, and has an owner;
 3. every later apply of the operator leaves it out and touches it no more.
 
-A crash between 1 and 2 is seen from the managed fields (`replicas_are_ours`), and 2 is done then.
+A crash anywhere in between leaves a state that 2 knows. Most Functions are started before they are changed, so 2 is
+rare, and a new Function costs a write less.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,6 +1,6 @@
 """What a function is to run, or why that can't be told: the reading half of a reconcile."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -10,6 +10,7 @@ from wick_api.reason import Reason
 from wick_api.revision import LENGTH, Revision, digest, unpack
 from wick_kube.cluster import Cluster
 from wick_kube.resource import CONFIG_MAPS
+from wick_operator import seen
 from wick_operator.config import Config
 from wick_operator.desired import choice, environment
 from wick_operator.desired.choice import Running
@@ -119,10 +120,8 @@ def missing(function: Function, digests: Digests) -> Problem | None:
     return Problem(Reason.CONFIG_MISSING, message)
 
 
-def in_use(function: Function, plan: Plan, view: View) -> set[str]:
+def in_use(function: Function, plan: Plan, deployment: seen.Deployment | None, pods: Iterable[seen.Pod]) -> set[str]:
     """Revisions that must be kept whatever the limit."""
-    deployment = view.deployments.get(function.key)
-    pods = view.pods.get(function.key, {}).values()
     candidates = [
         plan.revision.name if plan.revision else "",
         deployment.revision if deployment else "",

@@ -19,14 +19,15 @@ from wick_kube.error import Conflict, NotFound
 from wick_kube.resource import CONFIG_MAPS
 from wick_operator import history, ownership, plan
 from wick_operator import status as judge
-from wick_operator.apply import Applier, Blocked, Vanished
+from wick_operator.apply import Applier, Vanished, Written
 from wick_operator.config import Config
 from wick_operator.evidence import Inspector
 from wick_operator.fence import Fence
+from wick_operator.history import Kept
 from wick_operator.plan import Plan
 from wick_operator.queue import Again
 from wick_operator.record import Recorder
-from wick_operator.status import Observed, Problem
+from wick_operator.status import Observed
 from wick_operator.view import Known, View
 
 _SOON_AGAIN = 2.0
@@ -61,20 +62,18 @@ class Reconciler:
         if entry.function.metadata.deletion_timestamp:
             return None  # its children go with it, by their owner references
         wanted = await plan.make(entry, self._view, self._cluster, self._config)
-        blocked: Blocked | None = None
         try:
-            await self._applier.apply(entry.function, wanted)
+            written = await self._applier.apply(entry.function, wanted)
         except Vanished:
             self._view.gone(key, entry.function.metadata.uid)
             return None
-        except Blocked as stopped:
-            blocked = stopped
         pods = self._view.live_pods(key)
         troubles = await self._troubles(key)
-        await self._report(entry, self._observed(entry.function, wanted, blocked, troubles))
-        if blocked and blocked.again:
-            raise Again(str(blocked))
-        await self._tidy(entry.function, wanted)
+        observed = self._observed(entry.function, wanted, written, troubles)
+        await self._report(entry, observed)
+        if written.blocked and written.blocked.again:
+            raise Again(str(written.blocked))
+        await self._tidy(entry.function, wanted, written, observed.kept)
         if all(pod.ready for pod in pods):
             return None
         return _LATER_AGAIN if troubles else _SOON_AGAIN
@@ -87,16 +86,18 @@ class Reconciler:
             creation.append(deployment.trouble)
         return [*troubles, *(trouble for trouble in creation if trouble)]
 
-    def _observed(
-        self, function: Function, wanted: Plan, blocked: Blocked | None, troubles: Sequence[Trouble]
-    ) -> Observed:
+    def _observed(self, function: Function, wanted: Plan, written: Written, troubles: Sequence[Trouble]) -> Observed:
+        """What is there: as answered where it was just written, else as mirrored."""
         key = function.key
-        deployment, service = self._view.deployments.get(key), self._view.services.get(key)
-        problem: Problem | None = blocked.problem if blocked else None
+        deployment = written.deployment or self._view.deployments.get(key)
+        service = written.service or self._view.services.get(key)
+        kept = {each.uid: each for each in self._view.revisions(key, function.metadata.uid)}
+        if written.kept:
+            kept[written.kept.uid] = written.kept
         return Observed(
             wanted=wanted.revision.name if wanted.revision else "",
             source=wanted.problem,
-            blocked=problem,
+            blocked=written.blocked.problem if written.blocked else None,
             replicas_wanted=deployment.wanted if deployment else 0,
             replicas=deployment.replicas if deployment else 0,
             ready_replicas=deployment.ready if deployment else 0,
@@ -105,7 +106,7 @@ class Reconciler:
             troubles=troubles,
             service=service is not None,
             conflicts=self._view.claims.conflicts(function),
-            kept=history.newest_first(self._view.revisions(key, function.metadata.uid)),
+            kept=history.newest_first(kept.values()),
             config_checksum=wanted.checksum,
         )
 
@@ -126,11 +127,11 @@ class Reconciler:
         self._view.wrote(function.key, answer.get("status", {}))
         await self._recorder.tell(function, status)
 
-    async def _tidy(self, function: Function, wanted: Plan) -> None:
+    async def _tidy(self, function: Function, wanted: Plan, written: Written, kept: Sequence[Kept]) -> None:
         """Remove revisions beyond the history's limit."""
-        kept = self._view.revisions(function.key, function.metadata.uid)
-        used = plan.in_use(function, wanted, self._view)
         if wanted.revision is None:
             return
+        deployment = written.deployment or self._view.deployments.get(function.key)
+        used = plan.in_use(function, wanted, deployment, self._view.pods.get(function.key, {}).values())
         for each in history.surplus(kept, used, function.spec.revision_history_limit):
             await self._fence.delete(CONFIG_MAPS, function.key.namespace, each.name, uid=each.uid)

@@ -1,7 +1,8 @@
 """What is kept of each observed object: enough to judge it, little enough to keep thousands.
 
-Manifests are kept as JSON without managed fields, and decoded only when they are looked at: 2 KB a Deployment, where
-Python dicts would take 30.
+Manifests are kept as JSON, and decoded only when they are looked at: 2 KB a Deployment, where Python dicts would take
+30. Of what the API server and the controllers add (managed fields, versions, status) nothing is kept that nobody
+reads, so two looks at an object are equal unless something happened that a reconcile must answer.
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,9 @@ from wick_operator.ownership import replicas_managers
 
 Owners = tuple[Mapping[str, Any], ...]
 
+_OURS = ("name", "namespace", "uid", "labels", "ownerReferences")
+"""Metadata of a child that is compared with what is wanted."""
+
 _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -32,7 +36,7 @@ class Child(Struct, frozen=True):
     body: bytes
 
     def manifest(self) -> dict[str, Any]:
-        """As observed, without managed fields."""
+        """As observed, of the metadata only what a child of ours has."""
         return _decoder.decode(self.body)
 
 
@@ -87,7 +91,11 @@ class Config(Struct, frozen=True):
 
 
 def deployment(raw: Raw) -> Deployment:
-    manifest = _decoder.decode(raw)
+    return deployment_in(_decoder.decode(raw))
+
+
+def deployment_in(manifest: dict[str, Any]) -> Deployment:
+    """What is kept of a decoded Deployment, which is used up."""
     spec, status, template = manifest["spec"], manifest.get("status", {}), manifest["spec"]["template"]
     managers = tuple(replicas_managers(manifest))
     trouble = diagnosis.of_replica_set(manifest)
@@ -103,7 +111,12 @@ def deployment(raw: Raw) -> Deployment:
 
 
 def service(raw: Raw) -> Child:
-    return _child(_decoder.decode(raw))
+    return service_in(_decoder.decode(raw))
+
+
+def service_in(manifest: dict[str, Any]) -> Child:
+    """What is kept of a decoded Service, which is used up."""
+    return _child(manifest)
 
 
 def replica_set(raw: Raw) -> ReplicaSet:
@@ -129,8 +142,11 @@ def pod(raw: Raw) -> Pod:
 
 
 def config(raw: Raw) -> Config:
-    """A ConfigMap or a Secret; content is digested, never kept."""
-    manifest = _decoder.decode(raw)
+    return config_in(_decoder.decode(raw))
+
+
+def config_in(manifest: Mapping[str, Any]) -> Config:
+    """What is kept of a ConfigMap or a Secret; content is digested, never kept."""
     metadata = manifest["metadata"]
     labels = metadata.get("labels", {})
     content = digest(manifest.get("data"), manifest.get("binaryData"))[:LENGTH]
@@ -148,8 +164,8 @@ def config(raw: Raw) -> Config:
 
 def _child(manifest: dict[str, Any]) -> Child:
     metadata = manifest["metadata"]
-    metadata.pop("managedFields", None)
     manifest.pop("status", None)
+    manifest["metadata"] = {field: metadata[field] for field in _OURS if field in metadata}
     return Child(
         _key(metadata), metadata["uid"], tuple(metadata.get("ownerReferences", ())), msgspec.json.encode(manifest)
     )

@@ -78,6 +78,8 @@ class View:
         """Digests of ConfigMaps and Secrets, by kind, namespace and name."""
         self._users: defaultdict[tuple[str, str, str], set[Key]] = defaultdict(set)
         self._uses: dict[Key, frozenset[tuple[str, str, str]]] = {}
+        self._expected: defaultdict[Key, dict[tuple[str, str], Any]] = defaultdict(dict)
+        """By kind and name: what the API server answered to our own writes, until the mirror tells the same."""
         self._reflectors: list[Reflector[Any]] = []
         self._watchers: list[Callable[[Key], None]] = []
 
@@ -148,7 +150,26 @@ class View:
             for other in self.claims.drop(key):
                 self._wish(other, _SOON)
             self.uses(key, ())
+            self._expected.pop(key, None)
             self._wish(key, 0.0)
+
+    def child(self, key: Key, kind: str, name: str) -> seen.Deployment | seen.Child | seen.Config | None:
+        """One of a function's children, as mirrored."""
+        if kind == "Deployment":
+            return self.deployments.get(key)
+        return self.services.get(key) if kind == "Service" else self.kept.get(key, {}).get(name)
+
+    def made(self, key: Key, kind: str, name: str, child: seen.Deployment | seen.Child | seen.Config) -> None:
+        """Our own write of a child, as answered: when the mirror tells of it, that is no news."""
+        if key in self.functions and self.child(key, kind, name) != child:
+            self._expected[key][kind, name] = child
+
+    def is_news(self, key: Key, kind: str, name: str, child: Any) -> bool:
+        """Whether what a mirror tells of a child is more than the echo of our own write; asked once for each."""
+        expected = self._expected.get(key, {}).pop((kind, name), None)
+        if not self._expected.get(key):
+            self._expected.pop(key, None)
+        return bool(expected is None or expected != child)
 
     def wrote(self, key: Key, status: Mapping[str, Any]) -> None:
         """Our own write of a status, known before the API server tells."""
@@ -211,10 +232,12 @@ class _Listener(Generic[T]):
 
 class _Deployments(_Listener[seen.Deployment]):
     def changed(self, address: Address, new: seen.Deployment, old: seen.Deployment | None) -> None:
-        if address == new.child.key and new != old:
-            self.view.deployments[new.child.key] = new
-            self.view.tell(new.child.key)
-            self.view.wish(new.child.key)
+        key = new.child.key
+        if address == key and new != old:
+            self.view.deployments[key] = new
+            self.view.tell(key)
+            if self.view.is_news(key, "Deployment", address[1], new):
+                self.view.wish(key)
 
     def deleted(self, address: Address, old: seen.Deployment) -> None:
         if self.view.deployments.pop(Key(*address), None):
@@ -226,7 +249,8 @@ class _Services(_Listener[seen.Child]):
     def changed(self, address: Address, new: seen.Child, old: seen.Child | None) -> None:
         if address == new.key and new != old:
             self.view.services[new.key] = new
-            self.view.wish(new.key)
+            if self.view.is_news(new.key, "Service", address[1], new):
+                self.view.wish(new.key)
 
     def deleted(self, address: Address, old: seen.Child) -> None:
         if self.view.services.pop(Key(*address), None):
@@ -266,7 +290,7 @@ class _Configs(_Listener[seen.Config]):
     def changed(self, address: Address, new: seen.Config, old: seen.Config | None) -> None:
         if new.key is not None and self.kind == "ConfigMap":
             self.view.kept[new.key][address[1]] = new
-            if new != old:
+            if new != old and self.view.is_news(new.key, "ConfigMap", address[1], new):
                 self.view.wish(new.key)
             return
         self.view.config[self.kind, *address] = new.digest

@@ -173,7 +173,7 @@ def decide(scale: Scale, seen: Seen) -> Decision:
     return Decision(
         number,
         reason,
-        _recheck(scale, seen, advice, idle=idle),
+        _recheck(scale, seen, advice, idle=idle, at_zero=number == 0),
         wanted=advice.wanted,
         panicking=advice.panicking,
         over=advice.over,
@@ -212,8 +212,8 @@ def _bounded(number: int, reason: Why, seen: Seen, most: int) -> tuple[int, Why]
     return number, reason
 
 
-def _recheck(scale: Scale, seen: Seen, advice: Recommendation, *, idle: bool) -> float:
-    """The earliest moment at which time alone changes the answer."""
+def _recheck(scale: Scale, seen: Seen, advice: Recommendation, *, idle: bool, at_zero: bool) -> float:
+    """The earliest moment at which time alone changes the answer; a function at zero waits for demand, not for time."""
     if not idle:
         for signal in seen.signals:
             if signal.stable or signal.panic:
@@ -221,4 +221,7 @@ def _recheck(scale: Scale, seen: Seen, advice: Recommendation, *, idle: bool) ->
     waits = [max(scale.idle, scale.down_delay) - seen.idle_for, scale.window - seen.known_for]
     if advice.panicking and seen.panic_for is not None:
         waits.append(scale.window - seen.panic_for)
-    return min((max(wait, _LOOK_AGAIN / 10) for wait in waits if wait > 0), default=math.inf if idle else _LOOK_AGAIN)
+    return min(
+        (max(wait, _LOOK_AGAIN / 10) for wait in waits if wait > 0),
+        default=math.inf if idle or at_zero else _LOOK_AGAIN,
+    )

@@ -178,13 +178,13 @@ async def source_changed(stage):
 
 
 TRIGGERS = {
-    created: ["configmaps", "services", "deployments", "deployments", "status"],
-    updated: ["configmaps", "deployments", "status"],
+    created: ["configmaps", "services", "deployments", "status"],
+    updated: ["configmaps", "deployments", "deployments", "status"],
     resumed: [],
-    child_changed: ["deployments"],
-    child_deleted: ["services", "status"],
-    secret_changed: ["deployments", "status"],
-    source_changed: ["configmaps", "deployments", "status"],
+    child_changed: ["deployments", "deployments"],
+    child_deleted: ["services"],
+    secret_changed: ["deployments", "deployments", "status"],
+    source_changed: ["configmaps", "deployments", "deployments", "status"],
 }
 """And the writes that answer it, `deployments` twice where replicas are handed over."""
 
@@ -215,7 +215,8 @@ async def test_each_trigger_meets_each_failure_and_ends_right(control_plane, tmp
             failed = answer is not HIDDEN and bool(wanted)
             assert (error is not None) == failed, (name, error)
             if not failed:
-                assert stage.writes()[-len(wanted) or None :] == wanted, name  # a 429 is seen twice
+                again = wanted[:1] if name == "429" else []
+                assert stage.writes() == again + wanted, name
             elif answer is TOLD:
                 status = await stage.status()
                 assert condition(status, "Ready")["reason"] == "ClusterError", name
@@ -224,6 +225,28 @@ async def test_each_trigger_meets_each_failure_and_ends_right(control_plane, tmp
             await stage.settle()
             assert condition(await stage.status(), "Ready")["reason"] == "Idle", name
     assert cases.told == (["403", "422"] if wanted else [])
+
+
+async def test_a_new_function_costs_one_read_and_four_writes_and_the_next_look_nothing(control_plane, tmp_path):
+    async with staged(control_plane, tmp_path) as make:
+        stage = make()
+        await stage.put()
+        assert await stage.look() is None
+        assert [call.verb for call in stage.between.seen[stage.before :]] == ["get"] + ["apply"] * 4
+        assert await stage.look() is None
+        assert stage.between.seen[stage.before :] == []
+
+
+async def test_replicas_set_before_they_were_handed_over_are_not_taken_back(control_plane, tmp_path):
+    """The view is from before the router's write, as a mirror's may be."""
+    async with staged(control_plane, tmp_path) as make:
+        stage = make()
+        await updated(stage)
+        await stage.read()
+        await stage.cluster.scale(stage.key.namespace, stage.key.name, 1, field_manager="kubewick-router")
+        assert await stage.act() is None
+        assert (await stage.cluster.get(DEPLOYMENTS, *stage.key))["spec"]["replicas"] == 1
+        assert len((await stage.status())["revisions"]) == 2
 
 
 ASIDE = {"the Function is read": ("get", "/functions/"), "an Event": ("create", "/events"), "tidying": ("delete", "/")}
