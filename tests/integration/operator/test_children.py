@@ -38,25 +38,22 @@ def test_a_function_gets_its_children_and_rests(operated, controlled_namespace):
 
 
 def test_the_number_of_instances_starts_as_asked_and_is_then_left_alone(operated, controlled_namespace):
-    operated.apply(controlled_namespace, function(scale={"initial": 2}))
-    deployment = eventually(
-        lambda: (
-            (seen := operated.get("deploy", "hello", controlled_namespace, fields=True))
-            and "kubewick-autoscaler" in managers_of_replicas(seen)
-            and seen
-        ),
-        within=10,
-    )
-    assert deployment["spec"]["replicas"] == 2
+    def with_concurrency(number):
+        operated.apply(controlled_namespace, function(scale={"initial": 2}, concurrency=number))
+
+        def updated():
+            seen = operated.get("deploy", "hello", controlled_namespace, fields=True)
+            env = seen["spec"]["template"]["spec"]["containers"][0]["env"] if seen else []
+            return {"name": "KUBEWICK_CONCURRENCY", "value": str(number)} in env and seen
+
+        return eventually(updated, within=10)
+
+    made = with_concurrency(5)
+    assert (made["spec"]["replicas"], managers_of_replicas(made)) == (2, {"kubewick-operator"})
+    changed = with_concurrency(6)
+    assert (changed["spec"]["replicas"], managers_of_replicas(changed)) == (2, {"kubewick-autoscaler"})
     kubectl(operated.plane.kubeconfig, "scale", "deploy/hello", "-n", controlled_namespace, "--replicas=3")
-    operated.apply(controlled_namespace, function(scale={"initial": 2}, concurrency=7))
-
-    def updated():
-        seen = operated.get("deploy", "hello", controlled_namespace, fields=True)
-        env = seen["spec"]["template"]["spec"]["containers"][0]["env"]
-        return {"name": "KUBEWICK_CONCURRENCY", "value": "7"} in env and seen
-
-    assert eventually(updated, within=10)["spec"]["replicas"] == 3
+    assert with_concurrency(7)["spec"]["replicas"] == 3
 
 
 def versions(world, namespace, name="hello"):

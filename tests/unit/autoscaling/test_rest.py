@@ -54,7 +54,7 @@ class Platform:
         self.news[key] = self.all[key]
 
 
-async def ticks(platform, seconds, *, demand=(), settings=NEVER, then=lambda _second: None):
+async def ticks(platform, seconds, *, demand=(), settings=NEVER, then=lambda _second: None, complete=True):
     """One tick a second; `demand` maps a second to the change of the first function."""
     now = 0.0
     autoscaler = Autoscaler(platform, list, lambda: now, settings, wall=lambda: NOON + timedelta(seconds=now))
@@ -65,17 +65,18 @@ async def ticks(platform, seconds, *, demand=(), settings=NEVER, then=lambda _se
             now = float(second)
             level = dict(demand).get(second)
             changes = [{first: [level, level, 0.0, 0.0]}] if level else []
-            autoscaler.decide(Look(now - 1, now, changes, complete=True), now, writers)
+            autoscaler.decide(Look(now - 1, now, changes, complete=complete), now, writers)
             await asyncio.sleep(0)  # the writes of this platform take one turn of the loop
     return autoscaler
 
 
-async def test_functions_at_rest_are_not_touched_by_a_tick():
+@pytest.mark.parametrize("complete", [True, False], ids=["routers answer", "no router answers"])
+async def test_functions_at_rest_are_not_touched_by_a_tick(complete):
     platform = Platform(*(function(number) for number in range(100)))
-    await ticks(platform, 30)
+    await ticks(platform, 30, complete=complete)
     settled = platform.looks.total()
     platform = Platform(*(function(number) for number in range(100)))
-    await ticks(platform, 300)
+    await ticks(platform, 300, complete=complete)
     assert platform.looks.total() == settled
     assert platform.listed == 1
 
