@@ -95,7 +95,7 @@ class Applier:
         else:
             child = seen.config_in(answer)
             written.kept = child.kept
-        self._view.made(function.key, kind, name, child)
+        self._view.expect(function.key, kind, name, child)
 
     async def _bring(self, function: Function, child: Manifest, observed: Manifest | None) -> dict[str, Any] | None:
         """Act on one child; the API server's answer where it was written."""

@@ -120,6 +120,7 @@ class Reconciler:
             return
         metadata = {"name": function.key.name, "namespace": function.key.namespace, "uid": function.metadata.uid}
         body: dict[str, Any] = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata}
+        self._view.expect(function.key, names.KIND, function.key.name, status)  # the echo may be here before the answer
         try:
             answer = await self._fence.apply({**body, "status": status}, subresource="status")
         except (NotFound, Conflict):

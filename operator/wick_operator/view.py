@@ -24,6 +24,8 @@ from wick_operator.routes import Claims
 from wick_operator.status import owned
 
 T = TypeVar("T")
+Mirrored = seen.Deployment | seen.Child | seen.Config | Mapping[str, Any]
+"""A child, or the operator's part of a Function's status."""
 
 _SOON = 0.05
 """Seconds in which changes of a child are collected."""
@@ -78,8 +80,8 @@ class View:
         """Digests of ConfigMaps and Secrets, by kind, namespace and name."""
         self._users: defaultdict[tuple[str, str, str], set[Key]] = defaultdict(set)
         self._uses: dict[Key, frozenset[tuple[str, str, str]]] = {}
-        self._expected: defaultdict[Key, dict[tuple[str, str], Any]] = defaultdict(dict)
-        """By kind and name: what the API server answered to our own writes, until the mirror tells the same."""
+        self._expected: defaultdict[Key, dict[tuple[str, str], Mirrored]] = defaultdict(dict)
+        """By kind and name: what our own writes made, until the mirror tells something."""
         self._reflectors: list[Reflector[Any]] = []
         self._watchers: list[Callable[[Key], None]] = []
 
@@ -132,7 +134,8 @@ class View:
         same = before is not None and _same_but_status(before.function, now.function) and before.invalid == now.invalid
         if before and same:
             self.functions[key] = Known(now.function, now.invalid, before.stable)
-            if owned(before.function.status) == owned(now.function.status):
+            status = owned(now.function.status)
+            if owned(before.function.status) == status or not self.is_news(key, names.KIND, key.name, status):
                 return  # the echo of our own status, or the autoscaler's part of it
         else:
             self.functions[key] = now
@@ -153,23 +156,25 @@ class View:
             self._expected.pop(key, None)
             self._wish(key, 0.0)
 
-    def child(self, key: Key, kind: str, name: str) -> seen.Deployment | seen.Child | seen.Config | None:
-        """One of a function's children, as mirrored."""
+    def mirrored(self, key: Key, kind: str, name: str) -> Mirrored | None:
+        """A function's status or one of its children, as last told."""
+        if kind == names.KIND:
+            return owned(self.functions[key].function.status) if key in self.functions else None
         if kind == "Deployment":
             return self.deployments.get(key)
         return self.services.get(key) if kind == "Service" else self.kept.get(key, {}).get(name)
 
-    def made(self, key: Key, kind: str, name: str, child: seen.Deployment | seen.Child | seen.Config) -> None:
-        """Our own write of a child, as answered: when the mirror tells of it, that is no news."""
-        if key in self.functions and self.child(key, kind, name) != child:
-            self._expected[key][kind, name] = child
+    def expect(self, key: Key, kind: str, name: str, told: Mirrored) -> None:
+        """Our own write of this: when the mirror tells of it, that is no news."""
+        if key in self.functions and self.mirrored(key, kind, name) != told:
+            self._expected[key][kind, name] = told
 
-    def is_news(self, key: Key, kind: str, name: str, child: Any) -> bool:
-        """Whether what a mirror tells of a child is more than the echo of our own write; asked once for each."""
+    def is_news(self, key: Key, kind: str, name: str, told: Mirrored) -> bool:
+        """Whether what a mirror tells is more than the echo of our own write; asked once for each."""
         expected = self._expected.get(key, {}).pop((kind, name), None)
         if not self._expected.get(key):
             self._expected.pop(key, None)
-        return bool(expected is None or expected != child)
+        return bool(expected is None or expected != told)
 
     def wrote(self, key: Key, status: Mapping[str, Any]) -> None:
         """Our own write of a status, known before the API server tells."""

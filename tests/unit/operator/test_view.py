@@ -23,7 +23,7 @@ class Stage:
         self.wishes.clear()
 
     def made(self, **what):
-        self.view.made(KEY, "Deployment", KEY.name, deployment(**what))
+        self.view.expect(KEY, "Deployment", KEY.name, deployment(**what))
 
     def tell(self, **what):
         """The mirror shows this; whether it was worth a look."""
