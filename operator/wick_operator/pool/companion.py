@@ -27,13 +27,16 @@ class WarmPool:
         self._view = view
         namespaces: tuple[str | None, ...] = config.namespaces or (None,)
         self._keeper = Keeper(
-            cluster, fence, config, self._functions, self._view.deployments.get, Audit(fence, session), monotonic
+            cluster, fence, config, self._usable, self._view.deployments.get, Audit(fence, session), monotonic
         )
         self._updates = Updates(cluster, fence, session, self._function, config.pool_key)
         self._registrar = Registrar(cluster, fence, session, self._known, self._updates.consider, namespaces, monotonic)
 
     async def run(self) -> None:
         """Until cancelled."""
+        self._view.watch(self._keeper.touch)
+        for key in self._view.functions:
+            self._keeper.touch(key)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keeper.run())
             group.create_task(self._registrar.run())
@@ -46,8 +49,10 @@ class WarmPool:
         """Nothing here: its series are in `wick_operator.metrics`."""
         return b""
 
-    def _functions(self) -> list[Function]:
-        return [entry.function for entry in self._view.functions.values() if not entry.invalid]
+    def _usable(self, key: Key) -> Function | None:
+        """A Function that can be parsed."""
+        entry = self._view.functions.get(key)
+        return entry.stable if entry else None
 
     def _function(self, key: Key) -> Function | None:
         entry = self._view.functions.get(key)

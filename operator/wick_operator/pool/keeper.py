@@ -1,17 +1,18 @@
 """Keeps the pools: one Deployment for each runtime in each namespace that has functions to use it.
 
-Looks once a second at what the operator knows, decides the sizes (`sizing`), and applies a pool's Deployment when it
-differs from what was last applied. A pool nobody can use any more, or that is switched off, is deleted. The size
-shrinks by at most one pod a look, so a pool that is no longer needed goes gently.
+Looks once a second at what changed of what the operator knows, decides the sizes (`sizing`), and applies a pool's
+Deployment when it differs from what was last applied; so functions at rest cost it nothing. A pool nobody can use any
+more, or that is switched off, is deleted. The size shrinks by at most one pod a look, so a pool that is no longer
+needed goes gently.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from wick_api import diagnosis, names, warm
+from wick_api import diagnosis, names
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
@@ -26,39 +27,34 @@ from wick_operator.pool import settings as given
 from wick_operator.pool.audit import Audit
 from wick_operator.pool.settings import Settings
 from wick_operator.pool.sizing import Demand, size, step
+from wick_operator.pool.users import Pool, Users
 from wick_operator.seen import Deployment
 
 log = logging.getLogger(__name__)
 
 Manifest = Mapping[str, Any]
-Pool = tuple[str, str]
-"""Namespace and runtime."""
-
 TICK = 1.0
-STARTING = 10.0
-"""Seconds for which a function that came up from zero, and has no ready pod yet, keeps its pool from growing."""
 
 
 class Keeper:
-    """See the module; `functions` and `deployment` (that of a function) are the operator's view."""
+    """See the module; `function` and `deployment` (that of a function) are the operator's view."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the doors it uses
         self,
         cluster: Cluster,
         fence: Fence,
         config: Config,
-        functions: Callable[[], Iterable[Function]],
+        function: Callable[[Key], Function | None],
         deployment: Callable[[Key], Deployment | None],
         audit: Audit,
         clock: Callable[[], float],
     ) -> None:
         self._cluster, self._fence, self._config = cluster, fence, config
-        self._functions, self._deployment, self._audit, self._clock = functions, deployment, audit, clock
+        self._audit, self._clock = audit, clock
         self._pools = given.installation(config.pools)
+        self._users = Users(function, deployment, config.runtimes)
+        self.touch = self._users.touch
         self._demand: dict[Pool, Demand] = {}
-        self._before: dict[Key, int] = {}
-        self._since: dict[Key, float] = {}
-        """When functions that have no ready pod yet came up from zero."""
         self._applied: dict[Pool, dict[str, Any]] = {}
         self._uids: dict[Pool, str] = {}
         self._annotations: dict[str, Mapping[str, str]] = {}
@@ -86,8 +82,9 @@ class Keeper:
 
     async def _look(self) -> None:
         now = self._clock()
-        users = self._users(now)
-        starting = {_pool_of(function) for function in self._functions() if function.key in self._since}
+        for pool in self._users.look(now):
+            self._demand.setdefault(pool, Demand()).started(now)
+        users, starting = self._users.pools, self._users.starting
         for pool in users:
             settings = self._settings(pool)
             if settings is not None and settings.max:
@@ -97,26 +94,6 @@ class Keeper:
                 await self._keep(pool, settings, step(wanted, before, starting=pool in starting))
         for pool in [known for known in self._uids if known not in users or not self._wanted_at_all(known)]:
             await self._remove(pool)
-
-    def _users(self, now: float) -> set[Pool]:
-        """Pools somebody can use; notes starts from zero on the way."""
-        users = set()
-        seen = {}
-        for function in self._functions():
-            pool = _pool_of(function)
-            if pool[1] not in self._config.runtimes or not could_use(function):
-                continue
-            users.add(pool)
-            deployment = self._deployment(function.key)
-            seen[function.key] = wanted = deployment.wanted if deployment else 0
-            if wanted and self._before.get(function.key) == 0:
-                self._demand.setdefault(pool, Demand()).started(now)
-                self._since[function.key] = now
-            if not deployment or not wanted or deployment.ready or now - self._since.get(function.key, now) > STARTING:
-                self._since.pop(function.key, None)
-        self._before = seen
-        self._since = {key: since for key, since in self._since.items() if key in seen}
-        return users
 
     def _settings(self, pool: Pool) -> Settings | None:
         try:
@@ -186,15 +163,6 @@ class Keeper:
         uid = pod["metadata"]["uid"]
         self._ready.get(_pool(pod), set()).discard(uid)
         self._audit.gone(uid)
-
-
-def _pool_of(function: Function) -> Pool:
-    return function.key.namespace, function.spec.runtime
-
-
-def could_use(function: Function) -> bool:
-    """Whether a warm pod could ever be this function's: a quick look; the claim compares shapes exactly."""
-    return not warm.hindered(function.spec) and function.metadata.deletion_timestamp is None
 
 
 class _Namespaces:
