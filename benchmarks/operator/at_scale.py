@@ -1,12 +1,15 @@
 """How much the operator holds, against a real API server with controllers: `make bench-operator`.
 
-1. 1,000 Functions created at once: time from each one's creation to its first whole status.
-2. 5,000 Functions at rest: memory and CPU of the operator's process, with the autoscaler and without.
+1. 1,000 Functions created at once: time from each one's creation to its first whole status, and what each cost in
+   calls and in CPU of every process.
+2. 5,000 Functions at rest: memory and CPU of the operator's process, with autoscaler and warm pools and without.
 3. A restart with 5,000 known: seconds until it leads and is quiet, and the writes that takes (wanted: none).
 
 etcd, the API server and the controllers run on the same cores as the operator, so times are theirs as much as its own;
-its CPU seconds are its own. The controllers are allowed more calls a second than Kubernetes's default of 20, because
-with that they would go on for a quarter of an hour and nothing would be at rest.
+CPU seconds are each process's own. The controllers are allowed more calls a second than Kubernetes's default of 20,
+because with that they would go on for a quarter of an hour and nothing would be at rest. Functions beyond the first
+burst are created as fast as they are reconciled, for `GROWING` seconds at most: a slow machine makes fewer, and the
+table says how many.
 """
 
 import argparse
@@ -34,8 +37,10 @@ BEGIN, END = "<!-- operator -->", "<!-- /operator -->"
 NAMESPACE = "scale"
 RECONCILES = "kubewick_operator_reconcile_seconds_count"
 ALONE = str(Path(__file__).parent / "alone.py")
-GROWING = 240
-"""Seconds for Functions beyond the first burst: all is to take ten minutes, so a slow machine makes fewer."""
+GROWING = 270
+"""Seconds for Functions beyond the first burst: all is to take twelve minutes, so a slow machine makes fewer."""
+BEHIND = 300
+"""Functions that may wait for their status while more are created."""
 
 
 class Stopwatch:
@@ -53,8 +58,9 @@ class Stopwatch:
     def deleted(self, address, old):
         pass
 
-    async def all(self):
-        while len(self.done) < len(self.created):
+    async def all_but(self, number):
+        """Return once no more than so many have no status yet."""
+        while len(self.created) - len(self.done) > number:
             self.event.clear()
             await self.event.wait()
 
@@ -62,12 +68,13 @@ class Stopwatch:
         return sorted(self.done[name] - at for name, at in self.created.items())
 
 
-async def create(cluster, names, watch):
-    """As fast as twenty connections do it."""
+async def create(cluster, names, watch, behind):
+    """As fast as twenty connections do it, and no more than `behind` ahead of the operator."""
     queue = iter(names)
 
     async def worker():
         for name in queue:
+            await watch.all_but(behind)
             manifest = function(name)
             manifest["metadata"]["namespace"] = NAMESPACE
             watch.created[name] = time.monotonic()
@@ -78,18 +85,18 @@ async def create(cluster, names, watch):
             group.create_task(worker())
 
 
-async def timed(kubeconfig, names):
-    """Create these and wait for their statuses."""
+async def timed(kubeconfig, names, behind=sys.maxsize):
+    """Create these and wait for their statuses; seconds of the creation, and each one's until its status."""
     watch = Stopwatch()
     async with await Cluster.connect(str(kubeconfig)) as cluster:
         reflector = Reflector(cluster, FUNCTIONS, watch, namespace=NAMESPACE)
         running = asyncio.create_task(reflector.run())
         await reflector.synced.wait()
         began = time.monotonic()
-        await create(cluster, names, watch)
-        created = time.monotonic() - began
-        async with asyncio.timeout(900):
-            await watch.all()
+        async with asyncio.timeout(600):
+            await create(cluster, names, watch, behind)
+            created = time.monotonic() - began
+            await watch.all_but(0)
         running.cancel()
     return created, watch.latencies()
 
@@ -115,12 +122,47 @@ def controllers(kubeconfig, authority, address):
     return [*flags.controller_manager(kubeconfig, authority, address), *allowed]
 
 
+def cpu(pid):
+    """CPU seconds of a process, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def usage(process):
     """Resident bytes and CPU seconds."""
     pid = process.child.pid
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    return int(status["VmRSS"].split()[0]) * 1024, (int(fields[11]) + int(fields[12])) / 100
+    return int(status["VmRSS"].split()[0]) * 1024, cpu(pid)
+
+
+class Bill:
+    """What everybody spends from now on."""
+
+    def __init__(self, plane, process):
+        self.process = process
+        self.pids = {"operator": process.child.pid}
+        self.pids |= {name: server.process.pid for name, server in plane.servers.items()}
+        self.before = self._now()
+
+    def _now(self):
+        calls = {code: self.process.metric("kubewick_operator_api_calls_total", code=code) for code in ("", "429")}
+        looks, writes = self.process.metric(RECONCILES), self.process.writes()
+        return {name: cpu(pid) for name, pid in self.pids.items()} | {
+            "looks": looks,
+            "writes": writes,
+            "calls": calls[""],
+            "429": calls["429"],
+        }
+
+    def each(self, count):
+        """The same for one of `count` Functions."""
+        spent = {name: now - self.before[name] for name, now in self._now().items()}
+        milliseconds = ", ".join(f"{name} {1000 * spent[name] / count:.0f}" for name in self.pids)
+        one = {name: f"{spent[name] / count:.1f}" for name in ("looks", "calls", "writes")}
+        return (
+            f"{one['looks']} looks, {one['calls']} calls, {one['writes']} of them writes to it and its children; "
+            f"{spent['429']:.0f} calls in all answered with 429; milliseconds of CPU: {milliseconds}"
+        )
 
 
 def percentile(values, share):
@@ -158,26 +200,37 @@ def burst(process, kubeconfig, count):
 
 
 def grow(kubeconfig, have, want, seconds):
-    """Create more in blocks, as many as there is time for; how many there are then."""
+    """Create more, as many as there is time for; how many there are then."""
     end = time.monotonic() + seconds
-    while have < want and time.monotonic() < end:
-        more = min(500, want - have)
-        asyncio.run(timed(kubeconfig, [f"b{number}" for number in range(have, have + more)]))
-        have += more
+
+    def names():
+        nonlocal have
+        while have < want and time.monotonic() < end:
+            have += 1
+            yield f"b{have}"
+
+    asyncio.run(timed(kubeconfig, names(), BEHIND))
     return have
 
 
-def measure(made, kubeconfig, wanted):
+def measure(made, wanted):
     """Rows of the table: what was asked, the goal, and the answer."""
-    process = made.operator(identity="first", lease_retry=0.5)
+    kubeconfig = made.plane.kubeconfig
+    settings = {"lease_retry": 0.5, "pool_key": "bench"}
+    process = made.operator(identity="first", **settings)
     process.wait_until_it_leads()
+    bill = Bill(made.plane, process)
     yield f"{wanted.burst:,} created at once", "p95 < 60 s", burst(process, kubeconfig, wanted.burst)
+    settled(process)
+    yield "what each of them cost", "", bill.each(wanted.burst)
+    began = time.monotonic()
     known = grow(kubeconfig, wanted.burst, wanted.total, GROWING)
+    print(f"grown to {known:,} in {time.monotonic() - began:.0f} s", flush=True)
     quiet(process, known)
     settled(process)
     yield f"{known:,} at rest", "< 250 MB, < 2 %", at_rest(process, wanted.seconds)
     process.stop()
-    process = made.operator(identity="second", lease_retry=0.5)
+    process = made.operator(identity="second", **settings)
     seconds = quiet(process, known)
     answer = f"{seconds:.1f} s, {process.writes():.0f} writes, {usage(process)[1]:.1f} s of CPU"
     yield f"restart with {known:,}: leads and is quiet", "< 30 s, 0 writes", answer
@@ -185,7 +238,7 @@ def measure(made, kubeconfig, wanted):
     process.stop()
     process = made.operator(identity="third", lease_retry=0.5, program=[ALONE])
     quiet(process, known)
-    yield "the same without the autoscaler", "", at_rest(process, wanted.seconds / 2)
+    yield "the same without autoscaler and warm pools", "", at_rest(process, wanted.seconds / 2)
 
 
 def table(rows):
@@ -218,7 +271,7 @@ def main():
         plane.run(stack, "kube-controller-manager", controllers)
         establish(plane.kubeconfig, CRDS)
         kubectl(plane.kubeconfig, "create", "namespace", NAMESPACE)
-        for row in measure(made, plane.kubeconfig, wanted):
+        for row in measure(made, wanted):
             rows.append(row)
             print(*row, sep=" | ", flush=True)
     if wanted.write:
