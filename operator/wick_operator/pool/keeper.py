@@ -19,7 +19,7 @@ from wick_kube.cluster import Cluster
 from wick_kube.error import ApiError, Unreachable
 from wick_kube.reflector import Address, Reflector
 from wick_kube.resource import DEPLOYMENTS, NAMESPACES, PODS
-from wick_operator import metrics
+from wick_operator import drift, metrics
 from wick_operator.config import Config
 from wick_operator.fence import Fence
 from wick_operator.pool import manifest
@@ -56,7 +56,8 @@ class Keeper:
         self.touch = self._users.touch
         self._demand: dict[Pool, Demand] = {}
         self._applied: dict[Pool, dict[str, Any]] = {}
-        self._uids: dict[Pool, str] = {}
+        self._there: dict[Pool, Manifest] = {}
+        """The pools' Deployments, as mirrored."""
         self._annotations: dict[str, Mapping[str, str]] = {}
         self._ready: dict[Pool, set[str]] = {}
 
@@ -90,9 +91,10 @@ class Keeper:
             if settings is not None and settings.max:
                 demand = self._demand.setdefault(pool, Demand())
                 wanted = size(settings, demand.rate(now), demand.refill, demand.burst(now))
-                before = self._applied[pool]["spec"]["replicas"] if pool in self._applied else None
-                await self._keep(pool, settings, step(wanted, before, starting=pool in starting))
-        for pool in [known for known in self._uids if known not in users or not self._wanted_at_all(known)]:
+                before = self._applied.get(pool) or self._there.get(pool)
+                size_before = before["spec"]["replicas"] if before else None
+                await self._keep(pool, settings, step(wanted, size_before, starting=pool in starting))
+        for pool in [known for known in self._there if known not in users or not self._wanted_at_all(known)]:
             await self._remove(pool)
 
     def _settings(self, pool: Pool) -> Settings | None:
@@ -112,6 +114,9 @@ class Keeper:
         metrics.POOL_READY.labels(*pool).set(len(self._ready.get(pool, ())))
         if now == self._applied.get(pool):
             return
+        if pool not in self._applied and pool in self._there and not drift.differs(now, self._there[pool]):
+            self._applied[pool] = now  # by the leader before: a restart writes nothing
+            return
         try:
             await self._fence.apply(now)
         except (ApiError, Unreachable) as error:
@@ -122,7 +127,9 @@ class Keeper:
     async def _remove(self, pool: Pool) -> None:
         namespace, runtime = pool
         try:
-            await self._fence.delete(DEPLOYMENTS, namespace, manifest.name(runtime), uid=self._uids[pool])
+            await self._fence.delete(
+                DEPLOYMENTS, namespace, manifest.name(runtime), uid=self._there[pool]["metadata"]["uid"]
+            )
         except (ApiError, Unreachable) as error:
             log.warning("pool %s/%s: %s", *pool, error)
         else:
@@ -138,12 +145,12 @@ class Keeper:
         else:
             self._annotations[name] = annotations
 
-    def pool(self, pool: Pool, uid: str) -> None:
-        """A pool's Deployment exists; an empty uid: it does no more, so it is applied again if it should."""
-        if uid:
-            self._uids[pool] = uid
+    def pool(self, pool: Pool, deployment: Manifest | None) -> None:
+        """A pool's Deployment; None: it is gone, so it is applied again if it should be there."""
+        if deployment:
+            self._there[pool] = deployment
         else:
-            self._uids.pop(pool, None)
+            self._there.pop(pool, None)
             self._applied.pop(pool, None)
 
     def pod(self, pod: Manifest, ready_after: float | None) -> None:
@@ -181,10 +188,10 @@ class _Pools:
         self._keeper = keeper
 
     def changed(self, _: Address, new: Manifest, _old: Manifest | None) -> None:
-        self._keeper.pool(_pool(new), new["metadata"]["uid"])
+        self._keeper.pool(_pool(new), new)
 
     def deleted(self, _: Address, old: Manifest) -> None:
-        self._keeper.pool(_pool(old), "")
+        self._keeper.pool(_pool(old), None)
 
 
 class _Pods:

@@ -8,6 +8,7 @@ from typing import Any
 
 from wick_api import names, warm
 from wick_api.function import Function, FunctionSpec, Metadata, Source
+from wick_api.revision import LENGTH, digest
 from wick_operator.config import Config
 from wick_operator.desired.template import render
 from wick_operator.pool.settings import Settings
@@ -18,6 +19,9 @@ CODE_ROOM = "16Mi"
 """Memory the code of a function may take: a ConfigMap's 1 MiB, its bytecode, and room."""
 
 Manifest = dict[str, Any]
+
+TEMPLATE = f"{names.GROUP}/template"
+"""Annotation of a pool's Deployment: digest of its pod template as applied, so that what was left out since shows."""
 
 
 def name(runtime: str) -> str:
@@ -33,16 +37,18 @@ def deployment(namespace: str, runtime: str, settings: Settings, config: Config,
         names.MANAGED_BY: "kubewick",
         names.PART_OF: "kubewick",
     }
+    template = _template(namespace, runtime, settings, config, labels)
+    whole = {TEMPLATE: digest(template)[:LENGTH]}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": name(runtime), "namespace": namespace, "labels": labels},
+        "metadata": {"name": name(runtime), "namespace": namespace, "labels": labels, "annotations": whole},
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": {names.POOL: runtime, names.COMPONENT: "pool"}},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "50%", "maxSurge": "50%"}},
             "revisionHistoryLimit": 1,
-            "template": _template(namespace, runtime, settings, config, labels),
+            "template": template,
         },
     }
 

@@ -11,6 +11,7 @@ from wick_api.environment import Unresolvable
 from wick_api.function import parse
 from wick_api.revision import Revision
 from wick_api.warm import Obstacle
+from wick_operator import drift
 from wick_operator.config import Config
 from wick_operator.desired.template import render
 from wick_operator.pool import manifest
@@ -141,3 +142,11 @@ def test_a_namespace_changes_only_what_it_names():
 def test_settings_that_cannot_be_read_are_refused(text):
     with pytest.raises(Invalid):
         installation(text)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_pool_differs_from_the_one_before_by_its_size_and_by_what_was_left_out(size):
+    before = manifest.deployment("n", "python", Settings(preload=("json",)), CONFIG, 1)
+    assert drift.differs(manifest.deployment("n", "python", Settings(), CONFIG, size), before)
+    same = manifest.deployment("n", "python", Settings(preload=("json",)), CONFIG, size)
+    assert drift.differs(same, before) == (size != 1)
