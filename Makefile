@@ -75,8 +75,8 @@ bench-shapes: $(VENV)/ready ## Six simulated loads, our autoscaler against Knati
 sbom: $(VENV)/ready ## Write a CycloneDX bill of materials for each image, base included, to dist/sbom/ (needs uv)
 	$(CLUSTER) sbom
 
-bench-coldstart: $(VENV)/ready ## Cold starts on the running cluster (make cluster-up): warm pool, Deployment, plain Deployment
-	KUBECONFIG=$${KUBECONFIG:-.cluster/kubeconfig} $(BIN)/python benchmarks/coldstart --write
+bench-coldstart: $(VENV)/ready ## Cold starts on the running cluster (make cluster-up); ROWS=large,floor takes these again
+	KUBECONFIG=$${KUBECONFIG:-.cluster/kubeconfig} $(BIN)/python benchmarks/coldstart --write --rows "$(ROWS)"
 
 soak-coldstart: $(VENV)/ready ## 1,000 cold starts in a row on the running cluster: none lost, no pod used twice, nothing left over
 	KUBECONFIG=$${KUBECONFIG:-.cluster/kubeconfig} $(BIN)/python benchmarks/coldstart/soak.py

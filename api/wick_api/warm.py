@@ -236,11 +236,12 @@ def _is_own(variable: Mapping[str, Any]) -> bool:
 
 def is_free(pod: Manifest) -> bool:
     """Whether a pool's pod waits for its function."""
-    return (
-        diagnosis.is_ready(pod)
-        and "deletionTimestamp" not in pod["metadata"]
-        and bool(pod.get("status", {}).get("podIP"))
-    )
+    return diagnosis.is_ready(pod) and has_address(pod)
+
+
+def has_address(pod: Manifest) -> bool:
+    """Whether it can be spoken to, ready or not."""
+    return "deletionTimestamp" not in pod["metadata"] and bool(pod.get("status", {}).get("podIP"))
 
 
 def unadopted(pod: Manifest) -> bool:

@@ -13,6 +13,8 @@ BATCH = 20
 """Functions made or removed at once."""
 LATER = 3
 """Starts after which a function is removed, while the pool refills: its Deployment has adopted the pod by then."""
+PROGRESS = 20
+"""Starts between two lines that tell how far it is."""
 ROUND = 10
 """Starts by Deployment after which their pods are removed, so that no start meets another's end."""
 
@@ -86,6 +88,8 @@ class Run:
             answers.append(await self.call(name))
             if len(answers) > LATER:
                 await self._bench.remove(names[len(answers) - LATER - 1])
+            if len(answers) % PROGRESS == 0:
+                say(f"  {len(answers)} of {count}")
             if time.monotonic() > end:
                 break
         await self.removed(names)
@@ -164,6 +168,7 @@ class Run:
                 await self._bench.settled(name)
             await self._bench.remove_plain()
             await self.removed(names[start : start + ROUND])
+            say(f"  {len(answers)} of {count}")
             if time.monotonic() > end:
                 break
         await self.removed(names[len(answers) :])

@@ -37,6 +37,8 @@ SCALE_PATIENCE = 1.5
 """Seconds the router that claimed has to scale the Deployment itself."""
 ADOPT_PATIENCE = 60.0
 """Seconds after which a pod that cannot be adopted goes."""
+READY = "ready"
+"""What a runtime says of itself once its function serves."""
 ROLLOUT = "deployment.kubernetes.io/revision"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
@@ -65,6 +67,8 @@ class Home(Struct, frozen=True):
     annotations: Mapping[str, str]
     resources: Mapping[str, Any]
     """Of its pods' first container."""
+    owner: Mapping[str, Any]
+    """The reference by which a pod is its own."""
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -95,7 +99,7 @@ def decide(facts: Facts) -> Plan:
     """The next step for one claimed pod."""
     if not facts.function_exists:
         return Plan(Step.DELETE if facts.age > GONE_PATIENCE else Step.WAIT)
-    if facts.state == "ready":
+    if facts.state == READY:
         return _serving(facts)
     patience = {"failed": 0.0, "pool": CLAIM_PATIENCE}.get(facts.state, SPECIALIZE_PATIENCE)
     return Plan(Step.DELETE if facts.age > patience else Step.WAIT)
@@ -131,17 +135,27 @@ def home(raw: Raw) -> Home | None:
         labels=labels,
         annotations=template["metadata"].get("annotations") or {},
         resources=template["spec"]["containers"][0].get("resources", {}),
+        owner={
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+            "controller": True,
+        },
     )
 
 
 def adopt(pod: Manifest, home: Home) -> dict[str, Any]:
     """The merge patch that makes the pod one of the ReplicaSet's, and dearer than the one it has made meanwhile.
 
-    It names the pod's version, because somebody may be deleting it.
+    It names the owner too, which the ReplicaSet's controller would otherwise look up and write itself while the pod
+    to drop goes on starting. It names the pod's uid and not its version: the kubelet may write the status at any time,
+    and of a pod that is being deleted labels and owner do not matter any more.
     """
     return {
         "metadata": {
-            "resourceVersion": pod["metadata"]["resourceVersion"],
+            "uid": pod["metadata"]["uid"],
+            "ownerReferences": [dict(home.owner)],
             "labels": dict(home.labels),
             "annotations": {**home.annotations, DELETION_COST: "100"},
         }

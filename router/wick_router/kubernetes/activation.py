@@ -28,19 +28,12 @@ from wick_kube.error import ApiError, NotFound, Refused, Unreachable
 from wick_kube.resource import DEPLOYMENTS
 from wick_router.kubernetes.claim import Broken, Claims, Started
 from wick_router.kubernetes.failure import Failure
+from wick_router.kubernetes.registration import Registrations
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 20.0
 """Seconds to keep trying while the Deployment does not exist yet or the API server does not answer."""
-AFTER = 0.1
-"""Seconds that a pod serves before its claim is written. The write wakes the API server, etcd, the scheduler, four
-controllers, the kubelet and the operator, which would compete with the function for the node's CPU over its first
-answer."""
-LONGEST_HOLD = 6.0
-"""Seconds that claims wait for starts by Deployment: each claim makes two pods more, a new warm one and the one that
-its ReplicaSet drops again, and on a small node those would come up before the pods that requests wait for. It has to
-stay below the 8 s in which the operator's audit gives an unclaimed pod up."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 
@@ -71,11 +64,7 @@ class Activation:
         self._backend = backend
         self._claims = claims
         self._tasks: dict[Key, asyncio.Task[None]] = {}
-        self._registrations: set[asyncio.Task[None]] = set()
-        self._awaited: set[Key] = set()
-        """Functions that requests wait for while their Deployment starts a pod."""
-        self._calm = asyncio.Event()
-        self._calm.set()
+        self._registrations = Registrations(claims, self._scale, backend.lost) if claims else None
 
     def start(self, key: Key) -> None:
         """Begin, unless a start of this function is under way."""
@@ -85,60 +74,40 @@ class Activation:
             task.add_done_callback(lambda _: self._tasks.pop(key, None))
 
     def serves(self, key: Key) -> None:
-        """The function has an instance, or is gone, or had its time: claims need not wait for its Deployment."""
-        self._awaited.discard(key)
-        if not self._awaited:
-            self._calm.set()
+        """The function has an instance, or is gone."""
+        if self._registrations is not None:
+            self._registrations.serves(key)
 
     async def close(self) -> None:
-        """End every start under way."""
-        tasks = [*self._tasks.values(), *self._registrations]
+        """End every start under way; the claims of those that ended are written."""
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._registrations is not None:
+            await self._registrations.close()
 
     async def _run(self, key: Key) -> None:
         outcome = await self._warm(key)
         match outcome:
             case Started():
                 self._backend.started(key, outcome)
-                self._afterwards(key, outcome)
+                self._owe(key, outcome)
             case Broken():
                 self._backend.cannot_start(key, outcome.failure)
-                self._afterwards(key, outcome)
+                self._owe(key, outcome)
             case Failure():
                 self._backend.cannot_start(key, outcome)
             case _:
                 self._backend.fell_back(key, outcome)
                 log.info("%s starts by its Deployment, not from the warm pool: %s", key, outcome)
-                self._await(key)
+                if self._registrations is not None:
+                    self._registrations.awaits(key)
                 await self._scale(key)
 
-    def _await(self, key: Key) -> None:
-        self._awaited.add(key)
-        self._calm.clear()
-        asyncio.get_running_loop().call_later(LONGEST_HOLD, self.serves, key)
-
-    def _afterwards(self, key: Key, taken: Started | Broken) -> None:
-        """What no request waits for, and the function's next start need not wait for either."""
-        task = asyncio.create_task(self._register(key, taken), name=f"register {key}")
-        self._registrations.add(task)
-        task.add_done_callback(self._registrations.discard)
-
-    async def _register(self, key: Key, taken: Started | Broken) -> None:
-        await asyncio.sleep(AFTER)
-        try:
-            async with asyncio.timeout(LONGEST_HOLD):
-                await self._calm.wait()
-        except TimeoutError:
-            log.debug("%s: starts by Deployment go on; its claim is written beside them", key)
-        registered = self._claims is not None and await self._claims.register(taken)
-        if isinstance(taken, Broken):
-            return
-        if not registered:
-            self._backend.lost(key, taken)
-        else:
-            await self._scale(key)
+    def _owe(self, key: Key, taken: Started | Broken) -> None:
+        if self._registrations is not None:
+            self._registrations.add(key, taken)
 
     async def _warm(self, key: Key) -> Started | Broken | Failure | Obstacle:
         function = self._backend.wanted(key)

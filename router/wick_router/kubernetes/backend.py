@@ -31,6 +31,7 @@ from wick_router.kubernetes import failure
 from wick_router.kubernetes.activation import Activation
 from wick_router.kubernetes.claim import Claims, Started
 from wick_router.kubernetes.config import Config
+from wick_router.kubernetes.early import Early
 from wick_router.kubernetes.failure import Failure
 from wick_router.kubernetes.inquiry import Inquiries
 from wick_router.kubernetes.pod import instance, key
@@ -75,7 +76,8 @@ class KubernetesBackend:
         self._sink: Sink
         self._cluster: Cluster
         self._activation: Activation
-        self._warm = WarmPods(random.choice)
+        self._early: Early | None = None
+        self._warm = WarmPods(random.choice, self._unready)
         self._claims: Claims | None = None
         self._prefetches: set[asyncio.Task[None]] = set()
         self._inquiries: Inquiries
@@ -88,6 +90,8 @@ class KubernetesBackend:
             session = await stack.enter_async_context(aiohttp.ClientSession())
             if self._config.pool_key:
                 self._claims = Claims(self._cluster, self._warm, session, self._config.pool_key)
+                self._early = Early(session, self._warm.waits)
+                stack.push_async_callback(self._early.close)
             self._activation = Activation(self._cluster, self, self._claims)
             stack.push_async_callback(self._activation.close)
             self._inquiries = Inquiries(self._cluster, session, self._learnt)
@@ -262,6 +266,10 @@ class KubernetesBackend:
         if key is not None and self._seen[key].evidence.get(uid) != found:
             self._seen[key].evidence[uid] = found
             self.judge(key)
+
+    def _unready(self, pod: Manifest) -> None:
+        if self._early is not None:
+            self._early.ask(pod)
 
     async def _tick(self) -> None:
         """Look again at what only time or a fetch can change, and say when the view is current."""

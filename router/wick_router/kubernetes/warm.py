@@ -16,27 +16,46 @@ Pool = tuple[str, str]
 
 
 class WarmPods:
-    """Listens to the pods that carry the pool's label; `draw` picks one of several, for instance ``random.choice``."""
+    """Listens to the pods that carry the pool's label; `draw` picks one of several, for instance ``random.choice``.
 
-    def __init__(self, draw: Callable[[Sequence[Manifest]], Manifest]) -> None:
-        self._draw = draw
+    `unready` is told of each that has an address, of a pool without a free pod, before its kubelet calls it ready.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[Sequence[Manifest]], Manifest],
+        unready: Callable[[Manifest], None] = lambda _: None,
+    ) -> None:
+        self._draw, self._unready = draw, unready
         self._pools: dict[Pool, dict[str, Manifest]] = {}
         self._taken: set[str] = set()
+        self._waiting: set[str] = set()
+        """Pods that said themselves that they wait."""
 
     def changed(self, _: Address, new: Manifest, _old: Manifest | None) -> None:
         """A warm pod appeared or changed."""
         pool = self._pools.setdefault(_pool(new), {})
         uid = new["metadata"]["uid"]
-        if warm.is_free(new):
+        if warm.is_free(new) or (uid in self._waiting and warm.has_address(new)):
             pool[uid] = new
-        else:
-            pool.pop(uid, None)
+            return
+        pool.pop(uid, None)
+        if warm.has_address(new) and self.any(_pool(new)) is None:
+            self._unready(new)
+
+    def waits(self, pod: Manifest) -> None:
+        """The pod itself said that it waits, sooner than its kubelet."""
+        uid = pod["metadata"]["uid"]
+        if uid not in self._taken:
+            self._waiting.add(uid)
+            self._pools.setdefault(_pool(pod), {}).setdefault(uid, pod)
 
     def deleted(self, _: Address, old: Manifest) -> None:
         """A warm pod is gone, or was claimed by somebody."""
         uid = old["metadata"]["uid"]
         self._pools.get(_pool(old), {}).pop(uid, None)
         self._taken.discard(uid)
+        self._waiting.discard(uid)
 
     def take(self, pool: Pool) -> Manifest | None:
         """A free pod, not offered again unless it is `put_back`; None where there is none."""

@@ -21,16 +21,18 @@ from wick_operator.pool.adoption import (
 )
 from wick_operator.pool.adoption import home as read
 
+OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "f-h", "uid": "u", "controller": True}
+
 
 def home(revision="r1", created="2026-01-01T00:00:00Z"):
     labels = {"kubewick.dev/revision": revision, "kubewick.dev/function": "f", "pod-template-hash": "h"}
-    return Home(Key("n", "f"), revision, created, 1, 0, labels, {}, {})
+    return Home(Key("n", "f"), revision, created, 1, 0, labels, {}, {}, OWNER)
 
 
 def replica_set(replicas):
     labels = {"kubewick.dev/revision": "r1", "kubewick.dev/function": "f", "pod-template-hash": "h"}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"resources": {"limits": {"cpu": "1"}}}]}}
-    metadata = {"namespace": "n", "name": "f-h", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    metadata = {"namespace": "n", "name": "f-h", "uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z"}
     return Raw(msgspec.json.encode({"metadata": metadata, "spec": {"replicas": replicas, "template": template}}))
 
 
@@ -110,7 +112,8 @@ def test_of_two_replica_sets_of_one_revision_the_younger_adopts():
     assert decide(facts(homes=[home(created="2"), home(created="3"), home(created="1")])).home.created == "3"
 
 
-def test_adoption_names_the_pods_version_and_gives_it_the_labels_of_its_replica_set():
-    patch = adopt({"metadata": {"resourceVersion": "7"}}, home())["metadata"]
-    assert patch["resourceVersion"] == "7"
+def test_adoption_names_this_very_pod_and_gives_it_the_labels_and_the_owner_its_replica_set_would():
+    patch = adopt({"metadata": {"uid": "p", "resourceVersion": "7"}}, read(replica_set(1)))["metadata"]
+    assert (patch["uid"], patch["ownerReferences"]) == ("p", [OWNER])
+    assert "resourceVersion" not in patch  # the kubelet's next status must not put the adoption off
     assert patch["labels"]["pod-template-hash"] == "h"

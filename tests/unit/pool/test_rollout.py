@@ -10,7 +10,7 @@ from wick_operator.pool.rollout import Remembered, behind
 
 
 def home(revision, number, ready):
-    return Home(Key("n", "f"), revision, "2026-01-01T00:00:00Z", number, ready, {}, {}, {})
+    return Home(Key("n", "f"), revision, "2026-01-01T00:00:00Z", number, ready, {}, {}, {}, {})
 
 
 HOMES = st.lists(

@@ -1,0 +1,132 @@
+"""Tells the cluster of pods that serve already, off every request's path: their claims, then Deployments 0 -> 1.
+
+```
+   serves --AFTER--> in line --nobody waits for a Deployment's pod, or LONGEST_HOLD is over--> claim, [0 -> 1]
+                        ^                                                                        |
+                        +------------------------------ PACE, then the next ---------------------+
+```
+
+Each claim makes two pods more: a new warm one, and the one its ReplicaSet drops again when it is given the warm pod. On
+a small node those would come up before the pods that requests wait for. So while functions start by their Deployments
+claims wait; then they are written one after the other, because a function that starts meanwhile should share the node
+with one refill and not with ten. All of it ends before the operator's audit gives an unclaimed pod up.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from msgspec import Struct
+
+from wick_api.names import Key
+from wick_router.kubernetes.claim import Broken, Claims, Started
+
+log = logging.getLogger(__name__)
+
+AFTER = 0.1
+"""Seconds that a pod serves before its claim is written. The write wakes the API server, etcd, the scheduler, four
+controllers, the kubelet and the operator, which would compete with the function for the node's CPU over its first
+answer."""
+LONGEST_HOLD = 6.0
+"""Seconds that claims wait for starts by Deployment; with `SPREAD` below the 8 s in which the operator's audit gives an
+unclaimed pod up."""
+PACE = 0.3
+"""Seconds between two claims."""
+SPREAD = 1.5
+"""Seconds in which all claims that are in line are written, however many: they come closer than `PACE` then."""
+MOST_IN_LINE = 1000
+"""Claims in line; of more, each is written at once."""
+PARTING = 2.0
+"""Seconds that a router which ends takes to write the claims it still owes."""
+
+
+def pause(in_line: int) -> float:
+    """Seconds until the next of so many claims."""
+    return min(PACE, SPREAD / max(in_line, 1))
+
+
+class Owed(Struct, frozen=True):
+    """A claim to be written."""
+
+    key: Key
+    taken: Started | Broken
+    since: float
+    """When the pod had its function, in the loop's time."""
+
+
+class Registrations:
+    """See the module; `scale` takes a function from 0 to 1, `lost` is told of a pod that went before its claim."""
+
+    def __init__(
+        self, claims: Claims, scale: Callable[[Key], Awaitable[None]], lost: Callable[[Key, Started], None]
+    ) -> None:
+        self._claims, self._scale, self._lost = claims, scale, lost
+        self._loop = asyncio.get_running_loop()
+        self._line: asyncio.Queue[Owed] = asyncio.Queue(MOST_IN_LINE)
+        self._next: Owed | None = None
+        self._writing: set[asyncio.Task[None]] = set()
+        self._awaited: set[Key] = set()
+        """Functions that requests wait for while their Deployment starts a pod."""
+        self._calm = asyncio.Event()
+        self._calm.set()
+        self._task = asyncio.create_task(self._work(), name="registrations")
+
+    def add(self, key: Key, taken: Started | Broken) -> None:
+        """A pod has its function."""
+        owed = Owed(key, taken, self._loop.time())
+        if self._line.full():
+            self._write(owed)
+        else:
+            self._line.put_nowait(owed)
+
+    def awaits(self, key: Key) -> None:
+        """Requests wait for a pod of this function's Deployment."""
+        self._awaited.add(key)
+        self._calm.clear()
+        self._loop.call_later(LONGEST_HOLD, self.serves, key)
+
+    def serves(self, key: Key) -> None:
+        """The function has an instance, or is gone, or had its time."""
+        self._awaited.discard(key)
+        if not self._awaited:
+            self._calm.set()
+
+    async def close(self) -> None:
+        """Write what is owed, as far as that takes no more than `PARTING`."""
+        self._task.cancel()
+        if self._next is not None:
+            self._write(self._next)
+        while not self._line.empty():
+            self._write(self._line.get_nowait())
+        if self._writing:
+            _, late = await asyncio.wait(self._writing, timeout=PARTING)
+            for task in late:
+                task.cancel()
+        await asyncio.gather(self._task, *self._writing, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while True:
+            self._next = owed = await self._line.get()
+            await asyncio.sleep(owed.since + AFTER - self._loop.time())
+            try:
+                async with asyncio.timeout_at(owed.since + LONGEST_HOLD):
+                    await self._calm.wait()
+            except TimeoutError:
+                log.debug("%s: starts by Deployment go on; its claim is written beside them", owed.key)
+            self._next = None
+            self._write(owed)
+            await asyncio.sleep(pause(self._line.qsize()))
+
+    def _write(self, owed: Owed) -> None:
+        task = asyncio.create_task(self._register(owed), name=f"register {owed.key}")
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def _register(self, owed: Owed) -> None:
+        registered = await self._claims.register(owed.taken)
+        if isinstance(owed.taken, Broken):
+            return
+        if registered:
+            await self._scale(owed.key)
+        else:
+            self._lost(owed.key, owed.taken)

@@ -1,0 +1,53 @@
+"""Which warm pods a router takes, and how fast it writes claims; pure."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wick_api import names
+from wick_operator.pool.audit import EVERY, LOOKS
+from wick_router.kubernetes.registration import AFTER, LONGEST_HOLD, PACE, SPREAD, pause
+from wick_router.kubernetes.warm import WarmPods
+
+POOL = ("n", "python")
+WHERE = ("n", "p")
+
+
+def pod(*, ready=False, address="10.0.0.1"):
+    condition = {"type": "Ready", "status": "True" if ready else "False"}
+    metadata = {"uid": "u", "namespace": "n", "name": "p", "labels": {names.POOL: "python"}}
+    return {"metadata": metadata, "status": {"podIP": address, "conditions": [condition]}}
+
+
+@given(st.integers(0, 1000))
+def test_claims_in_line_come_one_after_the_other_and_none_waits_much_longer_for_the_others(in_line):
+    assert 0 < pause(in_line) <= PACE
+    assert sum(pause(left) for left in [in_line] * in_line) <= SPREAD + 1e-9
+
+
+def test_every_claim_is_written_before_the_audit_gives_its_pod_up():
+    assert AFTER + LONGEST_HOLD + SPREAD < EVERY * (LOOKS - 1)
+
+
+def test_a_pod_that_says_itself_that_it_waits_is_taken_before_its_kubelet_calls_it_ready():
+    pods = WarmPods(lambda found: found[0])
+    pods.changed(WHERE, pod(), None)
+    assert pods.take(POOL) is None
+    pods.waits(pod())
+    pods.changed(WHERE, pod(), pod())
+    assert pods.take(POOL) == pod()
+    pods.waits(pod())
+    assert pods.take(POOL) is None
+
+
+def test_only_pods_of_an_empty_pool_that_have_an_address_are_worth_asking():
+    asked = []
+    pods = WarmPods(lambda found: found[0], asked.append)
+    pods.changed(WHERE, pod(address=""), None)
+    assert not asked
+    pods.changed(WHERE, pod(), None)
+    assert asked == [pod()]
+    pods.changed(WHERE, pod(ready=True), pod())
+    other = pod()
+    other["metadata"]["uid"] = "v"
+    pods.changed(("n", "q"), other, None)
+    assert asked == [pod()]
