@@ -1,5 +1,14 @@
 """The router on a real cluster: failing fast with the pod's reason, sharing instances, rolling without a loss."""
 
+import http.client
+import json
+import select
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
 import pytest
 
 from cluster import release
@@ -61,17 +70,87 @@ def test_rolling_the_routers_under_load_loses_no_request(cluster):
     assert seen.failures() == []
 
 
+TELLS_ITS_ROUTER = """
+import asyncio
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await asyncio.sleep(0.05)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["client"][0].encode()})
+"""
+
+
+@dataclass
+class Caller:
+    """One client that keeps its connection, and writes down request by request what became of it."""
+
+    url: str
+    routers: list[str] = field(default_factory=list)
+    """Who passed each answered request on."""
+    lost: list[str] = field(default_factory=list)
+    """Who held each request that was sent and not answered."""
+    unconnected: int = 0
+    """Connections that came to nothing before a request was sent."""
+
+    def run(self, stop):
+        parts = urlsplit(self.url)
+        while not stop.is_set():
+            with closing(http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)) as connection:
+                try:
+                    connection.connect()
+                except OSError:
+                    self.unconnected += 1
+                else:
+                    self._use(connection, stop)
+
+    def _use(self, connection, stop):
+        """Call until the connection ends; it belongs to one router from its first answer on."""
+        router = ""
+        while not stop.is_set() and not select.select([connection.sock], [], [], 0)[0]:  # readable: closed
+            try:
+                connection.request("GET", urlsplit(self.url).path)
+                response = connection.getresponse()
+                router = response.read().decode()
+            except (OSError, http.client.HTTPException):
+                self.lost.append(router)
+                return
+            self.routers.append(router if response.status == 200 else f"{response.status} {router}")
+            if response.will_close:
+                return
+
+
 def test_killing_one_of_two_routers_loses_only_what_it_held(cluster):
-    cluster.deploy(function("steady", "def handle():\n    return 'ok'", scale={"min": 1}))
-    eventually(lambda: cluster.instances("steady"), within=60)
-    where = ("-n", release.NAMESPACE, "--selector", ROUTERS)
-    victim = kubectl(cluster.kubeconfig, "get", "pods", *where, "-o", "name").split()[0]
-    with load(lambda: cluster.call("steady"), clients=4, rate=40) as seen:
-        kubectl(cluster.kubeconfig, "delete", victim, "-n", release.NAMESPACE, "--grace-period=0", "--force")
-        before = len(seen.answers)
-        eventually(lambda: len(seen.answers) > before + 200, within=30)
-    # A connection to a killed router is refused or reset until its endpoint is gone; four clients hold four requests.
-    assert set(seen.statuses()) <= {200, 0}
-    assert seen.success() > 0.9
+    cluster.deploy(function("telling", TELLS_ITS_ROUTER, handler="main:app", scale={"min": 1}))
+    eventually(lambda: cluster.instances("telling"), within=60)
+    where = ("-n", release.NAMESPACE, "--selector", ROUTERS, "--field-selector", "status.phase=Running")
+    listed = kubectl(cluster.kubeconfig, "get", "pods", *where, "-o", "json")
+    addresses = {pod["status"]["podIP"]: pod["metadata"]["name"] for pod in json.loads(listed)["items"]}
+    callers = [Caller(f"{cluster.router}/function/{cluster.namespace}/telling/") for _ in range(8)]
+    stop = threading.Event()
+    with ThreadPoolExecutor(len(callers)) as pool:
+        running = [pool.submit(caller.run, stop) for caller in callers]
+        try:
+            eventually(lambda: all(len(caller.routers) > 10 for caller in callers), within=60)
+            victim = callers[0].routers[-1]
+            kubectl(
+                cluster.kubeconfig, "delete", "pod", addresses[victim], "-n", release.NAMESPACE, "--grace-period=0",
+                "--force",
+            )  # fmt: skip
+            before = [len(caller.routers) for caller in callers]
+            eventually(
+                lambda: all(len(caller.routers) > n + 50 for caller, n in zip(callers, before, strict=True)), within=60
+            )
+        finally:
+            stop.set()
+            for each in running:
+                each.result()
+    answered = {router for caller in callers for router in caller.routers}
+    assert answered >= set(addresses), "both had connections"
+    assert [router for router in answered if " " in router] == [], "no answer was an error"
+    assert {router for caller in callers for router in caller.lost} <= {victim}
+    assert max(len(caller.lost) for caller in callers) <= 1
+    assert callers[0].routers[-1] != victim
     wait = ("rollout", "status", "-n", release.NAMESPACE, "deployment/kubewick-router", "--timeout=60s")
     kubectl(cluster.kubeconfig, *wait, timeout=70)
