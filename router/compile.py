@@ -19,7 +19,7 @@ from pathlib import Path
 
 WARM = (
     "client", "demand", "dispatch", "effect", "endpoint", "exchange", "heads", "histogram", "instance", "intake",
-    "lane", "plane", "refusal", "routing", "vacancy",
+    "lane", "outlet", "plane", "refusal", "routing", "vacancy",
 )  # fmt: skip
 """Modules of `wick_router` that a warm request runs through."""
 SCRATCH = "build"

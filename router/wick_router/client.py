@@ -21,6 +21,7 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 from wick_api.reason import Refusal
 from wick_router import heads, intake
 from wick_router.exchange import Exchange
+from wick_router.outlet import Outlet
 from wick_router.refusal import Refused
 
 if TYPE_CHECKING:
@@ -45,15 +46,15 @@ class Hold(enum.IntFlag):
     UPGRADE = 8
 
 
-class Client:
+class Client(Outlet):
     """See the module."""
 
     __deletable__ = ("parser",)
 
-    transport: asyncio.Transport
     parser: HttpRequestParser
 
     def __init__(self, plane: "Plane", scheme: bytes) -> None:
+        super().__init__(plane.outbox)
         self.plane = plane
         self.scheme = scheme
         self.peer = ""
@@ -88,7 +89,6 @@ class Client:
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.write = self.transport.write
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if isinstance(peer, tuple) else ""
         self.trusted = heads.trusted(self.peer, self.plane.config.trusted_proxies)
@@ -98,6 +98,7 @@ class Client:
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the transport's signature
         self.closing = True
+        self.discard()
         self.plane.left(self)
         exchange, self.exchange, self.incoming = self.exchange, None, None
         self._drop_pending()
@@ -112,6 +113,7 @@ class Client:
     def eof_received(self) -> bool:
         """A client may close its side and still read the answer; `Plane.sweep` finds out whether it is there at all."""
         self.half_closed = True
+        self.flush()
         if self.closing or self.exchange is None or self.incoming is not None or self.scheme == b"https":
             return False
         self.exchange.keep_alive = False
@@ -323,6 +325,7 @@ class Client:
         self.closing = True
         self.exchange = self.incoming = None
         self.plane.left(self)
+        self.flush()
         self.transport.set_protocol(side)
         del self.parser
 
@@ -390,6 +393,7 @@ class Client:
             return
         self.closing = True
         self._drop_pending()
+        self.flush()
         if clean or self.half_closed or not self.transport.can_write_eof():
             self.transport.close()
             return
@@ -401,6 +405,7 @@ class Client:
     def abort(self) -> None:
         """Break off so that the client can tell: a reset, not an end."""
         self.closing = True
+        self.discard()
         socket = self.transport.get_extra_info("socket")
         if socket is not None:
             socket.setsockopt(SOL_SOCKET, SO_LINGER, RESET)

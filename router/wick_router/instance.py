@@ -23,6 +23,7 @@ from wick_api.header import REFUSED
 from wick_api.header import Refused as RefusedBy
 from wick_router import heads
 from wick_router.client import Hold
+from wick_router.outlet import Outlet
 from wick_router.splice import splice
 
 if TYPE_CHECKING:
@@ -57,12 +58,11 @@ class Malformed(Exception):
     """An answer that breaks HTTP in a way the parser does not see."""
 
 
-class InstanceConnection:
+class InstanceConnection(Outlet):
     """See the module."""
 
     __deletable__ = ("_parser",)
 
-    transport: asyncio.Transport
     idle_since = 0.0
     open = False
     exchange: "Exchange | None" = None
@@ -90,6 +90,7 @@ class InstanceConnection:
     """The head just read, when it is worth remembering."""
 
     def __init__(self, endpoint: "Endpoint") -> None:
+        super().__init__(endpoint.plane.outbox)
         self.endpoint = endpoint
         self._header_bytes = endpoint.plane.config.header_bytes
         self._kept: list[bytes] = []
@@ -102,13 +103,13 @@ class InstanceConnection:
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.write = self.transport.write
         self.transport.set_write_buffer_limits(high=self.endpoint.plane.write_high)
         self.open = True
         self.endpoint.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.open = False
+        self.discard()
         self.endpoint.closed(self)
         exchange = self.exchange
         if exchange is not None:
@@ -185,6 +186,7 @@ class InstanceConnection:
         """Give the connection up."""
         if self.open:
             self.open = False
+            self.discard()
             self.endpoint.forget(self)
             self.transport.abort()
 
@@ -222,7 +224,7 @@ class InstanceConnection:
             if self._head_bytes > self._header_bytes:
                 self._fail(exchange, "the head of the instance's answer is too large")
             return
-        self._flush(exchange)
+        self._pass_on(exchange)
         self._counting = self._left > 0 and self._declined is None
         if self._trailing > self._header_bytes:
             self._fail(exchange, "the trailers of the instance's answer are too large")
@@ -261,7 +263,7 @@ class InstanceConnection:
             raise error.__context__ or error from error  # a bug of ours; the loop reports it and closes
         self._excess = True
         if not self._complete:
-            self._flush(exchange)
+            self._pass_on(exchange)
             self._fail(exchange, f"the instance's answer is not HTTP: {error.__context__ or error}")
         return self._complete
 
@@ -283,7 +285,7 @@ class InstanceConnection:
         self._parser = HttpResponseParser(self)  # the old one still waits for the body
         self._finish(exchange)
 
-    def _flush(self, exchange: "Exchange") -> None:
+    def _pass_on(self, exchange: "Exchange") -> None:
         out = self._out
         if out:
             self._out = []
@@ -481,6 +483,7 @@ class InstanceConnection:
         if exchange.status != SWITCHING:
             self._fail(exchange, "the instance's answer is not HTTP: an upgrade nobody asked for")
             return
-        self._flush(exchange)
+        self._pass_on(exchange)
+        self.flush()
         self.endpoint.closed(self)
         splice(exchange, self.transport, rest)

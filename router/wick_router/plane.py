@@ -16,6 +16,7 @@ from wick_router.config import Config
 from wick_router.exchange import Exchange
 from wick_router.histogram import Histogram
 from wick_router.lane import Lane
+from wick_router.outlet import Outbox
 from wick_router.poke import Poker
 from wick_router.refusal import Refused
 from wick_router.routing import Table
@@ -47,6 +48,7 @@ class Plane:
         self.poker = poker or Poker("", 0)
         self.clock = clock
         self.loop = asyncio.get_running_loop()
+        self.outbox = Outbox(self.loop)
         self._digits = b""
         self._digits_at = 0
         self.lanes: dict[Key, Lane] = {}
@@ -78,7 +80,8 @@ class Plane:
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
-        """Cut what is left."""
+        """Cut what is left; answers that are complete go out first."""
+        self.outbox.flush()
         for client in list(self.clients):
             client.abort()
         for side in list(self.splices):
