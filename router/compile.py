@@ -18,8 +18,8 @@ import sysconfig
 from pathlib import Path
 
 WARM = (
-    "client", "demand", "dispatch", "effect", "endpoint", "exchange", "heads", "histogram", "instance", "intake",
-    "lane", "outlet", "plane", "refusal", "routing", "vacancy",
+    "client", "demand", "dispatch", "effect", "endpoint", "exchange", "framing", "heads", "histogram", "instance",
+    "intake", "known", "lane", "outlet", "plane", "refusal", "routing", "vacancy",
 )  # fmt: skip
 """Modules of `wick_router` that a warm request runs through."""
 SCRATCH = "build"

@@ -7,7 +7,8 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from wick_router.effect import Slot
-from wick_router.instance import InstanceConnection, Known
+from wick_router.instance import InstanceConnection
+from wick_router.known import KnownHeads
 
 if TYPE_CHECKING:
     from wick_router.exchange import Exchange
@@ -32,7 +33,7 @@ class Endpoint:
         self.busy: set[InstanceConnection] = set()
         self.fresh = not slot.ready
         """No request has gone there yet."""
-        self.known_heads: dict[bytes, Known] = {}
+        self.known_heads = KnownHeads()
         """What the heads of its latest answers mean, by their bytes."""
         self._dialling = False
 

@@ -5,17 +5,13 @@
                      +-+                                                           | declined: the request moves on
                        | 101: the socket changes hands (`splice`)
 
-How long an answer's body is, is decided once, from its head (RFC 9112, 6.3): none, counted, chunked, or until the
-instance closes. A counted body that did not come with its head is counted here and never touches the parser, so that
-large answers are copied once less. A body that ends early is a failure, never an end.
-
-Heads of answers repeat: what the parser found in a plain one (counted body, all of it in the same read, keep-alive,
-nothing said to the router) is remembered by its very bytes, a few heads an instance. When the same bytes come again at
-the beginning of an answer, with exactly that much body behind them, the parser would say the same and is not asked.
+A counted body that did not come with its head is counted here and never touches the parser, so that large answers are
+copied once less (`framing` says how long each body is). A body that ends early is a failure, never an end. Heads of
+answers repeat, and the parser is asked once for each (`known`).
 """
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -23,6 +19,8 @@ from wick_api.header import REFUSED
 from wick_api.header import Refused as RefusedBy
 from wick_router import heads
 from wick_router.client import Hold
+from wick_router.framing import EARLY_HINTS, NO_BODY, OK, SWITCHING, Framing, Malformed, framing
+from wick_router.known import Known
 from wick_router.outlet import Outlet
 from wick_router.splice import splice
 
@@ -30,32 +28,13 @@ if TYPE_CHECKING:
     from wick_router.endpoint import Endpoint
     from wick_router.exchange import Exchange
 
-SWITCHING, EARLY_HINTS, OK, NO_CONTENT = 101, 103, 200, 204
 MAX_INTERIM = 16
 """Interim (1xx) answers to one request; more is an instance gone wrong."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 REFUSED_FIELD = REFUSED.encode()
 MOVES_ON = frozenset((RefusedBy.CONCURRENCY, RefusedBy.DRAINING, RefusedBy.LOADING))
-NO_BODY = frozenset((204, 304))
 HARMLESS = frozenset((None, b"keep-alive", b"close", b"Keep-Alive", b"Close"))
 """Values of ``Connection`` that name no field."""
-
-
-KNOWN_HEADS, KNOWN_BYTES = 64, 2048
-"""How many heads of answers are remembered for an instance, and how long each may be."""
-
-
-class Known(NamedTuple):
-    """What the parser found in the head of a plain answer."""
-
-    status: int
-    framing: bytes
-    lines: list[bytes]
-    length: int
-
-
-class Malformed(Exception):
-    """An answer that breaks HTTP in a way the parser does not see."""
 
 
 class InstanceConnection(Outlet):
@@ -231,31 +210,23 @@ class InstanceConnection(Outlet):
 
     def _as_known(self, exchange: "Exchange", data: bytes) -> bool:
         """Pass on an answer whose head is known and whose body is here; when not, its bytes count as the head's."""
-        end = data.find(b"\r\n\r\n") + 4
-        known = self.endpoint.known_heads.get(data[:end])
+        known = self.endpoint.known_heads.find(data)
         fresh = not self._head_bytes and not self._interims
         self._head_bytes += len(data)
-        if known is None or not fresh or len(data) - end != known.length:
-            return False
-        if exchange.method == b"HEAD" or exchange.upgrade:
+        if known is None or not fresh or exchange.method == b"HEAD" or exchange.upgrade:
             return False
         self._keep_alive = True
         self._out.append(exchange.response_head(known.status, known.framing, known.lines))
-        self._out.append(data[end:])
+        self._out.append(data[len(data) - known.length :])
         self._finish(exchange)
         return True
 
     def _remember(self, data: bytes) -> None:
         """Keep the head of a plain answer that came in one read."""
         plain, self._plain = self._plain, None
-        if plain is None or not self._keep_alive or self._excess or self._interims or self._trailers:
-            return
-        end = data.find(b"\r\n\r\n") + 4
-        if len(data) == self._head_bytes == end + plain.length and end <= KNOWN_BYTES:
-            known = self.endpoint.known_heads
-            if len(known) >= KNOWN_HEADS:
-                known.clear()
-            known[data[:end]] = plain
+        unusual = not self._keep_alive or self._excess or self._interims or self._trailers
+        if plain is not None and not unusual and len(data) == self._head_bytes:
+            self.endpoint.known_heads.remember(data, plain)
 
     def _not_http(self, exchange: "Exchange", error: HttpParserError) -> bool:
         """The parser gave up; True when that was behind a complete answer, which then still counts."""
@@ -388,13 +359,14 @@ class InstanceConnection(Outlet):
             return
         length = read.get(b"content-length")
         if length is None or b"transfer-encoding" in read or status in NO_BODY or exchange.method == b"HEAD":
-            framing = self._framing(exchange, status, length, read.get(b"transfer-encoding"))
+            coding = read.get(b"transfer-encoding")
+            line = self._framed(exchange, framing(status, exchange.method, exchange.minor, length, coding))
         else:
             self._left = int(length)
-            framing = b"Content-Length: %d\r\n" % self._left
+            line = b"Content-Length: %d\r\n" % self._left
             if REFUSED_FIELD not in read and not exchange.upgrade:
-                self._plain = Known(status, framing, kept, self._left)
-        self._out.append(exchange.response_head(status, framing, kept))
+                self._plain = Known(status, line, kept, self._left)
+        self._out.append(exchange.response_head(status, line, kept))
 
     def on_body(self, data: bytes) -> None:
         exchange = self.exchange
@@ -453,30 +425,20 @@ class InstanceConnection(Outlet):
         self._declined = how
         return True
 
-    def _framing(self, exchange: "Exchange", status: int, length: bytes | None, coding: bytes | None) -> bytes:
-        """The line that says how long the body is; `Malformed` when that is not sure."""
-        if coding is not None and (coding.lower() != b"chunked" or length is not None):
-            raise Malformed("its length is told in two ways, or in an unknown one")
-        if exchange.method == b"HEAD" or status in NO_BODY:
-            return self._no_body(exchange, status, length, coding)
-        if coding is None:
+    def _framed(self, exchange: "Exchange", found: Framing) -> bytes:
+        """Read the body as `found` says; the line for the client's head."""
+        if found.over:
+            self._complete = True
+            self._parser = HttpResponseParser(self)  # the old one may wait for a body
+            return found.line
+        if found.until_close:
             self._until_close = True
             self._keep_alive = False
-        if exchange.minor:
+        if found.chunked:
             exchange.response_chunked = True
-            return b"Transfer-Encoding: chunked\r\n"
-        exchange.keep_alive = False
-        return b""
-
-    def _no_body(self, exchange: "Exchange", status: int, length: bytes | None, coding: bytes | None) -> bytes:
-        """The answer ends with its head, whatever length it claims: that is what a GET would have got."""
-        self._complete = True
-        self._parser = HttpResponseParser(self)  # the old one may wait for a body
-        if status == NO_CONTENT:
-            return b""
-        if length is not None:
-            return b"Content-Length: %b\r\n" % length
-        return b"Transfer-Encoding: chunked\r\n" if coding is not None and exchange.minor else b""
+        else:
+            exchange.keep_alive = False
+        return found.line
 
     def _upgraded(self, exchange: "Exchange", rest: bytes) -> None:
         """The instance speaks another protocol from here on."""

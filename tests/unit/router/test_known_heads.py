@@ -87,6 +87,7 @@ async def _converse(story, *, remembering):
         for piece in (answer[:cut], answer[cut:]):
             if piece and conn.open:
                 conn.data_received(piece)
+        plane.outbox.flush()
         seen.append((wire.wrote, wire.closed, conn.open, upstream.closed))
         if client.exchange is not None:
             client.connection_lost(None)
