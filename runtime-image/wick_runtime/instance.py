@@ -24,7 +24,6 @@ import socket
 import sys
 import time
 from collections.abc import Coroutine
-from enum import StrEnum
 from typing import Any, Final
 
 from wick_runtime.admission import Admission
@@ -32,6 +31,7 @@ from wick_runtime.channel import Channel, Closed, pair
 from wick_runtime.config import Config, Invalid
 from wick_runtime.control_port import Reply, same
 from wick_runtime.ending import died
+from wick_runtime.family import STUCK, Child, Family
 from wick_runtime.http.parser import choose
 from wick_runtime.http.refusal import Refusal
 from wick_runtime.http.server import Server, Settings
@@ -40,6 +40,7 @@ from wick_runtime.metric import Facts, render
 from wick_runtime.pool import Processes, Worker
 from wick_runtime.specialize import Order, parse, unpack
 from wick_runtime.stand_in import StandIn
+from wick_runtime.state import State, readiness, refusal
 from wick_runtime.worker import Shared
 
 LOAD_TIMEOUT: Final = 300.0
@@ -51,41 +52,10 @@ AT_ONCE: Final = 3
 MAX_PAUSE: Final = 10.0
 WATCH: Final = 0.25
 """Seconds between looks at requests past their deadline in a worker that should have ended them."""
-STUCK: Final = 1.0
-"""Seconds a worker's loop may leave a ping unanswered."""
 PARTING: Final = 0.5
 """Seconds between cancelling what outlived the grace period and killing it."""
 LINGER: Final = 1.0
 """Seconds a connection answered for a dead worker stays open, so that its last words arrive."""
-
-
-class State(StrEnum):
-    """See the module."""
-
-    POOL = "pool"
-    LOADING = "loading"
-    READY = "ready"
-    FAILED = "failed"
-    DRAINING = "draining"
-
-
-class Child:
-    """The process that loaded the code: a worker with a loop, or the template of handler processes."""
-
-    def __init__(self, channel: Channel, keeper: Keeper, ordered: float) -> None:
-        self.channel = channel
-        self.keeper = keeper
-        self.ordered = ordered
-        self.pid = 0
-        self.kind = ""
-        self.forkable = False
-        self.loaded_at = 0.0
-        self.closed = False
-        self.status: int | None = None
-        self.failed = False
-        self.verdict: Refusal | None = None
-        """Why we killed it, if we did."""
-        self.pings: dict[int, float] = {}
 
 
 class Instance:
@@ -109,9 +79,7 @@ class Instance:
         self._processes: Processes | None = None
         self._server: Server | None = None
         self._admission: Admission | None = None
-        self._orders: dict[int, Child | Worker] = {}
-        self._by_pid: dict[int, Child | Worker] = {}
-        self._last_order = 0
+        self._family = Family(self._died)
         self._deaths = 0
         self._quiet: list[int] = []
         self._outcome: asyncio.Future[None] | None = None
@@ -140,24 +108,15 @@ class Instance:
     # -- the control port's side
 
     def readiness(self) -> Reply:
-        if self._state is State.READY:
-            return 200, {"state": self._state, "port": self._port()}
-        if self._state is State.POOL:
-            return 200, {"state": self._state, "message": "waiting for POST /specialize"}
-        reason = {State.LOADING: "Loading", State.DRAINING: "Draining"}
-        message = {
-            State.LOADING: "the function's code is being loaded",
-            State.DRAINING: "the instance is shutting down",
-        }
-        said = {"reason": reason.get(self._state, ""), "message": message.get(self._state, ""), "file": "", "line": 0}
-        return 503, {"state": self._state, **said, **(self._failure if self._state is State.FAILED else {})}
+        return readiness(self._state, self._failure, self._port())
 
     async def liveness(self) -> Reply:
         """Ask the worker's loop, if it has one, whether it turns."""
         child = self._child
         if child is None or child.kind != "inline":
             return 200, {"state": self._state}
-        number = self._ping(child)
+        number = self._family.number()
+        child.ping(number, self._loop.time())
         end = self._loop.time() + STUCK
         while number in child.pings and self._child is child and self._loop.time() < end:  # noqa: ASYNC110 - rare
             await asyncio.sleep(0.005)
@@ -166,7 +125,7 @@ class Instance:
         return 200, {"state": self._state}
 
     def metrics(self) -> str:
-        pids = [os.getpid(), os.getppid(), *self._by_pid]
+        pids = [os.getpid(), os.getppid(), *self._family.pids]
         target = self._target
         facts = Facts(target.namespace, target.function, target.revision, self._phases, tuple(pids))
         return render(self._shared.table, facts)
@@ -217,36 +176,7 @@ class Instance:
             if message["op"] == "signal":
                 self._stop(message["signal"])
             else:
-                self._forker_said(message)
-
-    def _forker_said(self, message: dict[str, Any]) -> None:
-        if message["op"] == "forked":
-            one = self._orders.pop(message["id"], None)
-            if one is not None:
-                self._by_pid[message["pid"]] = one
-                if isinstance(one, Worker):
-                    one.forked(message["pid"])
-                else:
-                    one.pid = message["pid"]
-                    if one.verdict is not None:  # condemned before anybody knew its number
-                        os.kill(one.pid, signal.SIGKILL)
-        elif message["op"] == "unforked":
-            self._unforked(self._orders.pop(message["id"], None), message["message"])
-        elif message["op"] == "exited":
-            self._exited(self._by_pid.pop(message["pid"], None), message["status"])
-
-    def _unforked(self, one: "Child | Worker | None", message: str) -> None:
-        sys.stderr.write(f"wick_runtime: {message}\n")
-        if isinstance(one, Worker):
-            one.exited(os.EX_OSERR)
-        elif one is not None:
-            self._died(one, os.EX_OSERR)
-
-    def _exited(self, one: "Child | Worker | None", status: int) -> None:
-        if isinstance(one, Worker):
-            one.exited(status)
-        elif one is not None:
-            self._died(one, status)
+                self._family.said(message)
 
     # -- loading
 
@@ -274,20 +204,15 @@ class Instance:
         ours, theirs = pair()
         child = Child(Channel(ours), Keeper(self._shared.table, self._target.function), time.monotonic())
         with theirs:
-            self._order(self._supervisor, child, order, theirs)
+            self._family.order(self._supervisor, child, order, theirs)
         self._loop.add_reader(ours.fileno(), self._child_said, child)
         return child
-
-    def _order(self, channel: Channel, one: "Child | Worker", order: dict[str, Any], sock: socket.socket) -> None:
-        self._last_order += 1
-        self._orders[self._last_order] = one
-        channel.send({"op": "fork", "id": self._last_order, **order}, [sock.fileno()])
 
     def _fork_process(self, worker: Worker, sock: socket.socket) -> None:
         """A handler process: from the template, or with an import of its own where that cannot be forked."""
         child = self._child
         if child is not None and not child.closed and child.forkable:
-            self._order(child.channel, worker, {}, sock)
+            self._family.order(child.channel, worker, {}, sock)
             return
         order = {
             "role": "process",
@@ -295,7 +220,7 @@ class Instance:
             "limits": self._limits._asdict(),
             "env": self._env,
         }
-        self._order(self._supervisor, worker, order, sock)
+        self._family.order(self._supervisor, worker, order, sock)
 
     def _child_said(self, child: Child) -> None:
         try:
@@ -324,7 +249,7 @@ class Instance:
                 child.failed = True
                 self._fail({key: message[key] for key in ("reason", "message", "file", "line")})
             case _:
-                self._forker_said(message)
+                self._family.said(message)
 
     def _loaded(self, child: Child, message: dict[str, Any]) -> None:
         self._cancel("load")
@@ -387,9 +312,7 @@ class Instance:
         self._settle()
 
     def _why(self) -> Refusal:
-        failure = self._failure
-        place = f"{failure['file']}:{failure['line']}: " if failure.get("file") and failure.get("line") else ""
-        return Refusal(503, "cannot-start", f"{place}{failure.get('message', '')}", refused="failed", extra=failure)
+        return refusal(self._failure)
 
     def _settle(self) -> None:
         """Whoever waits for the outcome of loading may look."""
@@ -402,8 +325,7 @@ class Instance:
         """Kill a worker that does not make progress."""
         sys.stderr.write(f"wick_runtime: killing worker {child.pid}: {why}\n")
         child.verdict = verdict or Refusal(502, "instance-failed", f"the worker was replaced: {why}")
-        if child.pid and child.status is None:
-            os.kill(child.pid, signal.SIGKILL)
+        child.kill()
 
     def _died(self, child: Child, status: int) -> None:
         child.status = status
@@ -460,16 +382,10 @@ class Instance:
             return
         self._watch()
         now = self._loop.time()
-        if any(now - sent > STUCK for sent in child.pings.values()):
+        if child.stuck(now):
             self._condemn(child, "its event loop is blocked by a handler past its deadline")
         elif not child.pings and child.keeper.overdue(time.monotonic() - WATCH):
-            self._ping(child)
-
-    def _ping(self, child: Child) -> int:
-        self._last_order += 1
-        child.pings[self._last_order] = self._loop.time()
-        child.channel.send({"op": "ping", "id": self._last_order})
-        return self._last_order
+            child.ping(self._family.number(), now)
 
     # -- the end
 

@@ -1,0 +1,111 @@
+"""The processes of an instance: which were ordered, which live, and what their forkers say of them.
+
+An order goes to the supervisor, or to a template that forks for itself; the answer names the order by its number:
+
+    order --forked--> lives, known by its pid --exited--> gone
+       +---unforked--------------------------------------> gone
+"""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from wick_runtime.channel import Channel
+from wick_runtime.keeper import Keeper
+from wick_runtime.pool import Worker
+
+if TYPE_CHECKING:
+    from wick_runtime.http.refusal import Refusal
+
+STUCK: Final = 1.0
+"""Seconds a worker's loop may leave a ping unanswered."""
+
+
+class Child:
+    """The process that loaded the code: a worker with a loop, or the template of handler processes."""
+
+    def __init__(self, channel: Channel, keeper: Keeper, ordered: float) -> None:
+        self.channel = channel
+        self.keeper = keeper
+        self.ordered = ordered
+        self.pid = 0
+        self.kind = ""
+        self.forkable = False
+        self.loaded_at = 0.0
+        self.closed = False
+        self.status: int | None = None
+        self.failed = False
+        self.verdict: Refusal | None = None
+        """Why we killed it, if we did."""
+        self.pings: dict[int, float] = {}
+        """Moments at which its loop was asked whether it turns, by the number of each question still open."""
+
+    def ping(self, number: int, now: float) -> None:
+        """Ask its loop whether it turns."""
+        self.pings[number] = now
+        self.channel.send({"op": "ping", "id": number})
+
+    def stuck(self, now: float) -> bool:
+        """Whether a ping has waited too long."""
+        return any(now - sent > STUCK for sent in self.pings.values())
+
+    def kill(self) -> None:
+        """At once, or as soon as its number is known."""
+        if self.pid and self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+class Family:
+    """See the module; `died` is told of each `Child` that ended, with its wait status."""
+
+    def __init__(self, died: Callable[[Child, int], None]) -> None:
+        self._died = died
+        self._orders: dict[int, Child | Worker] = {}
+        self._by_pid: dict[int, Child | Worker] = {}
+        self._last = 0
+
+    @property
+    def pids(self) -> Iterable[int]:
+        """Of those that live."""
+        return self._by_pid
+
+    def number(self) -> int:
+        """One that was not used before, for an order or a ping."""
+        self._last += 1
+        return self._last
+
+    def order(self, channel: Channel, one: Child | Worker, order: dict[str, Any], sock: socket.socket) -> None:
+        """Have a process forked that holds the other end of `sock`."""
+        number = self.number()
+        self._orders[number] = one
+        channel.send({"op": "fork", "id": number, **order}, [sock.fileno()])
+
+    def said(self, message: dict[str, Any]) -> None:
+        """What a forker tells."""
+        if message["op"] == "forked":
+            one = self._orders.pop(message["id"], None)
+            if one is not None:
+                self._forked(one, message["pid"])
+        elif message["op"] == "unforked":
+            sys.stderr.write(f"wick_runtime: {message['message']}\n")
+            self._exited(self._orders.pop(message["id"], None), os.EX_OSERR)
+        elif message["op"] == "exited":
+            self._exited(self._by_pid.pop(message["pid"], None), message["status"])
+
+    def _forked(self, one: Child | Worker, pid: int) -> None:
+        self._by_pid[pid] = one
+        if isinstance(one, Worker):
+            one.forked(pid)
+        else:
+            one.pid = pid
+            if one.verdict is not None:  # condemned before anybody knew its number
+                one.kill()
+
+    def _exited(self, one: Child | Worker | None, status: int) -> None:
+        if isinstance(one, Worker):
+            one.exited(status)
+        elif one is not None:
+            self._died(one, status)

@@ -1,0 +1,39 @@
+"""The states of an instance, and how each is told: on the control port, and to requests that cannot be served."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from wick_runtime.http.refusal import Refusal
+
+
+class State(StrEnum):
+    """See the module."""
+
+    POOL = "pool"
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+    DRAINING = "draining"
+
+
+SAID = {
+    State.LOADING: {"reason": "Loading", "message": "the function's code is being loaded"},
+    State.DRAINING: {"reason": "Draining", "message": "the instance is shutting down"},
+}
+
+
+def readiness(state: State, failure: Mapping[str, Any], port: int) -> tuple[int, dict[str, Any]]:
+    """What ``/readyz`` answers."""
+    if state is State.READY:
+        return 200, {"state": state, "port": port}
+    if state is State.POOL:
+        return 200, {"state": state, "message": "waiting for POST /specialize"}
+    said = {"reason": "", "message": "", "file": "", "line": 0, **SAID.get(state, {})}
+    return 503, {"state": state, **said, **(failure if state is State.FAILED else {})}
+
+
+def refusal(failure: Mapping[str, Any]) -> Refusal:
+    """What requests are told when the code could not be loaded."""
+    place = f"{failure['file']}:{failure['line']}: " if failure.get("file") and failure.get("line") else ""
+    return Refusal(503, "cannot-start", f"{place}{failure.get('message', '')}", refused="failed", extra=failure)
