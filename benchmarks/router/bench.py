@@ -30,9 +30,12 @@ CASES = [
     ("13 B", "13", 1, False),
     ("13 B", "13", 50, False),
     ("13 B", "13", 1000, False),
+    ("13 B, no two heads alike", "differ", 50, False),
     ("10 KB", "10k", 50, False),
+    ("10 KB", "10k", 1000, False),
     ("1 MB", "1m", 1, False),
     ("1 MB", "1m", 50, False),
+    ("1 MB", "1m", 1000, False),
     ("13 B", "13", 50, True),
     ("10 KB", "10k", 50, True),
 ]
@@ -216,7 +219,7 @@ def latency(proxies, seen, rounds, seconds):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--write", action="store_true")

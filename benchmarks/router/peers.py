@@ -20,6 +20,7 @@ UPSTREAM = """
   server {{
     listen 127.0.0.1:{port} backlog=4096; root {folder}/www; sendfile on; tcp_nopush on; open_file_cache max=10;
     location = /13 {{ default_type text/plain; return 200 "Hello, world!"; }}
+    location = /differ {{ default_type text/plain; add_header X-Number $request_id; return 200 "Hello, world!"; }}
   }}
 """
 PROXY = """
