@@ -98,7 +98,6 @@ class Client(Outlet):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the transport's signature
         self.closing = True
-        self.discard()
         self.plane.left(self)
         exchange, self.exchange, self.incoming = self.exchange, None, None
         self._drop_pending()
@@ -405,7 +404,6 @@ class Client(Outlet):
     def abort(self) -> None:
         """Break off so that the client can tell: a reset, not an end."""
         self.closing = True
-        self.discard()
         socket = self.transport.get_extra_info("socket")
         if socket is not None:
             socket.setsockopt(SOL_SOCKET, SO_LINGER, RESET)

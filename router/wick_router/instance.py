@@ -88,7 +88,6 @@ class InstanceConnection(Outlet):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.open = False
-        self.discard()
         self.endpoint.closed(self)
         exchange = self.exchange
         if exchange is not None:
@@ -165,7 +164,6 @@ class InstanceConnection(Outlet):
         """Give the connection up."""
         if self.open:
             self.open = False
-            self.discard()
             self.endpoint.forget(self)
             self.transport.abort()
 

@@ -6,8 +6,8 @@ A peer that sleeps is woken by the first bytes that reach it, which costs the wr
 each of many peers between two reads. Gathered, most writes find their peers awake. Nothing waits for more to come:
 the next turn begins at once. Much is written at once, as is what follows it.
 
-Whoever closes the socket, ends its sending side or hands it over has to `flush` before, and whoever breaks it off has
-to `discard`; nothing else may touch the transport's output.
+Whoever closes the socket, ends its sending side or hands it over has to `flush` before; what waits for a socket that
+was broken off is dropped. Nothing else may touch the transport's output.
 """
 
 import asyncio
@@ -64,7 +64,3 @@ class Outlet:
             self._waiting = b""
             if not self.transport.is_closing():
                 self.transport.write(data)
-
-    def discard(self) -> None:
-        """Nobody will read what waits."""
-        self._waiting = b""

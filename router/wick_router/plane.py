@@ -80,8 +80,7 @@ class Plane:
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
-        """Cut what is left; answers that are complete go out first."""
-        self.outbox.flush()
+        """Cut what is left."""
         for client in list(self.clients):
             client.abort()
         for side in list(self.splices):

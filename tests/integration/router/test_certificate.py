@@ -1,6 +1,7 @@
 """HTTPS, and what becomes of the certificate when its files change under a serving router."""
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -155,3 +156,28 @@ async def test_an_expired_certificate_does_not_keep_a_router_from_starting(world
     files.put(UNUSABLE["expired"]())
     await world.router(**files.config)
     assert "of little use" in caplog.text
+
+
+@pytest.mark.usefixtures("files")
+async def test_a_refusal_reaches_a_client_that_said_goodbye_with_its_request(world):
+    """Both in one segment, so both are read in one turn of the loop."""
+    trusting = ssl.create_default_context()
+    AUTHORITY.configure_trust(trusting)
+    to_client, to_router = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = trusting.wrap_bio(to_client, to_router, server_hostname="router.example")
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.r.tls_port)
+    while True:
+        try:
+            session.do_handshake()
+        except ssl.SSLWantReadError:
+            writer.write(to_router.read())
+            to_client.write(await asyncio.wait_for(reader.read(65536), 5))
+        else:
+            break
+    session.write(b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        session.unwrap()
+    writer.write(to_router.read())
+    to_client.write(await asyncio.wait_for(reader.read(), 5))
+    writer.close()
+    assert session.read().startswith(b"HTTP/1.1 404")
