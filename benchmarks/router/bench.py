@@ -82,6 +82,8 @@ def load(port, path, connections, seconds, *, tls):
 
 def measure(pid, ports, case, seconds):
     _, path, connections, tls = case
+    if (path, connections) == ("1m", 1000):
+        seconds *= 3  # each answer takes a second or more, and what is half done at the end does not count
     before = cpu(pid)
     requests, took, errors = load(ports[tls], path, connections, seconds, tls=tls)
     return requests / took, (cpu(pid) - before) / max(1, requests) * 1e6, errors
