@@ -2,11 +2,14 @@
 
 import http.client
 import json
+import os
 import select
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -121,12 +124,24 @@ class Caller:
                 return
 
 
+def router_processes(pod):
+    """Those of the router in this pod, where the cluster runs on this machine."""
+    uid = pod["metadata"]["uid"]
+    for each in Path("/proc").glob("[0-9]*"):
+        try:
+            group, command = (each / "cgroup").read_text(), (each / "cmdline").read_bytes()
+        except OSError:
+            continue  # it ended meanwhile
+        if b"wick_router" in command and (uid in group or uid.replace("-", "_") in group):
+            yield int(each.name)
+
+
 def test_killing_one_of_two_routers_loses_only_what_it_held(cluster):
     cluster.deploy(function("telling", TELLS_ITS_ROUTER, handler="main:app", scale={"min": 1}))
     eventually(lambda: cluster.instances("telling"), within=60)
     where = ("-n", release.NAMESPACE, "--selector", ROUTERS, "--field-selector", "status.phase=Running")
     listed = kubectl(cluster.kubeconfig, "get", "pods", *where, "-o", "json")
-    addresses = {pod["status"]["podIP"]: pod["metadata"]["name"] for pod in json.loads(listed)["items"]}
+    routers = {pod["status"]["podIP"]: pod for pod in json.loads(listed)["items"]}
     callers = [Caller(f"{cluster.router}/function/{cluster.namespace}/telling/") for _ in range(8)]
     stop = threading.Event()
     with ThreadPoolExecutor(len(callers)) as pool:
@@ -134,23 +149,21 @@ def test_killing_one_of_two_routers_loses_only_what_it_held(cluster):
         try:
             eventually(lambda: all(len(caller.routers) > 10 for caller in callers), within=60)
             victim = callers[0].routers[-1]
-            kubectl(
-                cluster.kubeconfig, "delete", "pod", addresses[victim], "-n", release.NAMESPACE, "--grace-period=0",
-                "--force",
-            )  # fmt: skip
+            if not (found := list(router_processes(routers[victim]))):
+                pytest.skip("NO ROUTER PROCESS to kill: the cluster is not on this machine")
+            for pid in found:
+                os.kill(pid, signal.SIGKILL)
             before = [len(caller.routers) for caller in callers]
             eventually(
-                lambda: all(len(caller.routers) > n + 50 for caller, n in zip(callers, before, strict=True)), within=60
+                lambda: all(len(caller.routers) > n + 20 for caller, n in zip(callers, before, strict=True)), within=60
             )
         finally:
             stop.set()
             for each in running:
                 each.result()
     answered = {router for caller in callers for router in caller.routers}
-    assert answered >= set(addresses), "both had connections"
     assert [router for router in answered if " " in router] == [], "no answer was an error"
-    assert {router for caller in callers for router in caller.lost} <= {victim}
-    assert max(len(caller.lost) for caller in callers) <= 1
-    assert callers[0].routers[-1] != victim
+    assert {router for caller in callers for router in caller.lost} <= {victim}, "only its connections lost anything"
+    assert max(len(caller.lost) for caller in callers) == 1, "and each of them what was under way, no more"
     wait = ("rollout", "status", "-n", release.NAMESPACE, "deployment/kubewick-router", "--timeout=60s")
     kubectl(cluster.kubeconfig, *wait, timeout=70)

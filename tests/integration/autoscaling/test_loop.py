@@ -287,16 +287,16 @@ async def test_the_queue_of_a_real_router_scales_up_and_its_end_down():
         waiting = [await asyncio.open_connection("127.0.0.1", router.port) for _ in range(25)]
         for _, writer in waiting:
             writer.write(b"GET /function/default/hello/ HTTP/1.1\r\nHost: a\r\n\r\n")
-        await eventually(lambda: platform.count == 3)
+        await eventually(lambda: platform.count == 3, within=30)
         for _, writer in waiting:
             writer.transport.abort()
-        await eventually(lambda: platform.count == 0)
+        await eventually(lambda: platform.count == 0, within=30)
 
 
 @pytest.fixture
 def instance(tmp_path):
     """A real instance whose code keeps 100 MiB; the URL of its metrics, and its process."""
-    (tmp_path / "main.py").write_text("kept = bytearray(b'x' * (100 << 20))\n\ndef handle():\n    return 'ok'\n")
+    (tmp_path / "main.py").write_text("kept = b'x' * (100 << 20)\n\ndef handle():\n    return 'ok'\n")
     [port] = process.free_ports(1)
     env = [f"KUBEWICK_CODE={tmp_path}", f"KUBEWICK_CONTROL_PORT={port}", "PORT=0"]
     server = process.start("instance", ["env", *env, sys.executable, "-m", "wick_runtime"], tmp_path / "log")
@@ -317,5 +317,5 @@ async def test_the_memory_of_a_real_instance_scales_up_and_its_silence_freezes(i
         async with running(platform, urls, settings) as autoscaler:
             await eventually(lambda: platform.count in {3, 4}, within=30)
             server.stop()
-            await eventually(lambda: autoscaler.tracks[HELLO].decided[-1].decision.reason == "blind")
+            await eventually(lambda: autoscaler.tracks[HELLO].decided[-1].decision.reason == "blind", within=30)
             assert platform.count in {3, 4}

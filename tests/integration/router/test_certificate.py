@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import ssl
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +22,7 @@ class Files:
     """A certificate and its key where the router looks for them."""
 
     def __init__(self, folder):
-        self.chain, self.key = folder / "tls.crt", folder / "tls.key"
+        self.chain, self.key, self.changes = folder / "tls.crt", folder / "tls.key", 0
         self.put(self.issued())
 
     @staticmethod
@@ -31,8 +32,10 @@ class Files:
         return b"".join(each.bytes() for each in made.cert_chain_pems), made.private_key_pem.bytes()
 
     def put(self, pair):
-        self.chain.write_bytes(pair[0])
-        self.key.write_bytes(pair[1])
+        self.changes += 1
+        for path, text in zip((self.chain, self.key), pair, strict=True):
+            path.write_bytes(text)
+            os.utime(path, (self.changes, self.changes))  # file systems' own clocks may be coarse
 
     @property
     def config(self):
@@ -132,6 +135,7 @@ async def test_files_that_vanish_leave_the_certificate_in_use(world, files):
     files.key.unlink()
     assert (await looked(world))[0] == before
     assert metrics(world)["kubewick_router_certificate_refused"] == 1
+    files.changes = 0
     files.put(pair)
     assert (await looked(world))[0] == before
     assert metrics(world)["kubewick_router_certificate_refused"] == 0
