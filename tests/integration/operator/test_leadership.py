@@ -7,7 +7,7 @@ from cluster.kubectl import fresh_namespace, kubectl
 from cluster.waiting import eventually
 from operating.world import SYSTEM, function
 
-BRISK = {"lease_duration": 6, "lease_deadline": 4, "lease_retry": 1}
+BRISK = {"lease_duration": 6, "lease_deadline": 4, "lease_retry": 1, "pool_key": "key"}
 """The arithmetic is that of the defaults, which a unit test holds under 15 s."""
 
 
@@ -32,7 +32,13 @@ def _listens(process):
         return False
 
 
-def test_a_killed_leader_is_followed_within_its_lease_and_a_polite_one_at_once(own_world):
+def has_looked(process):
+    """Whether it has reconciled a function and looked after its pool."""
+    reconciled = process.metric("kubewick_operator_reconcile_seconds_count")
+    return reconciled >= 1 and process.metric("kubewick_pool_size") == 1
+
+
+def test_a_killed_leader_is_followed_within_its_lease_and_a_polite_one_at_once_without_a_write(own_world):
     one, other = pair(own_world)
     namespace = fresh_namespace(own_world.plane.kubeconfig, "failover")
     one.kill()
@@ -43,6 +49,8 @@ def test_a_killed_leader_is_followed_within_its_lease_and_a_polite_one_at_once(o
     eventually(lambda: _listens(third), within=20)
     assert other.stop() == 0
     eventually(third.leads, within=5)
+    eventually(lambda: has_looked(third), within=20)
+    assert third.writes() == 0
 
 
 def test_a_leader_whose_lease_was_taken_stops_writing_and_ends(own_world):

@@ -23,7 +23,7 @@ from wick_kube.resource import CONFIG_MAPS, DEPLOYMENTS, FUNCTIONS, SECRETS, SER
 from wick_operator import seen
 from wick_operator.config import Config
 from wick_operator.evidence import Inspector
-from wick_operator.fence import Fence
+from wick_operator.fence import Fence, NotLeading
 from wick_operator.queue import Again
 from wick_operator.reconcile import Reconciler
 from wick_operator.record import Recorder
@@ -135,14 +135,14 @@ async def staged(plane, folder):
 # Triggers: what is there, and what has just happened
 
 
-async def created(stage):
-    await stage.put()
+async def created(stage, **spec):
+    await stage.put(**spec)
 
 
-async def updated(stage):
-    await stage.put()
+async def updated(stage, **spec):
+    await stage.put(**spec)
     await stage.settle()
-    await stage.put(source={"inline": {"main.py": "def handle(): return 'new'"}})
+    await stage.put(source={"inline": {"main.py": "def handle(): return 'new'"}}, **spec)
 
 
 async def resumed(stage):
@@ -247,6 +247,46 @@ async def test_replicas_set_before_they_were_handed_over_are_not_taken_back(cont
         assert await stage.act() is None
         assert (await stage.cluster.get(DEPLOYMENTS, *stage.key))["spec"]["replicas"] == 1
         assert len((await stage.status())["revisions"]) == 2
+
+
+STEPS = {
+    created: ["configmaps", "services", "deployments", "status"],
+    updated: ["configmaps", "deployments", "deployments", "status", "delete"],
+}
+"""Every write of a new Function and of a rollout that outlives the history's limit."""
+
+
+@pytest.mark.parametrize("heard", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("trigger", STEPS, ids=lambda trigger: trigger.__name__)
+async def test_killed_at_any_step_of_a_rollout_the_next_one_ends_it_right(control_plane, tmp_path, trigger, heard):
+    """Killed just before the API server hears of a write, or before its answer; the next one has no memory."""
+    spec = {"scale": {"initial": 2}, "revisionHistoryLimit": 0}
+    async with staged(control_plane, tmp_path) as make:
+        for step, kind in enumerate(STEPS[trigger]):
+            stage, writes = make(), itertools.count()
+            await trigger(stage, **spec)
+
+            def at_the_step(call, step=step, writes=writes):
+                return call.verb in {"apply", "delete"} and next(writes) >= step  # it sends no more either
+
+            with stage.between.failing(at_the_step, cut="after" if heard else "before"):
+                assert await stage.look(), kind
+            done = [*stage.writes(), *(call.verb for call in stage.between.seen[stage.before :] if call.is_("delete"))]
+            assert done[: step + 1] == STEPS[trigger][: step + 1]
+            await stage.settle()
+            deployment, status = await stage.cluster.get(DEPLOYMENTS, *stage.key), await stage.status()
+            kept = await stage.cluster.list(CONFIG_MAPS, stage.key.namespace, f"kubewick.dev/function={stage.key.name}")
+            named = [each["metadata"]["labels"]["kubewick.dev/revision"] for each in (*kept, deployment)]
+            assert (deployment["spec"]["replicas"], named) == (2, [status["wantedRevision"]] * 2), kind
+
+
+async def test_a_replica_whose_time_is_up_writes_nothing(control_plane, tmp_path):
+    async with staged(control_plane, tmp_path) as make:
+        stage = make()
+        await stage.put()
+        assert isinstance(await stage.look(patience=0), NotLeading)
+        assert stage.writes() == []
+        await stage.settle()
 
 
 ASIDE = {"the Function is read": ("get", "/functions/"), "an Event": ("create", "/events"), "tidying": ("delete", "/")}
