@@ -133,7 +133,8 @@ class View:
         before, now = self.functions.get(key), known(manifest)
         same = before is not None and _same_but_status(before.function, now.function) and before.invalid == now.invalid
         if before and same:
-            self.functions[key] = Known(now.function, now.invalid, before.stable)
+            one = Function(metadata=now.function.metadata, spec=before.function.spec, status=now.function.status)
+            self.functions[key] = Known(one, now.invalid, before.stable)  # one spec is kept, not two that are equal
             status = owned(now.function.status)
             if owned(before.function.status) == status or not self.is_news(key, names.KIND, key.name, status):
                 return  # the echo of our own status, or the autoscaler's part of it
