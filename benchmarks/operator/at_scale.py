@@ -3,7 +3,8 @@
 1. 1,000 Functions created at once: time from each one's creation to its first whole status, and what each cost in
    calls and in CPU of every process.
 2. 5,000 Functions at rest: memory and CPU of the operator's process, with autoscaler and warm pools and without.
-3. A restart with 5,000 known: seconds until it leads and is quiet, and the writes that takes (wanted: none).
+3. Drift repaired while 5,000 are known.
+4. A restart with 5,000 known: seconds until it leads and is quiet, and the writes that takes (wanted: none).
 
 etcd, the API server and the controllers run on the same cores as the operator, so times are theirs as much as its own;
 CPU seconds are each process's own. The controllers are allowed more calls a second than Kubernetes's default of 20,
@@ -26,10 +27,11 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from cluster import flags
 from cluster.control_plane import ControlPlane
 from cluster.kubectl import establish, kubectl
+from cluster.waiting import eventually_async
 from operating.world import function, world
 from wick_kube.cluster import Cluster
 from wick_kube.reflector import Reflector
-from wick_kube.resource import FUNCTIONS
+from wick_kube.resource import FUNCTIONS, SERVICES
 
 CRDS = Path(__file__).parents[2] / "crds"
 README = Path(__file__).parents[1] / "README.md"
@@ -199,6 +201,23 @@ def burst(process, kubeconfig, count):
     )
 
 
+async def harmed(kubeconfig, names):
+    """Seconds until the Service of each of these is there again after it was deleted."""
+    seconds = []
+    async with await Cluster.connect(str(kubeconfig)) as cluster:
+        for name in names:
+            await cluster.delete(SERVICES, NAMESPACE, name)
+            began = time.monotonic()
+            await eventually_async(lambda name=name: cluster.find(SERVICES, NAMESPACE, name), within=60, every=0.02)
+            seconds.append(time.monotonic() - began)
+    return sorted(seconds)
+
+
+def repaired(kubeconfig, count=20):
+    seconds = asyncio.run(harmed(kubeconfig, [f"a{number}" for number in range(count)]))
+    return f"p50 {percentile(seconds, 0.5):.2f} s, longest of {count} {seconds[-1]:.2f} s"
+
+
 def grow(kubeconfig, have, want, seconds):
     """Create more, as many as there is time for; how many there are then."""
     end = time.monotonic() + seconds
@@ -229,6 +248,7 @@ def measure(made, wanted):
     quiet(process, known)
     settled(process)
     yield f"{known:,} at rest", "< 250 MB, < 2 %", at_rest(process, wanted.seconds)
+    yield "a deleted Service of one of them is there again", "< 1 s", repaired(kubeconfig)
     process.stop()
     process = made.operator(identity="second", **settings)
     seconds = quiet(process, known)
