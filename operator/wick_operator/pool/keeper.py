@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 Manifest = Mapping[str, Any]
 TICK = 1.0
+UNUSED = 30.0
+"""Seconds for which no function could use a pool before it is deleted: a new leader may not know all of them yet."""
 
 
 class Keeper:
@@ -58,6 +60,8 @@ class Keeper:
         self._applied: dict[Pool, dict[str, Any]] = {}
         self._there: dict[Pool, Manifest] = {}
         """The pools' Deployments, as mirrored."""
+        self._unused: dict[Pool, float] = {}
+        """Those that no function could use, and since when."""
         self._annotations: dict[str, Mapping[str, str]] = {}
         self._ready: dict[Pool, set[str]] = {}
 
@@ -94,7 +98,9 @@ class Keeper:
                 before = self._applied.get(pool) or self._there.get(pool)
                 size_before = before["spec"]["replicas"] if before else None
                 await self._keep(pool, settings, step(wanted, size_before, starting=pool in starting))
-        for pool in [known for known in self._there if known not in users or not self._wanted_at_all(known)]:
+        self._unused = {pool: self._unused.get(pool, now) for pool in self._there if pool not in users}
+        late = {pool for pool, since in self._unused.items() if now - since >= UNUSED}
+        for pool in [known for known in self._there if known in late or not self._wanted_at_all(known)]:
             await self._remove(pool)
 
     def _settings(self, pool: Pool) -> Settings | None:
