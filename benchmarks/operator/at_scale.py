@@ -48,7 +48,8 @@ BEHIND = 300
 class Stopwatch:
     """When each Function was created and first had a whole status."""
 
-    def __init__(self):
+    def __init__(self, process):
+        self.process = process
         self.created, self.done, self.event = {}, {}, asyncio.Event()
 
     def changed(self, address, new, old):  # noqa: ARG002 - the reflector's listener
@@ -61,10 +62,17 @@ class Stopwatch:
         pass
 
     async def all_but(self, number):
-        """Return once no more than so many have no status yet."""
+        """Return once no more than so many have no status yet; fail with the operator's last words where it ended."""
         while len(self.created) - len(self.done) > number:
             self.event.clear()
-            await self.event.wait()
+            try:
+                async with asyncio.timeout(30):
+                    await self.event.wait()
+            except TimeoutError:
+                missing = sorted(self.created.keys() - self.done)[:5]
+                print(f"nothing for 30 s; still without a status: {missing}", flush=True)
+            if self.process.child.poll() is not None:
+                raise SystemExit(f"the operator ended: {self.process.tail()}")
 
     def latencies(self):
         return sorted(self.done[name] - at for name, at in self.created.items())
@@ -87,9 +95,9 @@ async def create(cluster, names, watch, behind):
             group.create_task(worker())
 
 
-async def timed(kubeconfig, names, behind=sys.maxsize):
+async def timed(process, kubeconfig, names, behind=sys.maxsize):
     """Create these and wait for their statuses; seconds of the creation, and each one's until its status."""
-    watch = Stopwatch()
+    watch = Stopwatch(process)
     async with await Cluster.connect(str(kubeconfig)) as cluster:
         reflector = Reflector(cluster, FUNCTIONS, watch, namespace=NAMESPACE)
         running = asyncio.create_task(reflector.run())
@@ -192,7 +200,7 @@ def at_rest(process, seconds):
 
 def burst(process, kubeconfig, count):
     """Create this many at once."""
-    created, latencies = asyncio.run(timed(kubeconfig, [f"a{number}" for number in range(count)]))
+    created, latencies = asyncio.run(timed(process, kubeconfig, [f"a{number}" for number in range(count)]))
     p50, p95 = percentile(latencies, 0.5), percentile(latencies, 0.95)
     errors = process.metric("kubewick_operator_reconcile_errors_total")
     return (
@@ -218,7 +226,7 @@ def repaired(kubeconfig, count=20):
     return f"p50 {percentile(seconds, 0.5):.2f} s, longest of {count} {seconds[-1]:.2f} s"
 
 
-def grow(kubeconfig, have, want, seconds):
+def grow(process, kubeconfig, have, want, seconds):
     """Create more, as many as there is time for; how many there are then."""
     end = time.monotonic() + seconds
 
@@ -228,7 +236,7 @@ def grow(kubeconfig, have, want, seconds):
             have += 1
             yield f"b{have}"
 
-    asyncio.run(timed(kubeconfig, names(), BEHIND))
+    asyncio.run(timed(process, kubeconfig, names(), BEHIND))
     return have
 
 
@@ -243,7 +251,7 @@ def measure(made, wanted):
     settled(process)
     yield "what each of them cost", "", bill.each(wanted.burst)
     began = time.monotonic()
-    known = grow(kubeconfig, wanted.burst, wanted.total, GROWING)
+    known = grow(process, kubeconfig, wanted.burst, wanted.total, GROWING)
     print(f"grown to {known:,} in {time.monotonic() - began:.0f} s", flush=True)
     quiet(process, known)
     settled(process)
