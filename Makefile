@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit integration e2e images cluster-up cluster-down lock sbom bench bench-shapes bench-autoscaler bench-runtime bench-coldstart bench-operator soak-operator soak-coldstart chart fmt clean
+.PHONY: help run test check explore unit integration e2e images cluster-up cluster-down lock sbom bench bench-shapes bench-autoscaler bench-runtime bench-coldstart bench-operator soak-operator soak-coldstart chart fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ check: $(VENV)/ready ## Format, lint, types, import contracts, unit tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/unit
+
+explore: $(VENV)/ready ## Unit tests' properties on EXAMPLES (1000) drawn by chance; elsewhere they are the same ones each run
+	KUBEWICK_EXPLORE=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/unit
 
 integration: $(VENV)/ready ## Tests with real processes: an API server, routers, runtimes
 	$(CLUSTER) tools etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok helm

@@ -1,6 +1,21 @@
-"""For every test: no test is judged by how long it takes, because machines differ and are busy."""
+"""For every test: none is judged by how long it takes, and none by luck.
 
-from hypothesis import settings
+Machines differ and are busy, so Hypothesis has no deadlines and no limit on drawing. It draws the same examples each
+run, so a change is refused for what it broke and not for what chance found in other code; `make explore` draws anew.
+"""
 
-settings.register_profile("kubewick", deadline=None)
+import os
+
+from hypothesis import HealthCheck, settings
+
+EXPLORE = int(os.environ.get("KUBEWICK_EXPLORE", "0"))
+"""Examples a property draws by chance; 0: the usual hundred, the same ones each run."""
+
+settings.register_profile(
+    "kubewick",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=not EXPLORE,
+    max_examples=EXPLORE or 100,
+)
 settings.load_profile("kubewick")

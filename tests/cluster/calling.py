@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-WITHIN = 60.0  # seconds for one call, cold start included
+WITHIN = 120.0  # seconds for one call, cold start included
 
 
 @dataclass(frozen=True)

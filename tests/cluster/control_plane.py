@@ -27,7 +27,7 @@ from cluster.process import Died, Server
 from cluster.release import NAMESPACE
 from cluster.simulated import simulate
 
-READY_WITHIN = 60.0  # seconds; 3 on a quiet machine, more when every core is busy
+READY_WITHIN = 180.0  # seconds; 3 on a quiet machine, more when every core is busy
 AUDIT = "audit.log"
 ATTEMPTS = 3  # another process may take a port between its choice and its use
 
@@ -59,7 +59,8 @@ class ControlPlane:
         with ExitStack() as stack:
             plane = _first_that_starts(stack, controllers=controllers, more=more)
             if controllers:
-                plane.run(stack, "kube-controller-manager", flags.controller_manager)
+                manager = flags.controller_manager if nodes else flags.controller_manager_without_nodes
+                plane.run(stack, "kube-controller-manager", manager)
             if nodes:
                 plane.run(stack, "kube-scheduler", flags.scheduler)
                 simulate(plane, stack, nodes)

@@ -92,6 +92,14 @@ def controller_manager(kubeconfig: Path, authority: Authority, address: Address)
     ]
 
 
+def controller_manager_without_nodes(kubeconfig: Path, authority: Authority, address: Address) -> list[str]:
+    """For tests that play the kubelet: pods on a node that is none are kept, which else are removed now and then."""
+    return [
+        *controller_manager(kubeconfig, authority, address),
+        "--controllers=*,-pod-garbage-collector-controller",
+    ]
+
+
 def scheduler(kubeconfig: Path, authority: Authority, address: Address) -> list[str]:
     return [
         f"--kubeconfig={kubeconfig}",

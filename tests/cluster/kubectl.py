@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from cluster import tools
-from cluster.waiting import eventually
+from cluster.waiting import PATIENCE, eventually
 
 _numbers = itertools.count(1)
 
@@ -19,7 +19,7 @@ class Refused(subprocess.CalledProcessError):
         return f"{super().__str__()}\n{self.stderr}"
 
 
-def kubectl(kubeconfig: Path, *arguments: str, stdin: str | None = None, timeout: float = 60) -> str:
+def kubectl(kubeconfig: Path, *arguments: str, stdin: str | None = None, timeout: float = PATIENCE) -> str:
     """kubectl's standard output; `Refused` when it fails. `timeout` in seconds."""
     command = [tools.path("kubectl"), f"--kubeconfig={kubeconfig}", *arguments]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
@@ -37,12 +37,12 @@ def fresh_namespace(kubeconfig: Path, test: str) -> str:
 
 
 def establish(kubeconfig: Path, crds: Path) -> None:
-    """Apply the resource definitions in folder `crds` and wait, 30 s at most, until objects of theirs can be made.
+    """Apply the resource definitions in folder `crds` and wait until objects of theirs can be made.
 
     Not by ``kubectl wait``, which fails at once while the conditions of a new definition are null.
     """
     kubectl(kubeconfig, "apply", "--server-side", "-f", str(crds))
-    eventually(lambda: _established(kubectl(kubeconfig, "get", "-f", str(crds), "--output=json")), within=30)
+    eventually(lambda: _established(kubectl(kubeconfig, "get", "-f", str(crds), "--output=json")))
 
 
 def _established(definitions: str) -> bool:

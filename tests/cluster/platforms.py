@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from cluster import calling
 from cluster.calling import Answer
 from cluster.kubectl import kubectl
-from cluster.waiting import eventually
+from cluster.waiting import PATIENCE, eventually
 from cluster.wick import WICK
 
 Manifest = dict[str, Any]
@@ -70,7 +70,7 @@ class OnCluster:
         for each in functions:
             if each["kind"] == "Function":
                 name = each["metadata"]["name"]
-                eventually(lambda name=name: self._reconciled(name), within=30)
+                eventually(lambda name=name: self._reconciled(name))
 
     def _reconciled(self, name: str) -> bool:
         shown = self.shown(name)
@@ -133,7 +133,7 @@ class Local:
         )
         local = cls(process, folder)
         try:
-            local.port = int(eventually(local._announced, within=30))
+            local.port = int(eventually(local._announced))
             yield local
         finally:
             local.stop()
@@ -141,7 +141,7 @@ class Local:
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         self.process.send_signal(number)
         try:
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=PATIENCE)
         finally:
             self.process.kill()
             self._reader.join()
@@ -165,7 +165,7 @@ class Local:
             fresh.write_text(json.dumps(each))
             fresh.replace(file)
         for each in functions:
-            eventually(lambda name=each["metadata"]["name"]: self._known(name), within=30)
+            eventually(lambda name=each["metadata"]["name"]: self._known(name))
 
     def _known(self, name: str) -> bool:
         return self._describe(name).returncode == 0
@@ -185,4 +185,4 @@ class Local:
 
     def _describe(self, name: str) -> "subprocess.CompletedProcess[str]":
         command = [str(WICK), "describe", name, "-o", "json", "--local", "--port", str(self.port)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)

@@ -5,6 +5,8 @@ Each writes to a log file of its own. On Linux the kernel kills them when their 
 goes with it waits for what cannot come any more.
 """
 
+import contextlib
+import random
 import shutil
 import signal
 import socket
@@ -59,11 +61,16 @@ def start(name: str, command: Sequence[str | Path], log: Path, *, bound: bool = 
     return Server(name, process, log)
 
 
+OURS = range(10_000, 30_000)
+"""Ports that nobody gets who asks for any (Linux gives those from 32768), nor a Service's node port."""
+
+
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Ports nobody listened on just now. All are held until all are known, so they differ."""
-    sockets = [socket.create_server((host, 0)) for _ in range(count)]
-    try:
-        return [held.getsockname()[1] for held in sockets]
-    finally:
-        for held in sockets:
-            held.close()
+    """Ports nobody listened on just now, and that only another choice of ours could take before they are used."""
+    found: list[int] = []
+    for port in random.sample(OURS, len(OURS)):
+        with contextlib.suppress(OSError), socket.create_server((host, port)):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise Died(f"{host} has no {count} free ports")

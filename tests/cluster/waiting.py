@@ -7,12 +7,16 @@ from typing import TypeVar
 
 Seen = TypeVar("Seen")
 
+PATIENCE = 120.0
+"""Seconds after which what is waited for has failed. It ends a test that hangs and judges no speed: a machine may be
+ten times slower than another, and may stall."""
+
 
 class TookTooLong(AssertionError):
     """The condition did not come true in time; the message shows what was seen last."""
 
 
-def eventually(look: Callable[[], Seen], *, within: float, every: float = 0.05) -> Seen:
+def eventually(look: Callable[[], Seen], *, within: float = PATIENCE, every: float = 0.05) -> Seen:
     """Call `look` until it returns something true, and return that; `within` and `every` are seconds.
 
     An `AssertionError` or `LookupError` from `look` counts as "not yet" (so a `look` may assert); any other error is
@@ -28,7 +32,9 @@ def eventually(look: Callable[[], Seen], *, within: float, every: float = 0.05) 
         time.sleep(every)
 
 
-async def eventually_async(look: Callable[[], Awaitable[Seen]], *, within: float, every: float = 0.05) -> Seen:
+async def eventually_async(
+    look: Callable[[], Awaitable[Seen]], *, within: float = PATIENCE, every: float = 0.05
+) -> Seen:
     """`eventually` for a coroutine function."""
     deadline = time.monotonic() + within
     while True:

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cluster.waiting import PATIENCE
+
 WICK = Path(sys.executable).with_name("wick")
 
 
@@ -32,7 +34,7 @@ class Wick:
         self._where = ("-n", namespace)
 
     def __call__(
-        self, *words: object, stdin: str | None = None, within: float = 60, where: tuple[str, ...] | None = None
+        self, *words: object, stdin: str | None = None, within: float = PATIENCE, where: tuple[str, ...] | None = None
     ) -> Ran:
         return Ran(
             subprocess.run(

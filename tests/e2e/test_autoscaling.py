@@ -103,7 +103,7 @@ def test_by_concurrency_and_by_rps_pods_follow_the_load_from_two_to_four_to_zero
             answered["level"].append(loads.enter_context(load(lambda: cluster.call("level"), clients=clients)))
             answered["rate"].append(loads.enter_context(load(lambda: cluster.call("rate"), clients=3, rate=rate)))
             for name, number in before.items():
-                eventually(lambda name=name, pods=pods: watched.now(name) == pods, within=60)
+                eventually(lambda name=name, pods=pods: watched.now(name) == pods)
                 print(f"{name} {number} -> {pods}: asked for after {watched.first_above(name, number, stepped):.3f} s")
             more_answers(answered["level"][0], WINDOW)  # until the window holds nothing of the load before
             reached = time.monotonic()
@@ -112,15 +112,15 @@ def test_by_concurrency_and_by_rps_pods_follow_the_load_from_two_to_four_to_zero
                 steady = watched.since(name, reached)
                 least, most = came(answered["rate"], reached) if name == "rate" else (pods, pods)
                 assert set(steady) <= set(range(least - 1, most + 2)), (name, steady, why(cluster, name))
-                eventually(lambda name=name, pods=pods: watched.now(name) == pods, within=30)
+                eventually(lambda name=name, pods=pods: watched.now(name) == pods)
                 print(f"{name} under the load of {pods}: {steady}")
     for name, seen in answered.items():
         answers = sum(len(each.answers) for each in seen)
         assert sum(len(each.failures()) for each in seen) <= answers / 1000, [each.statuses() for each in seen]
         print(f"{name}: at most {max(number for _, number in watched.asked[name])}, {answers} answers")
-        eventually(lambda name=name: watched.now(name) == 0, within=60)
-        eventually(lambda name=name: cluster.call(name).cold, within=60)
-        eventually(lambda name=name: watched.now(name) >= 1, within=10)
+        eventually(lambda name=name: watched.now(name) == 0)
+        eventually(lambda name=name: cluster.call(name).cold)
+        eventually(lambda name=name: watched.now(name) >= 1)
 
 
 def came(loads, since):
@@ -137,7 +137,7 @@ def came(loads, since):
 def more_answers(seen, count):
     """Wait until so many more have come."""
     until = len(seen.answers) + count
-    eventually(lambda: len(seen.answers) >= until, within=60)
+    eventually(lambda: len(seen.answers) >= until)
 
 
 def why(cluster, name):
@@ -151,11 +151,11 @@ def test_the_leader_killed_in_the_middle_of_a_spike_loses_nothing_and_scales_on(
     forced = ("-n", release.NAMESPACE, "--grace-period=0", "--force")
     with ExitStack() as loads:
         seen = [loads.enter_context(load(lambda: cluster.call("spiked"), clients=2 * EACH - 1))]
-        eventually(lambda: watched.now("spiked") == 2, within=60)
+        eventually(lambda: watched.now("spiked") == 2)
         killed = time.monotonic()
         kubectl(cluster.kubeconfig, "delete", "pod", release.leader(cluster.kubeconfig), *forced)
         seen.append(loads.enter_context(load(lambda: cluster.call("spiked"), clients=2 * EACH)))
-        eventually(lambda: watched.now("spiked") == 4, within=90)
+        eventually(lambda: watched.now("spiked") == 4)
         print(f"scaled on {time.monotonic() - killed:.1f} s after the leader was killed")
     assert [answer for each in seen for answer in each.failures()] == []
     assert min(watched.since("spiked", killed)) == 2
@@ -219,7 +219,7 @@ def prometheus(cluster, queue, tmp_path):
     config.write_text(yaml.safe_dump({"global": {"scrape_interval": "500ms"}, "scrape_configs": [targets]}))
     server = start("prometheus", prometheus_command(config, tmp_path / "data", f"{host}:{port}"), tmp_path / "log")
     try:
-        eventually(lambda: ready(f"http://{host}:{port}/-/ready"), within=30)
+        eventually(lambda: ready(f"http://{host}:{port}/-/ready"))
         yield f"http://{host}:{port}"
     finally:
         server.stop()
@@ -241,11 +241,11 @@ def test_a_prometheus_metric_scales_from_zero_and_back(cluster, watched, queue, 
     metric = {"type": "prometheus", "server": prometheus, "query": "orders_waiting", "target": 10}
     scale = {key: SHORT[key] for key in ("window", "idle", "max")} | {"metrics": [metric]}
     cluster.deploy(function("consumer", QUICK, scale=scale))
-    eventually(lambda: watched.now("consumer") == 0, within=30)
+    eventually(lambda: watched.now("consumer") == 0)
     queue.length, grown = 25, time.monotonic()
-    eventually(lambda: watched.now("consumer") == 3, within=30)
+    eventually(lambda: watched.now("consumer") == 3)
     print(f"consumer 0 -> 3: asked for {time.monotonic() - grown:.1f} s after the queue grew")
-    eventually(lambda: len(cluster.instances("consumer")) == 3, within=60)
+    eventually(lambda: len(cluster.instances("consumer")) == 3)
     queue.length = 0
-    eventually(lambda: watched.now("consumer") == 0, within=60)
-    eventually(lambda: "prometheus" in json.dumps(cluster.shown("consumer")["status"]["scale"]), within=30)
+    eventually(lambda: watched.now("consumer") == 0)
+    eventually(lambda: "prometheus" in json.dumps(cluster.shown("consumer")["status"]["scale"]))

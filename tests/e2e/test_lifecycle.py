@@ -63,7 +63,7 @@ def test_deleting_a_function_removes_its_children(cluster):
 
     assert {each.split("/")[0] for each in children()} >= {"deployment.apps", "service", "configmap", "pod"}
     cluster.delete("parent")
-    eventually(lambda: children() == [], within=60)
+    eventually(lambda: children() == [])
 
 
 def test_a_bad_function_is_refused_with_the_field_named(cluster):
@@ -94,8 +94,8 @@ def test_uninstalling_leaves_no_operator_router_or_pool_and_installing_again_ser
 
     release.uninstall(cluster.kubeconfig)
     try:
-        eventually(lambda: pods() == [], within=90)
+        eventually(lambda: pods() == [])
     finally:
         release.install(cluster.kubeconfig, values)
     cluster.router = release.router_url(cluster.kubeconfig)
-    eventually(lambda: cluster.call("stays").body == b"still here", within=60)
+    eventually(lambda: cluster.call("stays").body == b"still here")

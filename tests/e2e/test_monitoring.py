@@ -37,7 +37,7 @@ def busy(cluster):
     slo = {"availability": 99.9, "latency": "250ms"}
     cluster.deploy(function("busy", "def handle():\n    return 'ok'", slo=slo))
     assert cluster.call("busy").cold
-    eventually(lambda: cluster.instances("busy"), within=60)
+    eventually(lambda: cluster.instances("busy"))
     with load(lambda: cluster.call("busy"), rate=20):
         yield cluster
 
@@ -66,7 +66,7 @@ def prometheus(busy, tmp_path):
     server = start("prometheus", command, tmp_path / "log")
     url = f"http://127.0.0.1:{port}/api/v1"
     try:
-        eventually(lambda: len(asked(url, "query", query="up == 1")["result"]) == len(targets), within=60)
+        eventually(lambda: len(asked(url, "query", query="up == 1")["result"]) == len(targets))
         yield url
     finally:
         server.stop()
@@ -74,8 +74,8 @@ def prometheus(busy, tmp_path):
 
 def test_every_query_of_the_dashboards_finds_its_series_and_no_alert_fires_at_work(busy, prometheus):
     wanted = {name for query in queries() for name in re.findall(r"kubewick_\w+", query)} - RARE
-    eventually(lambda: none(wanted - names(prometheus)), within=30)
-    eventually(lambda: none(unanswered(prometheus, busy.namespace)), within=30)
+    eventually(lambda: none(wanted - names(prometheus)))
+    eventually(lambda: none(unanswered(prometheus, busy.namespace)))
     firing = asked(prometheus, "query", query='ALERTS{alertstate="firing"}')["result"]
     assert [each["metric"]["alertname"] for each in firing] == []
 

@@ -65,7 +65,7 @@ def test_what_cannot_start_is_answered_soon_with_the_reason(cluster, broken, rea
 
 def test_rolling_the_routers_under_load_loses_no_request(cluster):
     cluster.deploy(function("steady", "def handle():\n    return 'ok'", scale={"min": 1}))
-    eventually(lambda: cluster.instances("steady"), within=60)
+    eventually(lambda: cluster.instances("steady"))
     rollout = ("-n", release.NAMESPACE, "deployment/kubewick-router")
     with load(lambda: cluster.call("steady"), clients=4, rate=40) as seen:
         kubectl(cluster.kubeconfig, "rollout", "restart", *rollout)
@@ -138,7 +138,7 @@ def router_processes(pod):
 
 def test_killing_one_of_two_routers_loses_only_what_it_held(cluster):
     cluster.deploy(function("telling", TELLS_ITS_ROUTER, handler="main:app", scale={"min": 1}))
-    eventually(lambda: cluster.instances("telling"), within=60)
+    eventually(lambda: cluster.instances("telling"))
     where = ("-n", release.NAMESPACE, "--selector", ROUTERS, "--field-selector", "status.phase=Running")
     listed = kubectl(cluster.kubeconfig, "get", "pods", *where, "-o", "json")
     routers = {pod["status"]["podIP"]: pod for pod in json.loads(listed)["items"]}
@@ -147,7 +147,7 @@ def test_killing_one_of_two_routers_loses_only_what_it_held(cluster):
     with ThreadPoolExecutor(len(callers)) as pool:
         running = [pool.submit(caller.run, stop) for caller in callers]
         try:
-            eventually(lambda: all(len(caller.routers) > 10 for caller in callers), within=60)
+            eventually(lambda: all(len(caller.routers) > 10 for caller in callers))
             victim = callers[0].routers[-1]
             if not (found := list(router_processes(routers[victim]))):
                 pytest.skip("NO ROUTER PROCESS to kill: the cluster is not on this machine")

@@ -13,22 +13,22 @@ def says(word):
 
 def test_twenty_updates_under_fifty_requests_a_second_fail_none(cluster):
     cluster.deploy(function("busy", says("0"), scale={"min": 1}))
-    eventually(lambda: cluster.instances("busy"), within=60)
+    eventually(lambda: cluster.instances("busy"))
     with load(lambda: cluster.call("busy"), clients=5, rate=50) as seen:
         for number in range(1, 21):
             cluster.deploy(function("busy", says(str(number)), scale={"min": 1}))
             if number % 5 == 0:
                 word = str(number).encode()
-                eventually(lambda word=word: word in seen.bodies(), within=60)
+                eventually(lambda word=word: word in seen.bodies())
     assert seen.failures() == []
 
 
 def test_a_broken_revision_never_serves(cluster):
     cluster.deploy(function("busy", says("good"), scale={"min": 1}))
-    eventually(lambda: cluster.instances("busy"), within=60)
+    eventually(lambda: cluster.instances("busy"))
     with load(lambda: cluster.call("busy"), clients=5, rate=50) as seen:
         cluster.deploy(function("busy", "def handle(:\n    return 'broken'", scale={"min": 1}))
-        eventually(lambda: "SyntaxError" in cluster.why("busy") or "main.py" in cluster.why("busy"), within=60)
+        eventually(lambda: "SyntaxError" in cluster.why("busy") or "main.py" in cluster.why("busy"))
     assert seen.failures() == []
 
 

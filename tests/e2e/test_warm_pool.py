@@ -85,7 +85,7 @@ def live(cluster):
 
 
 def has_its_size(cluster, size=SIZE):
-    eventually(lambda: len(warm(cluster)) == size, within=60, every=0.2)
+    eventually(lambda: len(warm(cluster)) == size, every=0.2)
 
 
 def owned(cluster, name):
@@ -120,10 +120,10 @@ def test_a_warm_pod_has_the_environment_of_a_cold_one_name_by_name(pool):
     before = warm(pool)
     from_pool = pool.call("tell").json
     assert from_pool["POD"] in before
-    eventually(lambda: owned(pool, "tell"), within=30)
+    eventually(lambda: owned(pool, "tell"))
     pool.kubectl("delete", "pod", from_pool["POD"], "--wait=false")
-    eventually(lambda: pool.instances("tell") not in ([], [from_pool["POD"]]), within=60)
-    eventually(lambda: pool.call("tell").json["POD"] != from_pool["POD"], within=30)
+    eventually(lambda: pool.instances("tell") not in ([], [from_pool["POD"]]))
+    eventually(lambda: pool.call("tell").json["POD"] != from_pool["POD"])
     cold = pool.call("tell").json
     assert from_pool.keys() == cold.keys()
     differing = {name for name in cold if cold[name] != from_pool[name]}
@@ -137,7 +137,7 @@ def test_the_adopted_pod_is_the_deployments_in_every_way(pool):
     pool.deploy(function("mine", code, resources=resources))
     before = warm(pool)
     assert pool.call("mine").body == b"one"
-    pod = eventually(lambda: owned(pool, "mine"), within=30)
+    pod = eventually(lambda: owned(pool, "mine"))
     name = pod["metadata"]["name"]
     assert name in before
     template = pool.get("deployment", "mine")["spec"]["template"]
@@ -148,16 +148,15 @@ def test_the_adopted_pod_is_the_deployments_in_every_way(pool):
             pool.get("pod", name)["spec"]["containers"][0]["resources"]
             == template["spec"]["containers"][0]["resources"]
         ),
-        within=20,
     )
-    assert "a line of mine" in eventually(lambda: pool.kubectl("logs", name), within=20)
+    assert "a line of mine" in eventually(lambda: pool.kubectl("logs", name))
     path = f"/api/v1/namespaces/{pool.namespace}/pods/{name}:8081/proxy/metrics"
     assert 'function="mine"' in kubectl(pool.kubeconfig, "get", "--raw", path)
     pool.deploy(function("mine", says("two")))
-    eventually(lambda: pool.call("mine").body == b"two", within=60)
-    eventually(lambda: name not in live(pool), within=60)
+    eventually(lambda: pool.call("mine").body == b"two")
+    eventually(lambda: name not in live(pool))
     pool.deploy(function("mine", says("two"), scale={"idle": "1s", "window": "6s"}))
-    eventually(lambda: pool.pods("mine") == [], within=60)
+    eventually(lambda: pool.pods("mine") == [])
     has_its_size(pool)
 
 
@@ -167,7 +166,7 @@ def test_a_claimed_pod_takes_no_second_function_even_from_who_has_its_token(pool
     before = warm(pool)
     pool.deploy(function("guarded", TAKE_OVER))
     assert pool.call("guarded", body=token.encode()).body == b"409"
-    eventually(lambda: {each["metadata"]["name"] for each in pool.pods("guarded")} & set(before), within=30)
+    eventually(lambda: {each["metadata"]["name"] for each in pool.pods("guarded")} & set(before))
     assert pool.call("guarded", body=b"guessed").body == b"401"
 
 
@@ -179,9 +178,9 @@ def test_code_that_does_not_load_is_told_at_once_its_pod_goes_and_a_fix_works(po
     assert "main.py:2" in answer.json["error"]["message"]
     assert "no_such_module" in answer.json["error"]["message"]
     assert answer.took < 5
-    eventually(lambda: len(set(before) - live(pool)) == 1, within=30)
+    eventually(lambda: len(set(before) - live(pool)) == 1)
     pool.deploy(function("broken", says("mended")))
-    eventually(lambda: pool.call("broken").body == b"mended", within=30)
+    eventually(lambda: pool.call("broken").body == b"mended")
     has_its_size(pool)
 
 
@@ -190,15 +189,15 @@ def test_an_update_under_a_trickle_serves_from_a_warm_pod_and_fails_no_request(p
     pod = {"env": [SETTINGS["env"][4]]}
     pool.deploy(function("changing", tells.format("one"), **pod))
     pool.call("changing")
-    eventually(lambda: owned(pool, "changing"), within=30)
+    eventually(lambda: owned(pool, "changing"))
     has_its_size(pool)
     before = warm(pool)
     with load(lambda: pool.call("changing"), clients=2, rate=20) as seen:
-        eventually(lambda: seen.answers, within=30)
+        eventually(lambda: seen.answers)
         pool.apply(function("changing", tells.format("two"), **pod))
         applied = time.monotonic()
-        eventually(lambda: seen.answers[-1].body.startswith(b"two"), within=30)
-        eventually(lambda: owned(pool, "changing")["metadata"]["name"] in before, within=30)
+        eventually(lambda: seen.answers[-1].body.startswith(b"two"))
+        eventually(lambda: owned(pool, "changing")["metadata"]["name"] in before)
     assert seen.failures() == []
     new = [answer for answer in seen.answers if answer.body.startswith(b"two")]
     took = f"{(new[0].at - applied) * 1000:.0f} ms from apply to the first answer by the new code"
@@ -211,9 +210,9 @@ def test_more_starts_than_warm_pods_lose_no_request_and_leave_the_pool_at_its_si
     pool.deploy(*(function(name, says(name), resources=SMALL) for name in names))
     answers = at_once(len(names), lambda number: pool.call(names[number]))
     assert [answer.body.decode() for answer in answers] == names
-    eventually(lambda: [owned(pool, name) for name in names], within=60)
+    eventually(lambda: [owned(pool, name) for name in names])
     used = [pool.pods(name)[0]["metadata"]["uid"] for name in names]
     assert len(set(used)) == len(names)
     pool.kubectl("delete", "functions", *names, "--wait=false")
-    eventually(lambda: pool.get("pods", "--selector", FUNCTION)["items"] == [], within=60)
+    eventually(lambda: pool.get("pods", "--selector", FUNCTION)["items"] == [])
     has_its_size(pool)

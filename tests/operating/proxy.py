@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp import web
 
 from cluster.credentials import ADMINS
+from cluster.waiting import PATIENCE
 
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "content-encoding"}
 
@@ -199,9 +200,9 @@ def proxy(plane):
     thread = threading.Thread(target=lambda: asyncio.run(made._main()), name="proxy", daemon=True)
     thread.start()
     try:
-        assert made._ready.wait(10)
+        assert made._ready.wait(PATIENCE)
         yield made
     finally:
         made._loop.call_soon_threadsafe(made._stop.set)
-        thread.join(10)
+        thread.join(PATIENCE)
         assert not thread.is_alive()

@@ -13,7 +13,7 @@ from pathlib import Path
 from cluster.control_plane import ControlPlane
 from cluster.kubectl import Refused, kubectl
 from cluster.process import free_ports
-from cluster.waiting import eventually
+from cluster.waiting import PATIENCE, eventually
 
 SYSTEM = "kubewick-system"
 
@@ -36,7 +36,7 @@ class Process:
             command = ["setpriv", "--pdeathsig", "KILL", sys.executable, *program]
             self.child = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
 
-    def ask(self, path, timeout=5):
+    def ask(self, path, timeout=PATIENCE):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as answer:
             return answer.read().decode()
 
@@ -56,26 +56,26 @@ class Process:
         except OSError:
             return False
 
-    def wait_until_it_leads(self, within=30):
-        eventually(lambda: self.leads() or (self.child.poll() is not None and self.tail()), within=within)
+    def wait_until_it_leads(self):
+        eventually(lambda: self.leads() or (self.child.poll() is not None and self.tail()))
         assert self.child.poll() is None, self.tail()
 
     def tail(self):
         return self.log.read_text()[-3000:]
 
-    def stop(self, within=20):
+    def stop(self):
         """SIGTERM; the exit code."""
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)
         try:
-            return self.child.wait(within)
+            return self.child.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
 
     def kill(self):
         self.child.kill()
-        self.child.wait(10)
+        self.child.wait(PATIENCE)
 
 
 @dataclass
@@ -116,7 +116,7 @@ class World:
         arguments = ["patch", kind, name, "-n", namespace, "--type=merge", "-p", json.dumps(patch), *flags]
         kubectl(self.plane.kubeconfig, *arguments)
 
-    def status(self, name, namespace, until, within=15):
+    def status(self, name, namespace, until):
         """The Function's status once `until(status)` holds."""
 
         def look():
@@ -124,11 +124,11 @@ class World:
             assert until(status), status.get("why") or status
             return status
 
-        return eventually(look, within=within, every=0.1)
+        return eventually(look, every=0.1)
 
-    def ready(self, name, namespace, reason="Idle", within=15):
+    def ready(self, name, namespace, reason="Idle"):
         """The status once its condition Ready has this reason."""
-        return self.status(name, namespace, lambda status: condition(status, "Ready").get("reason") == reason, within)
+        return self.status(name, namespace, lambda status: condition(status, "Ready").get("reason") == reason)
 
 
 def condition(status, kind):

@@ -99,7 +99,7 @@ def prometheus(exporter, tmp_path_factory):
         folder / "log",
     )
     url = f"http://127.0.0.1:{port}"
-    eventually(lambda: _ready(url), within=30)
+    eventually(lambda: _ready(url))
     yield url
     server.stop()
 
@@ -153,7 +153,7 @@ async def test_the_expression_returns_our_own_number(prometheus):
             assert len(series[0]["values"]) >= 12
             return now, [(float(at), float(value)) for at, value in series[0]["values"]]
 
-        now, seen = await eventually_async(samples, within=30, every=0.3)
+        now, seen = await eventually_async(samples, every=0.3)
         [theirs] = await instant(session, prometheus, f"sum(rate({COUNTER}[6s]))", now)
     history = History(seen[0][0])
     for (since, before), (at, total) in itertools.pairwise(seen):
@@ -172,7 +172,7 @@ async def test_every_expression_of_the_examples_is_accepted_and_the_scaling_ones
             assert found["prometheus-adapter"]
             return found
 
-        found = await eventually_async(answers, within=30, every=0.3)
+        found = await eventually_async(answers, every=0.3)
     keda, adapter = (float(found[name][0]["value"][1]) for name in ("keda", "prometheus-adapter"))
     assert keda == pytest.approx(adapter, rel=0.2)
 
@@ -189,7 +189,7 @@ async def test_every_expression_of_the_examples_is_accepted_and_the_scaling_ones
 )
 async def test_what_is_no_single_number_is_explained(prometheus, query, said):
     async with aiohttp.ClientSession() as session:
-        await eventually_async(lambda: instant(session, prometheus, "lag"), within=20)
+        await eventually_async(lambda: instant(session, prometheus, "lag"))
         with pytest.raises(Unanswered, match=said):
             await ask(session, prometheus, query, Access())
 
@@ -248,9 +248,9 @@ async def test_a_prometheus_metric_scales_from_zero_and_back(prometheus, exporte
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(autoscaler.run())
         exporter.lag = 35
-        await eventually_async(lambda: count(4), within=20)
+        await eventually_async(lambda: count(4))
         exporter.lag = 0
-        await eventually_async(lambda: count(0), within=20)
+        await eventually_async(lambda: count(0))
         task.cancel()
 
 

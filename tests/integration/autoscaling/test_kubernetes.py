@@ -154,14 +154,14 @@ async def test_an_hpa_is_honoured_from_its_creation_to_its_deletion(world):
     rivals.watch(heard.append)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(mirror.run()) for mirror in rivals.mirrors]
-        await eventually_async(lambda: others(world, scaler, ""), within=10)
+        await eventually_async(lambda: others(world, scaler, ""))
         await world.cluster.create(hpa(world.key.namespace), field_manager="kubectl")
-        await eventually_async(lambda: others(world, scaler, "HorizontalPodAutoscaler mine"), within=10)
+        await eventually_async(lambda: others(world, scaler, "HorizontalPodAutoscaler mine"))
         assert set(heard) == {world.key}
         heard.clear()
         await world.cluster.scale(*world.key, 3, field_manager="kube-controller-manager")
         await world.cluster.delete(AUTOSCALERS, world.key.namespace, "mine")
-        await eventually_async(lambda: others(world, scaler, ""), within=10)
+        await eventually_async(lambda: others(world, scaler, ""))
         assert set(heard) == {world.key}
         for task in running:
             task.cancel()

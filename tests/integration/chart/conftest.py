@@ -159,7 +159,7 @@ def promtool():
         pytest.skip("NO PROMTOOL, because this machine lacks the package `prometheus`")
 
     def call(*arguments):
-        return subprocess.run([found, *arguments], capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run([found, *arguments], capture_output=True, text=True, timeout=180, check=False)
 
     return call
 

@@ -55,8 +55,8 @@ def test_a_functions_pod_gets_no_privilege_whoever_makes_it(simulated_plane, ins
     kubectl(simulated_plane.kubeconfig, "label", "namespace", SERVED, "pod-security.kubernetes.io/enforce-")
     for spec, container, words in PRIVILEGED:
         bad = changed(spec, container)
-        eventually(lambda bad=bad, words=words: words in create(bad), within=30)
-    eventually(lambda: create(POD) == "", within=30)
+        eventually(lambda bad=bad, words=words: words in create(bad))
+    eventually(lambda: create(POD) == "")
     others = changed({"hostNetwork": True}, {})
     others["metadata"]["labels"] = {}
     assert create(others) == "", "pods that are no functions are nobody's business here"
@@ -65,9 +65,9 @@ def test_a_functions_pod_gets_no_privilege_whoever_makes_it(simulated_plane, ins
 def test_namespaces_opt_in_and_fields_and_images_can_be_narrowed(simulated_plane, installed, create):
     admission = {"optIn": True, "forbiddenFields": ["serviceAccountName"], "imagePrefixes": ["ghcr.io/us/"]}
     installed({"admission": admission})
-    eventually(lambda: "label it kubewick.dev/functions=true" in create(function()), within=30)
+    eventually(lambda: "label it kubewick.dev/functions=true" in create(function()))
     kubectl(simulated_plane.kubeconfig, "label", "namespace", SERVED, "kubewick.dev/functions=true")
-    eventually(lambda: create(function()) == "", within=30)
+    eventually(lambda: create(function()) == "")
     assert "spec.serviceAccountName: not allowed" in create(function(serviceAccountName="admin"))
     assert "spec.image: must begin with ghcr.io/us/" in create(function(image="ghcr.io/usurper/x"))
     assert create(function(image="ghcr.io/us/x")) == ""
@@ -76,15 +76,15 @@ def test_namespaces_opt_in_and_fields_and_images_can_be_narrowed(simulated_plane
 def test_a_namespace_opts_out(simulated_plane, installed, create):
     installed({})
     kubectl(simulated_plane.kubeconfig, "label", "--overwrite", "namespace", SERVED, "kubewick.dev/functions=false")
-    eventually(lambda: "labelled kubewick.dev/functions=false" in create(function()), within=30)
+    eventually(lambda: "labelled kubewick.dev/functions=false" in create(function()))
     kubectl(simulated_plane.kubeconfig, "label", "namespace", SERVED, "kubewick.dev/functions-")
-    eventually(lambda: create(function()) == "", within=30)
+    eventually(lambda: create(function()) == "")
 
 
 def test_a_namespaces_limits_reach_what_names_none_and_its_quota_holds(installed, create):
     limits = [{"type": "Container", "max": {"memory": "128Mi"}}]
     installed({"namespaces": {SERVED: {"limits": limits, "quota": {"pods": "0"}}}})
-    eventually(lambda: "exceeded quota" in create(POD), within=30)
+    eventually(lambda: "exceeded quota" in create(POD))
     large = changed({}, {"resources": {"limits": {"memory": "1Gi"}}})
     assert "maximum memory usage per Container is 128Mi" in create(large)
 

@@ -41,17 +41,17 @@ def test_the_story_of_a_function_needs_no_right_that_the_chart_does_not_give(
         operator.wait_until_it_leads()
         made.apply(SERVED, *settings(), hello())
         made.ready("hello", SERVED)
-        eventually(lambda: pool_is_ready(made), within=60)
+        eventually(lambda: pool_is_ready(made))
 
         knock(f"{url}/function/{SERVED}/hello/")
-        eventually(lambda: made.get("deploy", "hello", SERVED)["spec"]["replicas"] == 1, within=30)
+        eventually(lambda: made.get("deploy", "hello", SERVED)["spec"]["replicas"] == 1)
 
         made.apply(SERVED, hello(env=[SECRET], scale={"min": 2, "max": 3}))
-        eventually(lambda: made.get("deploy", "hello", SERVED)["spec"]["replicas"] == 2, within=30)
-        made.ready("hello", SERVED, "Ready", within=60)
+        eventually(lambda: made.get("deploy", "hello", SERVED)["spec"]["replicas"] == 2)
+        made.ready("hello", SERVED, "Ready")
 
         kubectl(simulated_plane.kubeconfig, "delete", "function", "hello", "-n", SERVED)
-        eventually(lambda: made.get("deploy", "hello", SERVED) is None, within=60)
+        eventually(lambda: made.get("deploy", "hello", SERVED) is None)
         operator.stop()
     asked = simulated_plane.audited()[asked_before:]
     assert [told_of(each) for each in asked if each["responseStatus"]["code"] == 403] == []
@@ -124,7 +124,7 @@ def router(plane, given):
     environment = os.environ | given | {name: str(value) for name, value in settings.items()}
     process = subprocess.Popen(command, env=environment)
     try:
-        eventually(lambda: ready(admin), within=60)
+        eventually(lambda: ready(admin))
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()

@@ -44,15 +44,15 @@ def test_controllers_make_replica_sets_of_deployments(controlled_plane, controll
         "-",
         stdin=json.dumps(deployment("two", 2)),
     )
-    eventually(lambda: len(pods()) == 2, within=20)
+    eventually(lambda: len(pods()) == 2)
     kubectl(controlled_plane.kubeconfig, "delete", "deployment", "two", "-n", controlled_namespace)
-    eventually(lambda: pods() == [], within=20)
+    eventually(lambda: pods() == [])
 
 
 def test_pods_become_ready_on_simulated_nodes(simulated_plane, simulated_namespace):
     kubeconfig, where = simulated_plane.kubeconfig, ("-n", simulated_namespace)
     kubectl(kubeconfig, "apply", *where, "-f", "-", stdin=json.dumps(deployment("many", 20)))
-    kubectl(kubeconfig, "wait", *where, "deployment/many", "--for=condition=Available", "--timeout=30s")
+    kubectl(kubeconfig, "wait", *where, "deployment/many", "--for=condition=Available", "--timeout=120s", timeout=130)
 
 
 STARTER = """
@@ -79,6 +79,6 @@ def test_a_killed_test_run_leaves_no_server_behind():
         folder, *pids = starter.stdout.readline().decode().split()
         starter.kill()
     try:
-        eventually(lambda: not any(runs(pid) for pid in pids), within=20)
+        eventually(lambda: not any(runs(pid) for pid in pids))
     finally:
         shutil.rmtree(folder)

@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from cluster.kubectl import fresh_namespace
-from cluster.waiting import eventually_async
+from cluster.waiting import PATIENCE, eventually_async
 from wick_kube.cluster import Cluster
 from wick_kube.reflector import Reflector
 from wick_kube.resource import CONFIG_MAPS
@@ -38,7 +38,7 @@ async def watching(cluster, namespace, *, streams_lists=True):
     reflector._streams_lists = streams_lists
     task = asyncio.create_task(reflector.run())
     try:
-        await asyncio.wait_for(reflector.synced.wait(), 10)
+        await asyncio.wait_for(reflector.synced.wait(), PATIENCE)
         yield reflector, heard
     finally:
         task.cancel()
@@ -60,7 +60,7 @@ async def hears(heard, *words):
     async def look():
         return [word for word in words if word not in heard.words] == []
 
-    await eventually_async(look, within=15)
+    await eventually_async(look)
 
 
 async def test_what_exists_is_added_and_later_changes_follow_in_order(cluster, namespace):

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.waiting import eventually
+from cluster.waiting import PATIENCE, eventually
 
 WICK = Path(sys.executable).with_name("wick")
 
@@ -46,7 +45,7 @@ class Up:
     def read(self):
         self.printed.extend(line.rstrip() for line in self.process.stdout)
 
-    def says(self, words, within=20.0):
+    def says(self, words):
         """Wait until a line with these words has been printed; the line."""
 
         def look():
@@ -56,10 +55,10 @@ class Up:
             assert found, "\n".join(self.printed)
             return found[0]
 
-        return eventually(look, within=within)
+        return eventually(look)
 
-    def call(self, name, path="/", method=None, body=None, headers=(), within=30.0):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=within)
+    def call(self, name, path="/", method=None, body=None, headers=()):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         with contextlib.closing(connection):
             method = method or ("GET" if body is None else "POST")
             connection.request(method, f"/function/default/{name}{path}", body=body, headers=dict(headers))
@@ -70,7 +69,7 @@ class Up:
     def wick(self, *words, stdin=None, code=0):
         """Another `wick` command, with --local."""
         command = [str(WICK), *map(str, words), "--local", "--port", str(self.port)]
-        ran = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30, check=False)
+        ran = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=PATIENCE, check=False)
         assert ran.returncode == code, ran
         return ran
 
@@ -84,31 +83,25 @@ class Up:
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(timeout=20)
+            return self.process.wait(timeout=PATIENCE)
         finally:
             self.process.kill()
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 @contextlib.contextmanager
 def running(*paths, options=()):
-    port = free_port()
     process = subprocess.Popen(
-        [str(WICK), "up", *map(str, paths), "--port", str(port), "--admin-port", "0", "--plain", *options],
+        [str(WICK), "up", *map(str, paths), "--port", "0", "--admin-port", "0", "--plain", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
-    up = Up(process, port)
+    up = Up(process, 0)
     reader = threading.Thread(target=up.read)
     reader.start()
     try:
-        up.says("serving at")
+        up.port = int(re.search(r"serving at http://[^:]+:(\d+)", up.says("serving at")).group(1))
         yield up
     finally:
         with contextlib.suppress(subprocess.TimeoutExpired):

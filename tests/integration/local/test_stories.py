@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.waiting import eventually
+from cluster.waiting import PATIENCE, eventually
 
 ECHO = "def handle(request):\n    return request.body"
 PID = "import os\ndef handle():\n    return str(os.getppid())"
@@ -67,11 +67,11 @@ def test_load_adds_instances_and_idleness_takes_all_of_them_away_until_the_next_
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         loads = [pool.submit(load) for _ in range(8)]
         try:
-            eventually(lambda: len(running.instances("slow")) >= 3, within=30)
+            eventually(lambda: len(running.instances("slow")) >= 3)
         finally:
             stop.set()
         assert {status for each in loads for status in each.result()} == {200}
-    eventually(lambda: running.instances("slow") == [], within=40)
+    eventually(lambda: running.instances("slow") == [])
     assert running.call("slow").cold
 
 
@@ -88,11 +88,11 @@ def test_an_edit_under_a_trickle_of_requests_fails_none_and_serves_the_new_code(
     thread = threading.Thread(target=trickle)
     thread.start()
     try:
-        eventually(lambda: b"old" in bodies, within=20)
+        eventually(lambda: b"old" in bodies)
         for generation in range(5):
             text = f"new{generation}"
             write("f", answers(text))
-            eventually(lambda text=text: text.encode() in bodies, within=20)
+            eventually(lambda text=text: text.encode() in bodies)
     finally:
         stop.set()
         thread.join()
@@ -103,21 +103,21 @@ def test_code_that_does_not_load_leaves_the_old_serving_and_says_where(up, write
     running = up(write("f", answers("good")))
     assert running.call("f").body == b"good"
     write("f", "def handle(:\n    pass")
-    why = eventually(lambda: re.search("main.py.*", running.shown("f")["status"]["why"]), within=20)
+    why = eventually(lambda: re.search("main.py.*", running.shown("f")["status"]["why"]))
     assert "1" in why[0]
     assert running.call("f").body == b"good"
     write("f", answers("better"))
-    eventually(lambda: running.call("f").body == b"better", within=20)
+    eventually(lambda: running.call("f").body == b"better")
     assert running.shown("f")["status"]["conditions"][0]["status"] == "True"
 
 
 def test_a_broken_function_at_zero_answers_at_once_with_the_reason_and_works_once_mended(up, write):
     running = up(write("f", "import no_such_module\ndef handle():\n    return 1"))
-    answer = running.call("f", within=10)
+    answer = running.call("f")
     assert answer.status == 503
     assert "no_such_module" in answer.json["error"]["message"]
     write("f", answers("mended"))
-    eventually(lambda: running.call("f").body == b"mended", within=20)
+    eventually(lambda: running.call("f").body == b"mended")
 
 
 def test_a_broken_file_is_named_with_its_line_and_the_others_serve_on(up, write, tmp_path):
@@ -136,9 +136,9 @@ def test_functions_come_and_go_with_their_files(up, write, tmp_path):
     first = write("first", answers("1"))
     running = up(tmp_path)
     write("second", answers("2"))
-    eventually(lambda: running.call("second").body == b"2", within=20)
+    eventually(lambda: running.call("second").body == b"2")
     first.unlink()
-    eventually(lambda: running.call("first").status == 404, within=20)
+    eventually(lambda: running.call("first").status == 404)
     assert running.call("second").body == b"2"
 
 
@@ -191,11 +191,11 @@ def test_an_image_function_says_that_only_a_cluster_runs_it(up, write, tmp_path)
 def test_an_instance_that_is_killed_is_replaced(up, write):
     running = up(write("f", PID))
     supervisor = int(running.instances("f")[0].partition("-")[2]) if running.call("f").status == 200 else 0
-    eventually(lambda: os.kill(supervisor, 0) is None, within=5)
-    eventually(lambda: running.printed, within=5)
+    eventually(lambda: os.kill(supervisor, 0) is None)
+    eventually(lambda: running.printed)
     os.killpg(supervisor, signal.SIGKILL)
-    eventually(lambda: running.call("f").status == 200, within=20)
-    assert supervisor not in [int(each.partition("-")[2]) for each in running.instances("f")]
+    eventually(lambda: running.call("f").status == 200)
+    eventually(lambda: supervisor not in [int(each.partition("-")[2]) for each in running.instances("f")])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -204,8 +204,8 @@ def test_however_it_ends_no_process_and_no_file_is_left(up, write, number):
     group, folder = running.call("f").body.decode().split()
     code = running.stop(number)
     assert code == (0 if number != signal.SIGKILL else -signal.SIGKILL)
-    eventually(lambda: not sessions(group), within=10)
-    eventually(lambda: not Path(folder).parent.exists(), within=10)
+    eventually(lambda: not sessions(group))
+    eventually(lambda: not Path(folder).parent.exists())
     refused(lambda: running.call("f"))
 
 
@@ -219,7 +219,11 @@ def test_a_port_in_use_is_one_line_and_no_traceback(write):
         port = taken.getsockname()[1]
         wick = Path(sys.executable).with_name("wick")
         ran = subprocess.run(
-            [wick, "up", write("f", ECHO), "--port", str(port)], capture_output=True, text=True, timeout=30, check=False
+            [wick, "up", write("f", ECHO), "--port", str(port)],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
         )
     assert ran.returncode == 1
     assert (
@@ -234,7 +238,7 @@ def test_the_other_commands_find_it(up, write, tmp_path):
     assert json.loads(invoked.stdout) == {"a": "1"}
     assert "f" in running.wick("list").stdout
     assert "INSTANCE" in running.wick("describe", "f").stdout
-    eventually(lambda: "seen 1" in running.wick("logs", "f").stdout, within=10)
+    eventually(lambda: "seen 1" in running.wick("logs", "f").stdout)
     other = tmp_path / "other"
     other.mkdir()
     deployed = running.wick("deploy", write("g", answers("g"), folder=other))
@@ -248,7 +252,7 @@ def test_the_other_commands_find_it(up, write, tmp_path):
 def test_without_a_running_platform_local_commands_say_so():
     wick = Path(sys.executable).with_name("wick")
     ran = subprocess.run(
-        [wick, "list", "--local", "--port", "1"], capture_output=True, text=True, timeout=30, check=False
+        [wick, "list", "--local", "--port", "1"], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert ran.returncode == 5
     assert "no `wick up` runs at port 1" in ran.stderr

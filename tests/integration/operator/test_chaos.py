@@ -77,10 +77,10 @@ def test_killed_at_random_it_ends_in_the_right_state_with_nothing_left_over(own_
     process.kill()
     process = world.operator(identity="last")  # with time enough to keep its Lease, however busy the machine is
     process.wait_until_it_leads()
-    eventually(lambda: right(world, namespace, present), within=60, every=1)
+    eventually(lambda: right(world, namespace, present), every=1)
     before = process.writes()
     touched = process.metric("kubewick_operator_reconcile_seconds_count")
     kubectl(world.plane.kubeconfig, "annotate", "fn", "--all", "-n", namespace, "kubewick.example/note=x")
-    eventually(lambda: process.metric("kubewick_operator_reconcile_seconds_count") >= touched + len(present), within=20)
+    eventually(lambda: process.metric("kubewick_operator_reconcile_seconds_count") >= touched + len(present))
     assert process.writes() == before
     print(f"{changes} changes, {kills} kills in {SECONDS:g} s (seed {SEED})")

@@ -46,7 +46,7 @@ def test_the_number_of_instances_starts_as_asked_and_is_then_left_alone(operated
             env = seen["spec"]["template"]["spec"]["containers"][0]["env"] if seen else []
             return {"name": "KUBEWICK_CONCURRENCY", "value": str(number)} in env and seen
 
-        return eventually(updated, within=10)
+        return eventually(updated)
 
     made = with_concurrency(5)
     assert (made["spec"]["replicas"], managers_of_replicas(made)) == (2, {"kubewick-operator"})
@@ -66,7 +66,7 @@ def versions(world, namespace, name="hello"):
 def test_the_same_function_again_writes_nothing(operated, controlled_namespace):
     operated.apply(controlled_namespace, function(env=[{"name": "B"}, {"name": "A", "value": "1"}]))
     status = operated.ready("hello", controlled_namespace)
-    deployed = eventually(lambda: deployment_is_seen(operated, "hello", controlled_namespace), within=20)
+    deployed = eventually(lambda: deployment_is_seen(operated, "hello", controlled_namespace))
     before = versions(operated, controlled_namespace)
     operated.apply(controlled_namespace, function(env=[{"name": "A", "value": "1"}, {"name": "B"}]))
     generation = operated.get("fn", "hello", controlled_namespace)["metadata"]["generation"]
@@ -108,7 +108,7 @@ def test_harm_to_a_child_is_repaired_within_seconds(operated, controlled_namespa
         assert service["spec"]["externalName"].startswith("kubewick-router.")
         return True
 
-    eventually(lambda: operated.get("deploy", "hello", controlled_namespace) and whole(), within=5)
+    eventually(lambda: operated.get("deploy", "hello", controlled_namespace) and whole())
 
 
 def foreign(name="hello"):
@@ -133,7 +133,7 @@ def test_an_object_of_somebody_else_is_reported_and_never_touched(operated, cont
     assert "Deployment hello exists already and belongs to nobody Kubewick knows" in status["why"]
     assert operated.get("deploy", "hello", controlled_namespace)["metadata"] == before["metadata"]
     kubectl(operated.plane.kubeconfig, "delete", "deploy/hello", "-n", controlled_namespace)
-    operated.ready("hello", controlled_namespace, "Idle", within=30)
+    operated.ready("hello", controlled_namespace, "Idle")
 
 
 def test_children_go_with_their_function_and_a_new_one_of_the_same_name_gets_its_own(operated, controlled_namespace):
@@ -142,7 +142,7 @@ def test_children_go_with_their_function_and_a_new_one_of_the_same_name_gets_its
     kubectl(operated.plane.kubeconfig, "delete", "fn/hello", "-n", controlled_namespace)
     operated.apply(controlled_namespace, function(handler="main:other"))
     uid = operated.get("fn", "hello", controlled_namespace)["metadata"]["uid"]
-    operated.ready("hello", controlled_namespace, within=30)
+    operated.ready("hello", controlled_namespace)
     owners = {
         child["metadata"]["ownerReferences"][0]["uid"]
         for kind in ("deploy", "svc")
@@ -157,16 +157,16 @@ def test_children_go_with_their_function_and_a_new_one_of_the_same_name_gets_its
         kept = operated.list("cm", controlled_namespace, "-l", "kubewick.dev/function")
         return found + [each["metadata"]["name"] for each in kept]
 
-    eventually(lambda: left() == [], within=30)
+    eventually(lambda: left() == [])
 
 
 def test_a_namespace_that_goes_takes_everything_with_it(operated, controlled_namespace):
     operated.apply(controlled_namespace, *(function(f"f{number}") for number in range(5)))
     operated.ready("f4", controlled_namespace)
-    kubectl(operated.plane.kubeconfig, "delete", "namespace", controlled_namespace, "--timeout=60s", timeout=70)
+    kubectl(operated.plane.kubeconfig, "delete", "namespace", controlled_namespace, "--timeout=120s", timeout=130)
     with pytest.raises(Refused, match="not found"):
         kubectl(operated.plane.kubeconfig, "get", "namespace", controlled_namespace)
-    eventually(lambda: "ok" in operated.process.ask("/healthz"), within=5)
+    eventually(lambda: "ok" in operated.process.ask("/healthz"))
 
 
 def test_changes_of_state_are_told_as_events_once(operated, controlled_namespace):
@@ -180,10 +180,10 @@ def test_changes_of_state_are_told_as_events_once(operated, controlled_namespace
         events = operated.list("events.events.k8s.io", controlled_namespace)
         return sorted(event["reason"] for event in events if event["regarding"]["kind"] == "Function")
 
-    eventually(lambda: told() == ["RuntimeUnknown"], within=5)
+    eventually(lambda: told() == ["RuntimeUnknown"])
     operated.apply(controlled_namespace, function())
     operated.ready("hello", controlled_namespace, "Idle")
-    eventually(lambda: told() == ["Idle", "RuntimeUnknown"], within=5)
+    eventually(lambda: told() == ["Idle", "RuntimeUnknown"])
 
 
 def test_the_older_function_keeps_its_route(operated, controlled_namespace):

@@ -51,7 +51,7 @@ def test_a_refused_child_is_told_and_made_once_it_is_allowed(operated, controlle
     name = f"refuse-{kind.lower()}"
     operated.apply("default", *policy(name, kind, controlled_namespace))
     try:
-        eventually(lambda: refused(operated, kind, controlled_namespace), within=20, every=0.5)
+        eventually(lambda: refused(operated, kind, controlled_namespace), every=0.5)
         operated.apply(controlled_namespace, function())
         status = operated.ready("hello", controlled_namespace, "ClusterError")
         assert f"{kind} hello" in status["why"]
@@ -59,4 +59,4 @@ def test_a_refused_child_is_told_and_made_once_it_is_allowed(operated, controlle
         assert condition(status, "SourceResolved")["status"] == "True"
     finally:
         kubectl(operated.plane.kubeconfig, "delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", name)
-    operated.ready("hello", controlled_namespace, "Idle", within=40)
+    operated.ready("hello", controlled_namespace, "Idle")

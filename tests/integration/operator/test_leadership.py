@@ -23,7 +23,7 @@ def pair(world):
     one = world.operator(identity="one", **BRISK)
     one.wait_until_it_leads()
     other = world.operator(identity="other", **BRISK)
-    eventually(lambda: "ok" in other.ask("/readyz") if _listens(other) else False, within=60)
+    eventually(lambda: "ok" in other.ask("/readyz") if _listens(other) else False)
     assert not other.leads()
     return one, other
 
@@ -46,14 +46,14 @@ def test_a_killed_leader_is_followed_within_its_lease_and_a_polite_one_at_once_w
     namespace = fresh_namespace(own_world.plane.kubeconfig, "failover")
     one.kill()
     own_world.apply(namespace, function())
-    eventually(other.leads, within=60)
-    own_world.ready("hello", namespace, within=30)
+    eventually(other.leads)
+    own_world.ready("hello", namespace)
     third = own_world.operator(identity="third", **BRISK)
-    eventually(lambda: _listens(third), within=60)
-    eventually(lambda: own_world.get("deploy", "kubewick-pool-python", namespace), within=30)
+    eventually(lambda: _listens(third))
+    eventually(lambda: own_world.get("deploy", "kubewick-pool-python", namespace))
     assert other.stop() == 0
-    eventually(third.leads, within=20)
-    eventually(lambda: has_looked(third), within=30)
+    eventually(third.leads)
+    eventually(lambda: has_looked(third))
     assert third.writes() == 0
 
 
@@ -65,7 +65,7 @@ def test_a_leader_whose_lease_was_taken_stops_writing_and_ends(own_world):
         own_world.plane.kubeconfig,
         *("patch", "lease", "kubewick-operator", "-n", SYSTEM, "--type=merge", "-p", json.dumps(stolen)),
     )
-    eventually(lambda: one.child.poll() is not None, within=30)
+    eventually(lambda: one.child.poll() is not None)
     assert one.child.returncode == 1
     assert holder(own_world) == "thief"
 
@@ -79,8 +79,8 @@ def test_a_short_outage_of_the_api_server_is_waited_out_and_a_long_one_ends_the_
     time.sleep(3)  # the outage itself: nothing can be awaited from a server that is stopped
     server.send_signal(18)  # SIGCONT
     own_world.apply(namespace, function())
-    own_world.ready("hello", namespace, within=30)
+    own_world.ready("hello", namespace)
     assert one.child.poll() is None
     server.kill()
-    eventually(lambda: one.child.poll() is not None, within=30)
+    eventually(lambda: one.child.poll() is not None)
     assert one.child.returncode == 1

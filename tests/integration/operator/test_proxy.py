@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from cluster.waiting import PATIENCE
 from operating.proxy import proxy
 from wick_kube.cluster import Cluster
 from wick_kube.error import ApiError, Unreachable
@@ -49,12 +50,13 @@ async def heard(cluster, namespace, act):
     listener = Heard()
     mirror = Reflector(cluster, CONFIG_MAPS, listener, namespace=namespace, fields="metadata.name=a")
     task = asyncio.create_task(mirror.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await mirror.synced.wait()
         await act()
         while "-a" not in listener.names:  # noqa: ASYNC110 - a plain list
             await asyncio.sleep(0.01)
     task.cancel()
+    await asyncio.wait([task])
     return listener.names
 
 

@@ -9,14 +9,14 @@ import pytest
 from aiohttp import web
 
 from cluster.kubectl import kubectl
-from cluster.waiting import eventually
+from cluster.waiting import PATIENCE, eventually
 from operating.world import condition, function
 
 LABEL = "kubewick.dev/function=hello"
 
 
 def the_pod(world, namespace):
-    return eventually(lambda: world.list("pod", namespace, "-l", LABEL), within=15)[0]
+    return eventually(lambda: world.list("pod", namespace, "-l", LABEL))[0]
 
 
 def play_kubelet(world, namespace, state, address="10.0.0.1", **container):
@@ -116,9 +116,9 @@ def test_a_quota_that_lets_no_pod_in_is_told(operated, controlled_namespace):
         "spec": {"hard": {"pods": "0"}},
     }
     operated.apply(controlled_namespace, quota)
-    eventually(lambda: operated.get("quota", "none", controlled_namespace).get("status", {}).get("hard"), within=15)
+    eventually(lambda: operated.get("quota", "none", controlled_namespace).get("status", {}).get("hard"))
     operated.apply(controlled_namespace, function(scale={"min": 1, "initial": 1}))
-    status = operated.ready("hello", controlled_namespace, "QuotaExceeded", within=30)
+    status = operated.ready("hello", controlled_namespace, "QuotaExceeded")
     assert "exceeded quota: none" in status["why"]
 
 
@@ -161,13 +161,13 @@ def runtime(address, **answer):
 
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    runner = asyncio.run_coroutine_threadsafe(serve(), loop).result(10)
+    runner = asyncio.run_coroutine_threadsafe(serve(), loop).result(PATIENCE)
     try:
         yield
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(PATIENCE)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(PATIENCE)
         loop.close()
 
 
@@ -195,7 +195,7 @@ def test_a_broken_revision_leaves_the_old_one_serving_and_says_so(operated, cont
         pods = operated.list("pod", controlled_namespace, "-l", LABEL)
         return [each["metadata"]["name"] for each in pods if each["metadata"]["name"] != name]
 
-    (broken,) = eventually(fresh, within=15)
+    (broken,) = eventually(fresh)
     failed = {"name": "function", "image": "x", "imageID": "", "ready": False, "restartCount": 0}
     failed["state"] = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
     status = {"status": {"containerStatuses": [failed]}}

@@ -31,7 +31,7 @@ def test_a_change_of_source_is_a_new_revision_and_can_be_rolled_back(operated, c
     template = operated.get("deploy", "hello", controlled_namespace)["spec"]["template"]
     operated.apply(controlled_namespace, function(**source("two")))
     two = wanted(operated, controlled_namespace, but=one)
-    eventually(lambda: kept(operated, controlled_namespace) == {one, two}, within=5)
+    eventually(lambda: kept(operated, controlled_namespace) == {one, two})
     assert unpack(operated.get("cm", f"hello-{two}", controlled_namespace)).files == {
         "main.py": "two",
         "pkg/x_y.py": "",
@@ -48,7 +48,7 @@ def test_the_history_has_a_limit(operated, controlled_namespace):
     for number in range(5):
         operated.apply(controlled_namespace, function(revisionHistoryLimit=2, **source(str(number))))
         seen = wanted(operated, controlled_namespace, but=seen)
-    eventually(lambda: len(kept(operated, controlled_namespace)) == 3, within=10)
+    eventually(lambda: len(kept(operated, controlled_namespace)) == 3)
     status = operated.status("hello", controlled_namespace, lambda status: len(status["revisions"]) == 3)
     assert seen in {each["name"] for each in status["revisions"]}
 
@@ -97,7 +97,7 @@ def test_a_secret_that_is_missing_is_told_and_one_that_changes_rolls_the_pods(op
 
 def test_scale_and_labels_restart_nothing(operated, controlled_namespace):
     operated.apply(controlled_namespace, function(scale={"initial": 1}))
-    pods = eventually(lambda: operated.list("pod", controlled_namespace, "-l", LABEL), within=15)
+    pods = eventually(lambda: operated.list("pod", controlled_namespace, "-l", LABEL))
     operated.apply(controlled_namespace, function(scale={"initial": 1, "max": 5}, routes=[{"host": "restart.example"}]))
     kubectl(operated.plane.kubeconfig, "label", "fn/hello", "-n", controlled_namespace, "team=x")
     generation = operated.get("fn", "hello", controlled_namespace)["metadata"]["generation"]
@@ -110,7 +110,7 @@ def test_an_upgrade_with_another_runtime_image_restarts_nothing_that_runs(operat
     """The operator of the upgraded chart waits for the Lease; the session's keeps it, so the template is asked for."""
     operated.apply(controlled_namespace, function(scale={"initial": 1}))
     first = wanted(operated, controlled_namespace)
-    eventually(lambda: operated.list("pod", controlled_namespace, "-l", LABEL), within=15)
+    eventually(lambda: operated.list("pod", controlled_namespace, "-l", LABEL))
     operated.process.stop()
     runtimes = json.dumps({"python": "kubewick/runtime:next"})
     upgraded = operated.operator(identity="upgraded", runtimes=runtimes, resync=3600)

@@ -44,7 +44,7 @@ class World:
         await self.cluster.apply(
             manifest.deployment(self.namespace, "python", Settings(), CONFIG, size), field_manager="test"
         )
-        return await eventually_async(lambda: self._run_pods(size), within=20)
+        return await eventually_async(lambda: self._run_pods(size))
 
     async def _run_pods(self, size):
         pods = await self.cluster.list(PODS, self.namespace, labels=names.POOL)
@@ -62,7 +62,7 @@ class World:
             *(sys.executable, "-m", "wick_runtime"), env=environment, stderr=asyncio.subprocess.DEVNULL
         )
         self.runtimes.append(process)
-        await eventually_async(lambda: self._waits(address), within=20)
+        await eventually_async(lambda: self._waits(address))
         condition = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
         status = {"podIP": address, "podIPs": [{"ip": address}], "phase": "Running", "conditions": [condition]}
         return await self.cluster.patch(

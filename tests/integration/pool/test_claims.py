@@ -25,7 +25,7 @@ async def test_a_claimed_pod_serves_the_function_with_its_environment_and_the_po
         pool = await world.cluster.list(PODS, world.namespace, labels=names.POOL)
         return [pod["metadata"]["name"] for pod in pool] not in ([], [waiting["metadata"]["name"]])
 
-    await eventually_async(refilled, within=10)
+    await eventually_async(refilled)
 
 
 async def test_a_claim_is_written_once_though_the_pod_changed_and_the_first_answer_was_lost(world):

@@ -168,11 +168,11 @@ async def test_a_router_killed_while_the_pod_loads_the_code_leaves_nothing_behin
     async def loaded():
         return await state() == "ready"
 
-    await eventually_async(taken, within=20, every=0.01)
+    await eventually_async(taken, every=0.01)
     starting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await starting
-    await eventually_async(loaded, within=20, every=0.05)
+    await eventually_async(loaded, every=0.05)
     audit = Audit(Fence(world.cluster, lambda: 60.0, 5.0), world.session)
     audit.seen(pod, 0.0)
     for look in range(1, LOOKS + 1):
@@ -192,14 +192,14 @@ async def test_an_operator_killed_between_scale_and_adoption_is_finished_for_by_
     async def own_pod():
         return len(await world.pods()) > 1  # the ReplicaSet did not wait
 
-    await eventually_async(own_pod, within=20)
+    await eventually_async(own_pod)
 
     async def adopted():
         pods = await world.pods()
         return list(pods) == [pod["metadata"]["name"]] and owners(pods[pod["metadata"]["name"]]) == ["ReplicaSet"]
 
     async with running(registrar(world, known)):
-        await eventually_async(adopted, within=20)
+        await eventually_async(adopted)
     assert await world.ask(pod) == (200, "hello nobody")
 
 
@@ -215,7 +215,7 @@ async def test_a_pod_killed_after_its_claim_is_replaced_by_the_functions_own(wor
             pods = await world.pods()
             return [owners(each) for each in pods.values()] == [["ReplicaSet"]] and pod["metadata"]["name"] not in pods
 
-        await eventually_async(replaced, within=20)
+        await eventually_async(replaced)
 
 
 async def test_two_routers_that_start_one_function_at_once_leave_one_pod(world):
@@ -231,7 +231,7 @@ async def test_two_routers_that_start_one_function_at_once_leave_one_pod(world):
             pods = await world.pods()
             return [owners(each) for each in pods.values()] == [["ReplicaSet"]]
 
-        await eventually_async(one, within=20)
+        await eventually_async(one)
     [left] = (await world.pods()).values()
     assert left["metadata"]["name"] in {each["metadata"]["name"] for each in both}
     assert await world.ask(left) == (200, "hello nobody")

@@ -58,7 +58,7 @@ async def test_the_functions_own_replica_set_adopts_the_pod_and_drops_the_one_it
         pods = await world.pods()
         return list(pods) == [pod["metadata"]["name"]] and owner(pods[pod["metadata"]["name"]]) == ["ReplicaSet"]
 
-    await eventually_async(settled, within=20)
+    await eventually_async(settled)
     assert await world.ask(pod) == (200, "hello nobody")
     adopted = (await world.pods())[pod["metadata"]["name"]]
 
@@ -66,7 +66,7 @@ async def test_the_functions_own_replica_set_adopts_the_pod_and_drops_the_one_it
         now = await world.cluster.get(PODS, world.namespace, adopted["metadata"]["name"])
         return now["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "77m"
 
-    await eventually_async(resized, within=5)
+    await eventually_async(resized)
 
 
 async def test_a_router_that_died_before_scaling_is_finished_for(world, registrar):
@@ -77,14 +77,14 @@ async def test_a_router_that_died_before_scaling_is_finished_for(world, registra
     async def woken():
         return await replicas(world) == 1
 
-    await eventually_async(woken, within=10)
+    await eventually_async(woken)
     registrar["known"] = Known(exists=True, replicas=1, current=function.status["revision"])
 
     async def adopted():
         pods = await world.pods()
         return list(pods) == [pod["metadata"]["name"]] and owner(pods[pod["metadata"]["name"]]) == ["ReplicaSet"]
 
-    await eventually_async(adopted, within=20)
+    await eventually_async(adopted)
 
 
 @pytest.mark.usefixtures("registrar")
@@ -111,7 +111,7 @@ async def test_a_pod_whose_router_died_before_it_got_its_function_goes(world):
     async def gone():
         return name not in await world.pods()
 
-    await eventually_async(gone, within=10)
+    await eventually_async(gone)
     assert await replicas(world) == 0
 
 
@@ -148,7 +148,7 @@ async def test_a_pod_whose_code_does_not_load_goes(world):
     async def gone():
         return not await world.pods()
 
-    await eventually_async(gone, within=10)
+    await eventually_async(gone)
 
 
 async def test_a_claim_of_a_function_that_is_gone_goes(world, registrar):
@@ -160,4 +160,4 @@ async def test_a_claim_of_a_function_that_is_gone_goes(world, registrar):
     async def gone():
         return not await world.pods()
 
-    await eventually_async(gone, within=10)
+    await eventually_async(gone)

@@ -35,7 +35,7 @@ async def running(world):
     async def adopted():
         return owned(await world.pods(), old)
 
-    await eventually_async(adopted, within=60)
+    await eventually_async(adopted)
     yield function, old
     for task in tasks:
         task.cancel()
@@ -68,7 +68,7 @@ async def test_an_update_serves_from_a_warm_pod_and_the_deployment_takes_it_for_
     async def only():
         return owned(await world.pods(), warm["metadata"]["name"])
 
-    await eventually_async(only, within=60)
+    await eventually_async(only)
     [pod] = (await world.pods()).values()
     assert pod["metadata"]["labels"][names.REVISION] == revision
     assert await world.ask(pod) == (200, "new")
@@ -83,7 +83,7 @@ async def test_an_update_that_does_not_load_costs_its_warm_pod_and_the_old_revis
         left = await world.cluster.find(PODS, world.namespace, warm["metadata"]["name"])
         return left is None or "deletionTimestamp" in left["metadata"]
 
-    await eventually_async(discarded, within=60)
+    await eventually_async(discarded)
     pods = await world.pods()
     assert await world.ask(pods[old]) == (200, "hello nobody")
     news = [pod for pod in pods.values() if pod["metadata"]["labels"][names.REVISION] == revision]

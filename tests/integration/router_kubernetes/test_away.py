@@ -135,10 +135,10 @@ class World:
             found = await self.cluster.get(DEPLOYMENTS, self.namespace, function)
             return found["spec"]["replicas"] == 1
 
-        await eventually_async(asked, within=60)
+        await eventually_async(asked)
         await self.run_pod(function, f"{function}-1")
 
-    async def becomes(self, condition, within=60):
+    async def becomes(self, condition):
         async def look():
             return condition()
 

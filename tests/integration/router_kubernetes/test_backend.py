@@ -61,11 +61,11 @@ async def running(kubeconfig, namespace):
         await task
 
 
-async def hears(condition, within=15):
+async def hears(condition):
     async def look():
         return condition()
 
-    return await eventually_async(look, within=within)
+    return await eventually_async(look)
 
 
 def function(namespace):
@@ -148,7 +148,7 @@ async def test_an_image_that_cannot_be_pulled_fails_the_function_until_it_can(cl
         conditions=[scheduled],
         containerStatuses=[{**container, "state": waiting}],
     )
-    reason, message = await hears(lambda: sink.failures.get(key), within=5)
+    reason, message = await hears(lambda: sink.failures.get(key))
     assert reason is Reason.IMAGE_PULL
     assert "manifest unknown" in message
     ready = {"type": "Ready", "status": "True"}
@@ -165,7 +165,7 @@ async def test_activation_scales_from_zero_to_one_and_never_from_anything_else(c
             found = await cluster.get(DEPLOYMENTS, namespace, "hello")
             return found["spec"]["replicas"] == wanted
 
-        await eventually_async(look, within=5)
+        await eventually_async(look)
 
     backend.activate(Key(namespace, "hello"))
     await scaled_to(1)
@@ -186,7 +186,7 @@ async def test_a_start_of_a_function_that_is_deleted_before_its_deployment_exist
     backend.activate(key)
     assert starting()
     await cluster.delete(FUNCTIONS, namespace, "hello")
-    await hears(lambda: not starting(), within=10)
+    await hears(lambda: not starting())
     assert key not in sink.failures
 
 

@@ -1,5 +1,6 @@
 """Real instances: `python -m wick_runtime` with ports of its own, stopped and reaped by the fixture."""
 
+import functools
 import http.client
 import json
 import os
@@ -8,25 +9,20 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
+
+from cluster import waiting
+from cluster.waiting import PATIENCE
 
 VARIANTS = {
     "uvloop-httptools": {"KUBEWICK_LOOP": "uvloop", "KUBEWICK_PARSER": "httptools"},
     "asyncio-python": {"KUBEWICK_LOOP": "asyncio", "KUBEWICK_PARSER": "python"},
 }
 
-
-def eventually(condition, within=10.0):
-    """Wait until `condition()` is truthy and return what it gave; fail with the last thing it gave."""
-    end = time.monotonic() + within
-    while not (seen := condition()):
-        if time.monotonic() > end:
-            pytest.fail(f"still {seen!r} after {within} s")
-        time.sleep(0.005)
-    return seen
+eventually = functools.partial(waiting.eventually, every=0.005)
+"""An instance starts in less than a tenth of a second: ask often."""
 
 
 class Answer:
@@ -73,14 +69,15 @@ class Instance:
 
     @property
     def lines(self):
-        """What the function printed, parsed."""
-        return [json.loads(line) for line in self.output if line.startswith("{")]
+        """What the function printed, parsed, but for a line that is being written."""
+        whole = self.log.read_text().rpartition("\n")[0].splitlines()
+        return [json.loads(line) for line in whole if line.startswith("{")]
 
     def control(self, path, method="GET", body=None, headers=None):
         return call(self.control_port, path, method, body, headers)
 
-    def request(self, path="/", method="GET", body=None, headers=None, timeout=30):
-        return call(self.port, path, method, body, headers, timeout)
+    def request(self, path="/", method="GET", body=None, headers=None):
+        return call(self.port, path, method, body, headers)
 
     def state(self):
         return self.control("/readyz").json["state"]
@@ -91,7 +88,7 @@ class Instance:
         return self
 
     def connect(self):
-        sock = socket.create_connection(("127.0.0.1", self.port), timeout=15)
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
@@ -121,15 +118,15 @@ class Instance:
         if self.process.poll() is None:
             self.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait(5)
+                self.process.wait(PATIENCE)
         return self.process.returncode
 
 
-def call(port, path, method="GET", body=None, headers=None, timeout=30):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+def call(port, path, method="GET", body=None, headers=None):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request(method, path, body=body, headers=headers or {})
         response = connection.getresponse()

@@ -47,7 +47,7 @@ def test_over_the_limit_is_429_with_retry_after_at_once(start, variant, kind, tm
     go.touch()
     assert [answer.status for answer in crowd.join()] == [200] * 3
     assert instance.request("/").status == 200
-    assert instance.metric("kubewick_function_handler_requests_total", outcome="refused") == 1
+    eventually(lambda: instance.metric("kubewick_function_handler_requests_total", outcome="refused") == 1)
 
 
 def test_sync_handlers_run_in_processes_of_their_own(start, variant, tmp_path, eventually):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cluster.waiting import PATIENCE
+
 DIER = """
     import asyncio, ctypes, os, signal, time
     {kind} handle(request):
@@ -16,7 +18,7 @@ DIER = """
         if how == "kill": os.kill(os.getpid(), signal.SIGKILL)
         if how == "late":
             return stream()
-        if "sleep" in request.query: {sleep}(float(request.query["sleep"]))
+        while "until" in request.query and not os.path.exists(request.query["until"]): {sleep}(0.005)
         return str(os.getpid())
     {kind} stream():
         yield "one"
@@ -96,10 +98,13 @@ def test_idle_connections_live_on_through_a_workers_crash(start, variant):
         sock.close()
 
 
-def test_every_request_a_worker_held_is_answered(start, variant, eventually):
+def test_every_request_a_worker_held_is_answered(start, variant, tmp_path, eventually):
     instance = start(code("async def"), KUBEWICK_CONCURRENCY=50, **variant)
     answers = []
-    threads = [threading.Thread(target=lambda: answers.append(instance.request("/?sleep=30"))) for _ in range(20)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(instance.request(f"/?until={tmp_path}/never")))
+        for _ in range(20)
+    ]
     for thread in threads:
         thread.start()
     eventually(lambda: instance.metric("kubewick_function_handler_in_flight") == 20)
@@ -109,13 +114,14 @@ def test_every_request_a_worker_held_is_answered(start, variant, eventually):
     assert [answer.status for answer in answers] == [502] * 20
 
 
-def test_a_sync_crash_harms_no_other_request(start, variant, eventually):
+def test_a_sync_crash_harms_no_other_request(start, variant, tmp_path, eventually):
     instance = start(code("def"), **variant)
     answers = []
-    slow = threading.Thread(target=lambda: answers.append(instance.request("/?sleep=0.5")))
+    slow = threading.Thread(target=lambda: answers.append(instance.request(f"/?until={tmp_path}/go")))
     slow.start()
     eventually(lambda: instance.metric("kubewick_function_handler_in_flight") == 1)
     assert instance.request("/?die=segv").status == 502
+    (tmp_path / "go").touch()
     slow.join()
     assert answers[0].status == 200
 
@@ -134,7 +140,7 @@ def test_when_the_control_process_dies_nothing_is_left_behind(start, eventually)
     instance = start(code("async def"))
     pids = instance.pids()
     os.kill(pids[1], signal.SIGKILL)
-    instance.process.wait(5)
+    instance.process.wait(PATIENCE)
     assert instance.process.returncode != 0
     eventually(lambda: not any(alive(pid) for pid in pids[1:]))
 

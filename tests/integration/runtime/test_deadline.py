@@ -23,7 +23,8 @@ SLEEPER = """
                 pathlib.Path(os.environ["MARK"]).touch()
         return str(os.getpid())
 """
-SOON = {"Kubewick-Deadline-Ms": "150"}
+SOON = {"Kubewick-Deadline-Ms": "1000"}
+"""Time enough for a handler to begin on a busy machine."""
 
 
 def code(kind):
@@ -36,9 +37,9 @@ def test_an_overrun_is_answered_504_and_its_finally_blocks_run(start, variant, k
     instance = start(code(kind), MARK=mark, **variant)
     answer = instance.request("/?sleep", headers=SOON)
     assert (answer.status, answer.json["error"]["code"]) == (504, "deadline")
-    eventually(mark.exists, within=5)
+    eventually(mark.exists)
     eventually(lambda: instance.metric("kubewick_function_handler_requests_total", outcome="timeout") == 1)
-    assert instance.metric("kubewick_function_handler_in_flight") == 0
+    eventually(lambda: instance.metric("kubewick_function_handler_in_flight") == 0)
 
 
 def test_a_sync_handler_that_will_not_stop_is_killed_with_its_process_and_others_go_on(
@@ -57,8 +58,8 @@ def test_a_sync_handler_that_will_not_stop_is_killed_with_its_process_and_others
 
 
 def test_a_sync_handler_that_spins_starves_neither_health_checks_nor_other_requests(start, variant):
-    instance = start(code("def"), MARK="x", KUBEWICK_TIMEOUT=1, **variant)
-    spinning = threading.Thread(target=instance.request, args=("/?spin",))
+    instance = start(code("def"), MARK="x", **variant)
+    spinning = threading.Thread(target=instance.request, args=("/?spin",), kwargs={"headers": SOON})
     spinning.start()
     while spinning.is_alive():
         assert instance.control("/healthz").status == 200
@@ -95,16 +96,16 @@ def test_an_async_handler_that_swallows_cancellation_keeps_its_place_and_leaves_
 
 
 def test_the_earlier_of_header_and_timeout_counts(start):
-    instance = start("def handle(request, context):\n    return context.remaining_time()\n", KUBEWICK_TIMEOUT=7)
-    assert 6 < instance.request().json <= 7
-    assert 0 < instance.request(headers=SOON).json <= 0.15
-    assert 6 < instance.request(headers={"Kubewick-Deadline-Ms": "90000"}).json <= 7
+    instance = start("def handle(request, context):\n    return context.remaining_time()\n", KUBEWICK_TIMEOUT=2000)
+    assert 1000 < instance.request().json <= 2000
+    assert 0 < instance.request(headers={"Kubewick-Deadline-Ms": "500000"}).json <= 500
+    assert 1000 < instance.request(headers={"Kubewick-Deadline-Ms": "9000000"}).json <= 2000
 
 
 def test_a_stream_that_overruns_is_broken_off_not_ended(start, variant):
     instance = start("import time\ndef handle():\n    yield 'one'\n    time.sleep(30)\n    yield 'two'\n", **variant)
     sock = instance.connect()
-    sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nKubewick-Deadline-Ms: 300\r\n\r\n")
+    sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nKubewick-Deadline-Ms: 1000\r\n\r\n")
     seen = b""
     try:
         while data := sock.recv(65536):

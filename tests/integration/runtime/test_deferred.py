@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from cluster.waiting import PATIENCE
+
 BEGIN = """
 import sys
 from wick_runtime.deferred import deferred
@@ -15,7 +17,9 @@ assert not {"ssl", "inspect", "logging", "traceback", "linecache"} & set(sys.mod
 
 
 def run(code):
-    done = subprocess.run([sys.executable, "-c", BEGIN + code], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", BEGIN + code], capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stderr
     return done
 

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from cluster.waiting import PATIENCE
 from wick_runtime.http.parser import choose
 from wick_runtime.http.server import Server, Settings
 from wick_runtime.table import Table
@@ -52,7 +53,7 @@ def test_what_is_in_flight_finishes_and_what_is_new_is_refused(start, variant, k
     for thread in slow:
         thread.join()
     assert [(answer.status, answer.text) for answer in answers] == [(200, "done")] * 3
-    assert instance.process.wait(5) == 0
+    assert instance.process.wait(PATIENCE) == 0
     said = [line["message"] for line in instance.lines]
     assert said.count("init ran") == said.count("shutdown ran") == 1
 
@@ -77,7 +78,7 @@ def test_a_request_on_a_kept_connection_that_crosses_the_signal_is_answered(star
         assert b" 200 " in answer or (b" 503 " in answer and b"kubewick-refused: draining" in answer)
         assert sock.recv(1) == b"", "then it is closed, not reset"
         sock.close()
-    assert instance.process.wait(5) == 0
+    assert instance.process.wait(PATIENCE) == 0
 
 
 class Ok:
@@ -119,7 +120,7 @@ def test_nobody_who_connects_up_to_the_last_moment_is_reset(start, kind, tmp_pat
     while (status := _asked(instance)) is not None:
         seen.add(status)
     assert seen <= {200, 503}
-    assert instance.process.wait(5) == 0
+    assert instance.process.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
@@ -143,7 +144,7 @@ def test_what_outlives_the_grace_period_is_cut(start, variant, kind, tmp_path, e
     instance.terminate()
     slow.join()
     assert answers[0].status == 503
-    instance.process.wait(5)
+    instance.process.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("kind", ["def", "async def"])

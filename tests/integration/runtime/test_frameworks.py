@@ -109,7 +109,7 @@ def test_a_lambda_handler_runs(start):
     assert answer.headers["X-Request"] == "r-1"
 
 
-def test_functions_framework_functions_run_unchanged(serve):
+def test_functions_framework_functions_run_unchanged(serve, eventually):
     assert serve("functions-framework", "hello").request("/?name=Ada").text == "Hello Ada!"
     double = serve("functions-framework", "double")
     answer = double.request("/", "POST", '{"item": "tea", "count": 2}', {"Content-Type": "application/json"})
@@ -117,7 +117,7 @@ def test_functions_framework_functions_run_unchanged(serve):
     events = serve("functions-framework", "on_event")
     headers = {"ce-id": "1", "ce-type": "t", "ce-source": "s", "ce-specversion": "1.0", "Content-Type": "text/plain"}
     assert events.request("/", "POST", "data", headers).status == 200
-    assert any(line["message"].startswith("t from s") for line in events.lines)
+    eventually(lambda: any(line["message"].startswith("t from s") for line in events.lines))
 
 
 AIO = """
@@ -134,13 +134,13 @@ AIO = """
 """
 
 
-def test_asynchronous_functions_framework_functions_run_unchanged(start, libraries):
+def test_asynchronous_functions_framework_functions_run_unchanged(start, libraries, eventually):
     app = start(AIO, KUBEWICK_HANDLER="main:hello", PYTHONPATH=libraries)
     assert app.request("/deep/path?name=Ada", "POST", "text").json == {"hello": "Ada", "body": "text"}
     events = start(AIO, KUBEWICK_HANDLER="main:on_event", PYTHONPATH=libraries)
     assert events.request("/", "POST", "data", BINARY).text == "OK"
     assert events.request("/", "POST", "data").status == 400
-    assert any(line["message"].startswith("t from s: ") for line in events.lines)
+    eventually(lambda: any(line["message"].startswith("t from s: ") for line in events.lines))
 
 
 BINARY = {"ce-id": "1", "ce-type": "t", "ce-source": "s", "ce-specversion": "1.0", "Content-Type": "text/plain"}

@@ -4,6 +4,8 @@ import http.client
 
 import pytest
 
+from cluster.waiting import PATIENCE
+
 BROKEN = {
     "a syntax error": ("def handle(:\n", "SyntaxError", "main.py", 1),
     "a missing library": ("import os\nimport no_such_library\n", "no_such_library", "main.py", 2),
@@ -123,7 +125,7 @@ def test_a_bad_setting_stops_the_start_with_one_line_that_names_it():
 
     done = subprocess.run(
         [sys.executable, "-m", "wick_runtime"], env={**os.environ, "KUBEWICK_CONCURRENCY": "many"},
-        capture_output=True, text=True, timeout=20, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
@@ -138,7 +140,7 @@ def test_a_port_in_use_is_named(start):
     instance = start("def handle(): pass\n")
     done = subprocess.run(
         [sys.executable, "-m", "wick_runtime"], env={**os.environ, "PORT": str(instance.port)},
-        capture_output=True, text=True, timeout=20, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert "PORT" in done.stderr
@@ -146,7 +148,7 @@ def test_a_port_in_use_is_named(start):
 
 def test_head_and_options_reach_the_handler(start):
     instance = start("def handle(request):\n    return request.method\n")
-    connection = http.client.HTTPConnection("127.0.0.1", instance.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", instance.port, timeout=PATIENCE)
     connection.request("HEAD", "/")
     response = connection.getresponse()
     assert (response.status, response.read(), response.headers["Content-Length"]) == (200, b"", "4")

@@ -5,6 +5,8 @@ import threading
 
 import pytest
 
+from cluster.waiting import PATIENCE
+
 CODE = """
     import asyncio, logging, sys, time
     {kind} handle(request, context):
@@ -66,7 +68,7 @@ def test_on_a_terminal_lines_are_plain(tmp_path):
         assert process.stdout.readline() == b"loading now\r\n"
     finally:
         os.killpg(process.pid, 15)
-        process.wait(10)
+        process.wait(PATIENCE)
         process.stdout.close()
 
 

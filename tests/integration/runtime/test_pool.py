@@ -13,7 +13,7 @@ CODE = "import os\ndef handle(request, context):\n    return dict(os.environ) | 
 BEARER = {"Authorization": "Bearer secret"}
 ORDER = {
     "function": "hello", "namespace": "default", "revision": "r1", "handler": "main:handle",
-    "files": {"main.py": CODE, "lib/__init__.py": ""}, "env": {"COLOUR": "red"}, "concurrency": 2, "timeout": 5,
+    "files": {"main.py": CODE, "lib/__init__.py": ""}, "env": {"COLOUR": "red"}, "concurrency": 2, "timeout": 60,
 }  # fmt: skip
 
 
