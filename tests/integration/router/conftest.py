@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from cluster.waiting import PATIENCE
 from wick_api.names import Key
 from wick_router.backend import Instance
 from wick_router.config import Config
@@ -19,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks" / "router"))
 from static import StaticBackend, function
 
 HELLO = Key("default", "hello")
-PATIENCE = 5.0
 
 
 def pytest_asyncio_loop_factories(config, item):  # noqa: ARG001 - the hook's signature
@@ -75,8 +75,9 @@ class Upstream:
         self.port = 0
         self._tasks = set()
 
-    async def start(self, port=0):
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=1 << 22)
+    async def start(self, listening=None):
+        where = {"sock": listening} if listening else {"host": "127.0.0.1", "port": 0}
+        self._server = await asyncio.start_server(self._serve, limit=1 << 22, **where)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -133,8 +134,8 @@ class World:
         await asyncio.sleep(0)
         return self.r
 
-    async def upstream(self, script, port=0):
-        upstream = await Upstream(script).start(port)
+    async def upstream(self, script, listening=None):
+        upstream = await Upstream(script).start(listening)
         self._stack.push_async_callback(upstream.stop)
         return upstream
 
@@ -147,6 +148,24 @@ class World:
 
     def instances(self, *instances, key=HELLO):
         self.r.plane.instances(key, instances)
+
+    def closed(self, name="a", **more):
+        """An instance at a port that refuses connections, and that nobody else gets while the test runs; its socket."""
+        held = socket.socket()
+        held.bind(("127.0.0.1", 0))
+        self._stack.callback(held.close)
+        port = held.getsockname()[1]
+        return held, Instance(id=name, host="127.0.0.1", port=port, revision="r1", **{"ready": True, **more})
+
+    def later(self, seconds):
+        """Let this time pass for the router at once."""
+        clock = self.r.plane.clock
+        self.r.plane.clock = lambda: clock() + seconds
+
+    async def rounds(self, count):
+        """Until the router has looked after its deadlines so many times more."""
+        wanted = self.r.plane.loop_lag.count + count
+        await self.eventually(lambda: self.r.plane.loop_lag.count >= wanted)
 
     async def client(self):
         connection = Connection(*await asyncio.open_connection("127.0.0.1", self.r.port, limit=1 << 22))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
+from cluster.waiting import PATIENCE
 from wick_router.exposition import write
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -59,7 +60,7 @@ async def called(world):
         "127.0.0.1", world.r.tls_port, ssl=trusting, server_hostname="router.example"
     )
     writer.write(GET)
-    answer = await asyncio.wait_for(reader.readuntil(b"ok"), 5)
+    answer = await asyncio.wait_for(reader.readuntil(b"ok"), PATIENCE)
     shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     writer.close()
     return shown, answer
@@ -104,7 +105,7 @@ async def test_https_is_served_and_the_function_is_told(world, files):
 async def test_a_new_certificate_is_taken_without_a_restart(world, files):
     before, _ = await called(world)
     files.put(files.issued())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while (await called(world))[0] == before:  # noqa: ASYNC110 - the sweep looks at the files in time
             await asyncio.sleep(0.1)
 
@@ -151,7 +152,7 @@ async def test_a_connection_goes_on_while_the_certificate_changes(world, files):
         files.put(pair)
         await looked(world)
         writer.write(GET)
-        assert (await asyncio.wait_for(reader.readuntil(b"ok"), 5)).startswith(b"HTTP/1.1 200")
+        assert (await asyncio.wait_for(reader.readuntil(b"ok"), PATIENCE)).startswith(b"HTTP/1.1 200")
     writer.close()
 
 

@@ -3,12 +3,11 @@
 import asyncio
 import json
 import re
-import socket
 import sys
 from pathlib import Path
 
-import pytest
-
+from cluster.process import free_ports
+from cluster.waiting import PATIENCE, eventually_async
 from wick_router.config import Config
 from wick_router.group import Group
 
@@ -32,16 +31,10 @@ asyncio.run(main())
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 async def ask(port, request):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = await asyncio.wait_for(reader.read(), PATIENCE)
     writer.close()
     return answer
 
@@ -51,18 +44,18 @@ async def admin(group, path):
     return answer.partition(b"\r\n\r\n")[2].decode()
 
 
-@pytest.mark.timeout(120)
-async def test_two_processes_share_a_port_and_tell_one_story(world, tmp_path, monkeypatch):
-    async def always(connection):
-        while True:
-            await connection.head()
-            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+async def always(connection):
+    while True:
+        await connection.head()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
+
+async def test_two_processes_share_a_port_and_tell_one_story(world, tmp_path, monkeypatch):
     upstream = await world.upstream(always)
     script = tmp_path / "child.py"
     static = Path(__file__).parents[3] / "benchmarks" / "router"
     script.write_text(CHILD.format(static=str(static), upstream=upstream.port))
-    settings = {"host": "127.0.0.1", "port": free_port(), "drain_delay": 0, "grace": 1}
+    settings = {"host": "127.0.0.1", "port": free_ports(1)[0], "drain_delay": 0, "grace": PATIENCE}
     for name, value in settings.items():
         monkeypatch.setenv(f"WICK_ROUTER_{name.upper()}", str(value))
     config = Config(**settings, processes=2, admin_host="127.0.0.1", admin_port=0)
@@ -75,27 +68,28 @@ async def test_two_processes_share_a_port_and_tell_one_story(world, tmp_path, mo
         )
         return sum(map(int, found))
 
-    async def until(wanted):
-        async with asyncio.timeout(60):
-            while not await wanted():  # noqa: ASYNC110 - another process changes it
-                await asyncio.sleep(0.05)
+    def counts(number):
+        async def look():
+            return await counted() == number
+
+        return look
 
     async def healthy():
         return await admin(group, "/healthz") == "ok\n"
 
-    await until(healthy)
+    await eventually_async(healthy)
     for _ in range(20):
         assert (await ask(config.port, GET)).startswith(b"HTTP/1.1 200")
-    assert await counted() == 20
+    await eventually_async(counts(20))
     told = json.loads(await admin(group, "/api/v1/functions"))["functions"]
     assert [(each["name"], each["state"], len(each["instances"])) for each in told] == [("hello", "ready", 1)]
     ended = group.children[0].process
     ended.kill()
     await ended.wait()
-    await until(healthy)
-    assert await counted() == 20
+    await eventually_async(healthy)
+    await eventually_async(counts(20))
     assert (await ask(config.port, GET)).startswith(b"HTTP/1.1 200")
-    assert await counted() == 21
+    await eventually_async(counts(21))
     stopping.set()
-    await asyncio.wait_for(running, 20)
+    await asyncio.wait_for(running, PATIENCE)
     assert all(child.process.returncode == 0 for child in group.children)

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cluster.waiting import PATIENCE
+
 sys.path.insert(0, str(Path(__file__).parent))
 from smuggling import ACCEPTED, CHUNKED, HOST, REFUSED, SMUGGLED
 
@@ -80,7 +82,7 @@ async def pair(world, runtime):
         stderr=asyncio.subprocess.STDOUT,
         stdout=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not (found := re.search(rb"port (\d+), control port", await process.stdout.readline())):
             pass
     port = int(found.group(1))
