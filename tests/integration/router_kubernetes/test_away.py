@@ -142,7 +142,7 @@ class World:
         async def look():
             return condition()
 
-        await eventually_async(look, within=within)
+        await eventually_async(look)
 
 
 @contextlib.asynccontextmanager
