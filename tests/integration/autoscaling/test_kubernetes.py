@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from cluster.kubectl import kubectl
-from cluster.waiting import eventually_async
+from cluster.waiting import PATIENCE, eventually_async
 from wick_api import names
 from wick_api.function import parse
 from wick_api.names import Key
@@ -56,7 +56,7 @@ class World:
 
     def __init__(self, cluster, namespace):
         self.cluster, self.key = cluster, Key(namespace, "hello")
-        self.fence = Fence(cluster, lambda: 10.0, 10.0)
+        self.fence = Fence(cluster, lambda: PATIENCE, PATIENCE)
         self.functions, self.deployments = {}, {}
         self.told = lambda _key: None
 
@@ -268,18 +268,21 @@ def event(function, said, text):
 async def test_decisions_reach_the_status_and_become_one_event(world, kubeconfig):
     track = Track(world.functions[world.key].function, 0)
     wall = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+    async def scaled():
+        return (await world.look()).get("status", {}).get("scale")
+
+    async def posted():
+        return json.loads(kubectl(kubeconfig, "-n", world.key.namespace, "get", "events", "-o", "json"))["items"]
+
     async with reporting(world) as report:
         for count in (5, 6, 7):
             decision = Decision(count, Why.STEADY, 1.0)
             track.remember(0, wall, Seen(1, 1), decision)
             report.decided(track, track.decided[-1])
-        async with asyncio.timeout(10):
-            while "scale" not in (told := await world.look()).get("status", {}):  # noqa: ASYNC110 - the server's answer
-                await asyncio.sleep(0.1)
-    scale = told["status"]["scale"]
-    assert (scale["replicas"], len(scale["decisions"])) == (7, 3)
-    events = json.loads(kubectl(kubeconfig, "-n", world.key.namespace, "get", "events", "-o", "json"))["items"]
-    assert [one["reason"] for one in events] == ["ScaledUp"]
+        scale = await eventually_async(scaled, every=0.1)
+        assert (scale["replicas"], len(scale["decisions"])) == (7, 3)
+        assert [one["reason"] for one in await eventually_async(posted, every=0.1)] == ["ScaledUp"]
 
 
 async def test_a_secret_becomes_headers(world):

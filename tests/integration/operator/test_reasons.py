@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import threading
 from contextlib import contextmanager
 
@@ -59,6 +60,8 @@ def play_kubelet(world, namespace, state, address="10.0.0.1", **container):
     return pod
 
 
+OURS = f"127.{64 + os.getpid() // 250 % 128}.{os.getpid() % 250}.1"
+"""A loopback address of this test run's own: a runtime's control port is always the same."""
 WAITING = {"reason": "CrashLoopBackOff", "message": "back-off 10s"}
 
 
@@ -172,10 +175,10 @@ def runtime(address, **answer):
 
 
 def test_code_that_does_not_load_is_told_by_the_runtime_with_file_and_line(operated, controlled_namespace):
-    with runtime("127.77.0.1", state="failed", message="SyntaxError: invalid syntax", file="main.py", line=3):
+    with runtime(OURS, state="failed", message="SyntaxError: invalid syntax", file="main.py", line=3):
         operated.apply(controlled_namespace, function(scale={"min": 1, "initial": 1}))
         running = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
-        play_kubelet(operated, controlled_namespace, running, address="127.77.0.1")
+        play_kubelet(operated, controlled_namespace, running, address=OURS)
         status = operated.ready("hello", controlled_namespace, "LoadFailed")
     assert "main.py line 3: SyntaxError: invalid syntax" in status["why"]
     assert condition(status, "DeploymentAvailable")["status"] == "False"

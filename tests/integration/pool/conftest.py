@@ -29,6 +29,8 @@ from wick_router.kubernetes.warm import WarmPods
 
 CONFIG = Config(pool_key="the installation's secret")
 SOURCE = "import os\n\ndef handle(request):\n    return 'hello ' + os.environ.get('WHO', 'nobody')\n"
+_OURS = f"127.{64 + os.getpid() // 250 % 128}.{os.getpid() % 250}"
+"""Loopback addresses of this test run's own: every runtime takes the same ports."""
 _numbers = itertools.count(2)
 
 
@@ -53,7 +55,7 @@ class World:
         return [await self._run(pod) for pod in pods]
 
     async def _run(self, pod):
-        address = f"127.77.{os.getpid() % 250}.{next(_numbers)}"
+        address = f"{_OURS}.{next(_numbers)}"
         given = {each["name"]: each["value"] for each in pod["spec"]["containers"][0]["env"]}
         code = self._folder / pod["metadata"]["name"]
         code.mkdir()

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from cluster.waiting import eventually_async
+from cluster.waiting import PATIENCE, eventually_async
 from wick_api import names
 from wick_kube.cluster import Cluster
 from wick_kube.error import ApiError
@@ -85,10 +85,10 @@ async def moody(world):
 
 
 def registrar(world, known):
-    """An operator's part that follows claims, twenty times as impatient."""
-    fence = Fence(world.cluster, lambda: 60.0, 5.0)
-    clock = lambda: 20 * monotonic()  # noqa: E731
-    return Registrar(world.cluster, fence, world.session, lambda _: known, lambda _: None, (world.namespace,), clock)
+    """An operator's part that follows claims."""
+    fence = Fence(world.cluster, lambda: 60.0, PATIENCE)
+    told = (lambda _: known, lambda _: None, (world.namespace,), monotonic)
+    return Registrar(world.cluster, fence, world.session, *told)
 
 
 @contextlib.asynccontextmanager
@@ -112,7 +112,7 @@ async def test_an_api_server_that_answers_500_429_409_and_loses_an_answer_gets_t
     router = await moody.router()
     started = await router.start(function)
     moody.moods = [500, 429, 409, LOST]
-    assert await asyncio.wait_for(router.register(started), 20)
+    assert await asyncio.wait_for(router.register(started), PATIENCE)
     assert moody.moods == []
     claimed = await world.cluster.get(PODS, world.namespace, pod["metadata"]["name"])
     assert claimed["metadata"]["labels"] == started.pod["metadata"]["labels"]
@@ -131,7 +131,7 @@ async def test_a_start_is_answered_while_the_api_server_is_away_and_claimed_when
     claim = asyncio.create_task(router.register(started))
     assert await world.pods() == {}
     moody.away = False
-    assert await asyncio.wait_for(claim, 20)
+    assert await asyncio.wait_for(claim, PATIENCE)
     assert list(await world.pods()) == [started.pod["metadata"]["name"]]
 
 
@@ -147,7 +147,7 @@ async def test_a_start_is_answered_while_the_api_server_is_late_and_claimed_when
     assert await world.pods() == {}
     assert not claim.done()
     moody.open.set()
-    assert await asyncio.wait_for(claim, 20)
+    assert await asyncio.wait_for(claim, PATIENCE)
     assert list(await world.pods()) == [started.pod["metadata"]["name"]]
 
 
@@ -173,7 +173,7 @@ async def test_a_router_killed_while_the_pod_loads_the_code_leaves_nothing_behin
     with contextlib.suppress(asyncio.CancelledError):
         await starting
     await eventually_async(loaded, every=0.05)
-    audit = Audit(Fence(world.cluster, lambda: 60.0, 5.0), world.session)
+    audit = Audit(Fence(world.cluster, lambda: 60.0, PATIENCE), world.session)
     audit.seen(pod, 0.0)
     for look in range(1, LOOKS + 1):
         await audit.look(look * EVERY)

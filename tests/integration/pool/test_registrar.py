@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from cluster.waiting import eventually_async
+from cluster.waiting import PATIENCE, eventually_async
 from wick_api import names, warm
 from wick_kube.resource import DEPLOYMENTS, PODS
 from wick_operator.fence import Fence
@@ -14,15 +14,28 @@ from wick_operator.pool.audit import EVERY, LOOKS, Audit
 from wick_operator.pool.registrar import Known, Registrar
 
 PACE = 20
-"""Patience passes so many times faster than the test's time."""
+"""Patience passes so many times faster than the test's time, where a test waits for its end."""
 
 
 @pytest.fixture
 async def registrar(world):
     """Running, with a view of the function's Deployment that the test sets."""
+    async with following(world, 1) as view:
+        yield view
+
+
+@pytest.fixture
+async def impatient(world):
+    """The same, which soon gives up what nobody goes on with; and a stall of the machine may be all its patience."""
+    async with following(world, PACE) as view:
+        yield view
+
+
+@contextlib.asynccontextmanager
+async def following(world, pace):
     known = Known(exists=True, replicas=0, current="")
     holder = {"known": known}
-    fence = Fence(world.cluster, lambda: 60.0, 5.0)
+    fence = Fence(world.cluster, lambda: 60.0, PATIENCE)
     made = Registrar(
         world.cluster,
         fence,
@@ -30,7 +43,7 @@ async def registrar(world):
         lambda _: holder["known"],
         lambda _: None,
         (world.namespace,),
-        lambda: PACE * monotonic(),
+        lambda: pace * monotonic(),
     )
     task = asyncio.create_task(made.run())
     yield holder
@@ -97,7 +110,7 @@ async def test_waking_never_undoes_what_the_autoscaler_wrote_meanwhile(world):
     assert await replicas(world) == 5
 
 
-@pytest.mark.usefixtures("registrar")
+@pytest.mark.usefixtures("impatient")
 async def test_a_pod_whose_router_died_before_it_got_its_function_goes(world):
     [pod] = await world.pool(1)
     function = await world.function()
@@ -118,7 +131,7 @@ async def test_a_pod_whose_router_died_before_it_got_its_function_goes(world):
 async def test_a_pod_that_took_a_function_and_was_never_claimed_is_found_and_one_that_waits_is_left(world):
     """The router died between the two; the operator asks each pod what it is, and believes the third answer."""
     taken, waiting = await world.pool(2)
-    fence = Fence(world.cluster, lambda: 60.0, 5.0)
+    fence = Fence(world.cluster, lambda: 60.0, PATIENCE)
     audit = Audit(fence, world.session)
     for pod in (taken, waiting):
         audit.seen(pod, 0.0)
@@ -151,10 +164,10 @@ async def test_a_pod_whose_code_does_not_load_goes(world):
     await eventually_async(gone)
 
 
-async def test_a_claim_of_a_function_that_is_gone_goes(world, registrar):
+async def test_a_claim_of_a_function_that_is_gone_goes(world, impatient):
     await world.pool(1)
     function = await world.function()
-    registrar["known"] = Known(exists=False, replicas=None, current="")
+    impatient["known"] = Known(exists=False, replicas=None, current="")
     await world.start(function)
 
     async def gone():

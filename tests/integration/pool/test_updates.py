@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from cluster.waiting import eventually_async
+from cluster.waiting import PATIENCE, eventually_async
 from wick_api import names
 from wick_kube.resource import PODS
 from wick_operator.fence import Fence
@@ -21,7 +21,7 @@ async def running(world):
     """A function that runs in one adopted pod, a warm pod beside it, and the operator's parts at work."""
     await world.pool(2)
     function = await world.function()
-    fence = Fence(world.cluster, lambda: 60.0, 5.0)
+    fence = Fence(world.cluster, lambda: 60.0, PATIENCE)
     updates = Updates(world.cluster, fence, world.session, lambda _: function, "the installation's secret")
     known = Known(exists=True, replicas=1, current=function.status["revision"])
     registrar = Registrar(
