@@ -12,6 +12,8 @@ from operating.world import SYSTEM, function
 pytestmark = pytest.mark.timeout(240)  # each starts a control plane and up to three operators
 BRISK = {"lease_duration": 10, "lease_deadline": 8, "lease_retry": 1, "pool_key": "key"}
 """The arithmetic is that of the defaults, which a unit test holds under 15 s."""
+LASTING = {"lease_duration": 600, "lease_deadline": 500}
+"""Nobody waits for the end of such a Lease."""
 
 
 def holder(world):
@@ -22,7 +24,7 @@ def holder(world):
 def pair(world):
     one = world.operator(identity="one", **BRISK)
     one.wait_until_it_leads()
-    other = world.operator(identity="other", **BRISK)
+    other = world.operator(identity="other", **LASTING)
     eventually(lambda: "ok" in other.ask("/readyz") if _listens(other) else False)
     assert not other.leads()
     return one, other
@@ -48,7 +50,7 @@ def test_a_killed_leader_is_followed_within_its_lease_and_a_polite_one_at_once_w
     own_world.apply(namespace, function())
     eventually(other.leads)
     own_world.ready("hello", namespace)
-    third = own_world.operator(identity="third", **BRISK)
+    third = own_world.operator(identity="third", **LASTING)
     eventually(lambda: _listens(third))
     eventually(lambda: own_world.get("deploy", "kubewick-pool-python", namespace))
     assert other.stop() == 0

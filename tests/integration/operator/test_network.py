@@ -16,8 +16,10 @@ from cluster.waiting import PATIENCE, eventually
 from operating.proxy import proxy
 from operating.world import SYSTEM, function, world
 
-BRISK = {"lease_duration": 6, "lease_deadline": 5, "lease_retry": 0.5}
-"""For those whose end is waited for; all others have time enough to keep their Lease on a busy machine."""
+BRISK = {"lease_duration": 10, "lease_deadline": 8, "lease_retry": 0.5}
+"""For those whose end is waited for."""
+LASTING = {"lease_duration": 60, "lease_deadline": 50}
+"""For all others: time enough to keep their Lease, whatever the network and the machine do."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def far(plane, tmp_path_factory):
     folder = tmp_path_factory.mktemp("far")
     with proxy(plane) as between, world(plane, folder) as made:
         made.between = between
-        made.process = made.operator(kubeconfig=between.kubeconfig(folder), identity="far", resync=10)
+        made.process = made.operator(kubeconfig=between.kubeconfig(folder), identity="far", resync=10, **LASTING)
         made.process.wait_until_it_leads()
         yield made
 
