@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cluster.kubectl import Refused, kubectl
+from cluster.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 SYSTEM, SERVED, OTHER = "kubewick-system", "team-a", "team-b"
@@ -64,22 +65,21 @@ CASES = [
 
 @pytest.mark.parametrize(("values", "part", "namespace", "wanted"), CASES)
 def test_an_account_may_do_what_is_listed_and_nothing_else(rights, values, part, namespace, wanted):
-    allowed = rights(values, part, namespace)
-    assert allowed == {name: set(verbs.split()) for name, verbs in wanted.items()}
+    rights(values, part, namespace, {name: set(verbs.split()) for name, verbs in wanted.items()})
 
 
 def test_the_lease_of_another_release_is_out_of_reach(plane_with_rights):
     user = plane_with_rights({})("operator")
+    eventually(lambda: "not found" in refusal(user, "get", "lease", "kubewick-operator", "-n", SYSTEM))
     assert "leases" in refusal(user, "get", "lease", "others", "-n", SYSTEM)
-    assert "not found" in refusal(user, "get", "lease", "kubewick-operator", "-n", SYSTEM)
 
 
 def test_a_namespaced_installation_is_refused_the_whole_cluster(plane_with_rights, kubeconfig):
     forget(kubeconfig)
     user = plane_with_rights(NAMED)("router")
-    kubectl(user, "get", "functions", "-n", SERVED)
-    assert "forbidden" in refusal(user, "get", "functions", "-A")
-    assert "forbidden" in refusal(user, "get", "functions", "-n", OTHER)
+    eventually(lambda: "yes" in says(user, "auth", "can-i", "list", "functions", "-n", SERVED))
+    eventually(lambda: "forbidden" in says(user, "get", "functions", "-A"))
+    eventually(lambda: "forbidden" in says(user, "get", "functions", "-n", OTHER))
 
 
 def test_the_operators_readme_lists_the_same_rights():
@@ -96,16 +96,24 @@ def test_the_operators_readme_lists_the_same_rights():
 
 @pytest.fixture
 def rights(plane_with_rights, control_plane):
-    """What an account may do in a namespace, by resource, without what every account may."""
+    """Wait until an account may do just this in a namespace, by resource, without what every account may.
 
-    def ask(values, part, namespace):
+    The API server learns of rights, given and taken, a moment after they are written.
+    """
+
+    def ask(values, part, namespace, wanted):
         forget(control_plane.kubeconfig)
         user = plane_with_rights(values)(part)
         nobody = control_plane.user(f"system:serviceaccount:{SYSTEM}:nobody")
-        found = review(user, namespace)
-        for name, verbs in review(nobody, namespace).items():
-            found[name] -= verbs
-        return {name: verbs for name, verbs in found.items() if verbs}
+
+        def allowed():
+            found = review(user, namespace)
+            for name, verbs in review(nobody, namespace).items():
+                found[name] -= verbs
+            assert {name: verbs for name, verbs in found.items() if verbs} == wanted
+            return True
+
+        eventually(allowed)
 
     return ask
 
@@ -143,3 +151,11 @@ def refusal(user, *arguments):
     with pytest.raises(Refused) as refused:
         kubectl(user, *arguments)
     return str(refused.value)
+
+
+def says(user, *arguments):
+    """What kubectl says, refused or not."""
+    try:
+        return kubectl(user, *arguments)
+    except Refused as refused:
+        return str(refused)
