@@ -3,16 +3,13 @@
 import json
 import time
 
-import pytest
-
 from cluster.kubectl import fresh_namespace, kubectl
 from cluster.waiting import eventually
 from operating.world import SYSTEM, function
 
-pytestmark = pytest.mark.timeout(240)  # each starts a control plane and up to three operators
 BRISK = {"lease_duration": 10, "lease_deadline": 8, "lease_retry": 1, "pool_key": "key"}
 """The arithmetic is that of the defaults, which a unit test holds under 15 s."""
-LASTING = {"lease_duration": 600, "lease_deadline": 500}
+LASTING = {"lease_duration": 600, "lease_deadline": 500, "pool_key": "key"}
 """Nobody waits for the end of such a Lease."""
 
 
