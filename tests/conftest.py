@@ -1,7 +1,8 @@
 """For every test: none is judged by how long it takes, and none by luck.
 
-Machines differ and are busy, so Hypothesis has no deadlines and no limits on how it draws. It draws the same examples each
-run, so a change is refused for what it broke and not for what chance found in other code; `make explore` draws anew.
+Machines differ and are busy, so Hypothesis has no deadlines and no limits on how it draws. It draws the same examples
+each run, so a change is refused for what it broke and not for what chance found in other code; `make explore` draws
+anew.
 """
 
 import os
