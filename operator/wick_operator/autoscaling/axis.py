@@ -25,8 +25,9 @@ AWAITED = 1.5
 """Seconds since a router's first silence in which the common moment stands still: two looks."""
 _DRIFT = 1e-3
 """By how much of the time that passes two clocks may drift apart; real ones stay far below."""
-_NEARLY = 0.95
-"""Not worth splitting: less than this much is held back of an increase."""
+_NEARLY = 0.05
+"""Not worth splitting: less than these seconds are held back of an increase. A share of it would be much after a long
+silence, and missing from the short look that follows."""
 
 
 class Axis:
@@ -78,8 +79,9 @@ class Axis:
     def _share(self, moment: float, common: float) -> float:
         if self.until is None or common >= moment:
             return 1.0
-        share = max(common - self.until, 0.0) / (moment - self.until) if moment > self.until else 1.0
-        return 1.0 if share > _NEARLY else share
+        if moment - common < _NEARLY or moment <= self.until:
+            return 1.0
+        return max(common - self.until, 0.0) / (moment - self.until)
 
     def _hold(self, changes: dict[Key, Change], share: float) -> None:
         for key, change in changes.items():

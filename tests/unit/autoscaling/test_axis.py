@@ -1,7 +1,7 @@
 """Late pages: what routers counted is put where it was counted, and counted once."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wick_api.names import Key
@@ -43,6 +43,10 @@ def looks(pages, rates, *, clocks=(1000.0, -3.0)):
     yield 0.0, sum(router.left({}).get(KEY, [0.0])[SECONDS] for router in routers)
 
 
+ON_TIME, SILENT = (0.0, 0.0, 0.0, 0.0, False), (0.0, 0.0, 0.0, 0.0, True)
+
+
+@example([SILENT, SILENT, (0.4375, 0.625, 0.0, 0.0, False), ON_TIME], 0.5, 1.0)
 @given(PAGES, st.floats(0.1, 50), st.floats(0.1, 50))
 def test_a_steady_load_looks_steady_however_late_and_uneven_the_pages_come(pages, one, other):
     for length, counted in list(looks(pages, (one, other)))[:-1]:
