@@ -154,9 +154,7 @@ def test_killing_one_of_two_routers_loses_only_what_it_held(cluster):
             for pid in found:
                 os.kill(pid, signal.SIGKILL)
             before = [len(caller.routers) for caller in callers]
-            eventually(
-                lambda: all(len(caller.routers) > n + 20 for caller, n in zip(callers, before, strict=True)), within=60
-            )
+            eventually(lambda: all(len(caller.routers) > n + 20 for caller, n in zip(callers, before, strict=True)))
         finally:
             stop.set()
             for each in running:

@@ -297,10 +297,10 @@ async def test_the_queue_of_a_real_router_scales_up_and_its_end_down():
         waiting = [await asyncio.open_connection("127.0.0.1", router.port) for _ in range(25)]
         for _, writer in waiting:
             writer.write(b"GET /function/default/hello/ HTTP/1.1\r\nHost: a\r\n\r\n")
-        await eventually(lambda: platform.count == 3, within=30)
+        await eventually(lambda: platform.count == 3)
         for _, writer in waiting:
             writer.transport.abort()
-        await eventually(lambda: platform.count == 0, within=30)
+        await eventually(lambda: platform.count == 0)
 
 
 @pytest.fixture
@@ -327,5 +327,5 @@ async def test_the_memory_of_a_real_instance_scales_up_and_its_silence_freezes(i
         async with running(platform, urls, settings) as autoscaler:
             await eventually(lambda: platform.count in {3, 4})
             server.stop()
-            await eventually(lambda: autoscaler.tracks[HELLO].decided[-1].decision.reason == "blind", within=30)
+            await eventually(lambda: autoscaler.tracks[HELLO].decided[-1].decision.reason == "blind")
             assert platform.count in {3, 4}
