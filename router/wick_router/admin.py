@@ -129,6 +129,8 @@ def _health(router: "Router") -> APIRouter:
         """200 while new requests are welcome; says ``degraded`` when the platform cannot be seen."""
         if not router.ready:
             return JSONResponse({"state": "draining"}, 503)
+        if not plane.informed:
+            return JSONResponse({"state": "starting"}, 503)
         return JSONResponse({"state": "ready" if plane.in_touch else "degraded"})
 
     @api.get("/metrics")

@@ -113,4 +113,6 @@ def _find(client: "Client", exchange: "Exchange", host: bytes, url: bytes) -> Re
     if isinstance(found, WrongMethod):
         message = f"{exchange.method.decode()} is not served here"
         return Refused(Refusal.METHOD_NOT_ALLOWED, message, headers=b"Allow: %b\r\n" % found.allow)
+    if not plane.informed:
+        return Refused(Refusal.CANNOT_START, "this router has just started and does not know the functions yet")
     return Refused(Refusal.UNKNOWN_FUNCTION, plane.unknown(host, url))

@@ -63,6 +63,8 @@ class Plane:
         self.buffered = 0
         self.draining = False
         self.in_touch = False
+        self.informed = False
+        """It has seen all functions once; before, one it does not know may well be there."""
         self.unrouted: dict[str, int] = {}
         """Refusals without a function, by reason."""
         self.loop_lag = Histogram()
@@ -126,6 +128,7 @@ class Plane:
 
     def synced(self, in_touch: bool) -> None:  # noqa: FBT001 - as in `Sink`
         self.in_touch = in_touch
+        self.informed = self.informed or in_touch
 
     def _table_changed(self) -> None:
         """Rebuild the table once for all changes of this turn of the loop."""

@@ -1,14 +1,16 @@
-"""Starting, draining and ending; slow clients, limits, TLS, Unix sockets, and the admin API."""
+"""Starting, draining and ending; slow clients, limits, Unix sockets, and the admin API."""
 
 import asyncio
 import json
 
 import pytest
-from static import function
+from static import StaticBackend, function
 
 from cluster.waiting import PATIENCE
 from wick_api.names import Key
 from wick_api.reason import Reason
+from wick_router.config import Config
+from wick_router.router import Router
 
 GET = b"GET /function/default/hello/x HTTP/1.1\r\nHost: any\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -162,6 +164,28 @@ async def test_the_admin_api_tells_what_the_router_knows(world):
     world.r.plane.failed(HELLO, Reason.QUOTA, "no room")
     told = json.loads((await get(port, "/api/v1/functions/default/hello"))[1])
     assert (told["state"], told["why"]) == ("failed", "QuotaExceeded: no room")
+
+
+class Silent(StaticBackend):
+    """Has not heard from its platform yet."""
+
+    async def run(self, sink):
+        self.sink = sink
+        await asyncio.Event().wait()
+
+
+async def test_a_router_that_has_not_seen_the_platform_yet_is_not_ready_and_calls_no_function_unknown():
+    backend = Silent([])
+    router = Router(Config(host="127.0.0.1", port=0, admin_host="127.0.0.1", admin_port=0), backend)
+    await router.start()
+    assert await get(router.admin_port, "/readyz") == (503, '{"state":"starting"}')
+    assert await get(router.admin_port, "/healthz") == (200, "ok\n")
+    status, body = await get(router.port, "/function/default/hello/")
+    assert (status, json.loads(body)["error"]["code"]) == (503, "cannot-start")
+    backend.sink.synced(in_touch=True)
+    assert await get(router.admin_port, "/readyz") == (200, '{"state":"ready"}')
+    assert (await get(router.port, "/function/default/hello/"))[0] == 404
+    await router.stop()
 
 
 async def test_the_admin_api_is_not_on_the_data_port(world):
