@@ -69,8 +69,7 @@ def test_what_the_mirror_shows_already_is_not_expected():
     stage = Stage()
     stage.tell(image="b")
     stage.made(image="b")
-    stage.tell(image="c")
-    assert stage.tell(image="b")
+    assert stage.view.is_news(KEY, "Deployment", KEY.name, deployment(image="b"))
 
 
 def test_what_controllers_note_in_the_metadata_is_no_news():
