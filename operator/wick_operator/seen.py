@@ -1,10 +1,12 @@
 """What is kept of each observed object: enough to judge it, little enough to keep thousands.
 
-Manifests are kept as JSON, and decoded only when they are looked at: 2 KB a Deployment, where Python dicts would take
-30. Of what the API server and the controllers add (managed fields, versions, status) nothing is kept that nobody
-reads, so two looks at an object are equal unless something happened that a reconcile must answer.
+Manifests are kept as compressed JSON, and decoded only when they are looked at: 1 KB a Deployment, where Python dicts
+would take 30. Of what the API server and the controllers add (managed fields, versions, status) nothing is kept that
+nobody reads, so two looks at an object are equal unless something happened that a reconcile must answer.
 """
 
+import sys
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,7 +39,7 @@ class Child(Struct, frozen=True):
 
     def manifest(self) -> dict[str, Any]:
         """As observed, of the metadata only what a child of ours has."""
-        return _decoder.decode(self.body)
+        return _decoder.decode(zlib.decompress(self.body))
 
 
 class Deployment(Struct, frozen=True):
@@ -162,13 +164,26 @@ def config_in(manifest: Mapping[str, Any]) -> Config:
     return Config(content, kept, _key(metadata), tuple(metadata.get("ownerReferences", ())))
 
 
+def status(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A Function's status as told, sharing the words that all have in common: of thousands at rest most is the same."""
+    return {
+        sys.intern(field): [_shared(each) for each in value] if field == "conditions" else value
+        for field, value in told.items()
+    }
+
+
+def _shared(condition: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        sys.intern(field): sys.intern(value) if isinstance(value, str) else value for field, value in condition.items()
+    }
+
+
 def _child(manifest: dict[str, Any]) -> Child:
     metadata = manifest["metadata"]
     manifest.pop("status", None)
     manifest["metadata"] = {field: metadata[field] for field in _OURS if field in metadata}
-    return Child(
-        _key(metadata), metadata["uid"], tuple(metadata.get("ownerReferences", ())), msgspec.json.encode(manifest)
-    )
+    body = zlib.compress(msgspec.json.encode(manifest), zlib.Z_BEST_SPEED)
+    return Child(_key(metadata), metadata["uid"], tuple(metadata.get("ownerReferences", ())), body)
 
 
 def _key(metadata: Mapping[str, Any]) -> Key:

@@ -46,6 +46,7 @@ class Known(Struct, frozen=True):
 
 def known(manifest: Mapping[str, Any]) -> Known:
     """Read a Function; one that cannot be parsed is known by its metadata."""
+    manifest = {**manifest, "status": seen.status(manifest.get("status", {}))}
     try:
         function = parse(manifest)
     except Invalid as error:
@@ -58,7 +59,7 @@ def known(manifest: Mapping[str, Any]) -> Known:
             creation_timestamp=metadata["creationTimestamp"],
             deletion_timestamp=metadata.get("deletionTimestamp"),
         )
-        return Known(Function(metadata=bare, spec=FunctionSpec(), status=manifest.get("status", {})), str(error))
+        return Known(Function(metadata=bare, spec=FunctionSpec(), status=manifest["status"]), str(error))
     return Known(function, stable=function)
 
 

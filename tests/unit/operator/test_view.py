@@ -1,5 +1,7 @@
 """What a mirror tells is worth a look, unless it is the echo of our own write."""
 
+import json
+
 import msgspec
 import pytest
 
@@ -85,3 +87,10 @@ def test_a_function_that_is_gone_expects_nothing():
     stage.view.told(function, gone=True)
     stage.view.told(function, gone=False)
     assert stage.tell(image="b")
+
+
+def test_statuses_are_kept_as_told_and_share_their_words():
+    told = [json.dumps({"why": "x", "conditions": [{"type": "Ready", "message": "At rest; ok."}]}) for _ in range(2)]
+    one, other = (seen.status(json.loads(each)) for each in told)
+    assert one == json.loads(told[0])
+    assert one["conditions"][0]["message"] is other["conditions"][0]["message"]
