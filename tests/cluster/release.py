@@ -13,7 +13,7 @@ from cluster.tools import say
 NAME = "kubewick"
 NAMESPACE = "kubewick-system"
 CHART = PROJECT / "charts" / "kubewick"
-PATIENCE = "120s"
+PATIENCE = "240s"
 
 
 def values(images: dict[str, Built], node_port: int | None = None) -> dict[str, object]:

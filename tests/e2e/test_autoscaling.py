@@ -158,9 +158,9 @@ def test_the_leader_killed_in_the_middle_of_a_spike_loses_nothing_and_scales_on(
         eventually(lambda: watched.now("spiked") == 4)
         print(f"scaled on {time.monotonic() - killed:.1f} s after the leader was killed")
     assert [answer for each in seen for answer in each.failures()] == []
-    assert min(watched.since("spiked", killed)) == 2
-    wait = ("rollout", "status", "-n", release.NAMESPACE, "deployment/kubewick-operator", "--timeout=60s")
-    kubectl(cluster.kubeconfig, *wait, timeout=70)
+    assert min(watched.since("spiked", killed)) >= 2
+    wait = ("rollout", "status", "-n", release.NAMESPACE, "deployment/kubewick-operator", "--timeout=120s")
+    kubectl(cluster.kubeconfig, *wait, timeout=130)
 
 
 class Queue(ThreadingHTTPServer):

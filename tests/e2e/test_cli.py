@@ -37,7 +37,7 @@ def test_a_function_from_its_first_file_to_its_last_breath(wick, cluster, tmp_pa
     invoked = wick("invoke", "hello", "--path", "/?word=Ada", "--include")
     assert (invoked.code, invoked.out) == (0, "hello Ada"), invoked
     assert "kubewick-cold-start" in invoked.err.lower()
-    assert "said Ada" in wick("logs", "hello").out
+    eventually(lambda: "said Ada" in wick("logs", "hello").out)
 
     (listed,) = wick("list", "-o", "json").json
     assert listed["metadata"]["name"] == "hello"

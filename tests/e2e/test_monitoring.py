@@ -15,7 +15,7 @@ from cluster.calling import load
 from cluster.kubectl import kubectl
 from cluster.platforms import function
 from cluster.process import free_ports, start
-from cluster.waiting import eventually
+from cluster.waiting import PATIENCE, eventually
 
 FILES = release.CHART / "files"
 PORTS = {"router": 9401, "operator": 9402}
@@ -110,7 +110,7 @@ def plain(query, namespace):
 
 def asked(url, path, **parameters):
     try:
-        with urllib.request.urlopen(f"{url}/{path}?{urllib.parse.urlencode(parameters)}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{url}/{path}?{urllib.parse.urlencode(parameters)}", timeout=PATIENCE) as answer:
             return json.load(answer)["data"]
     except urllib.error.URLError as error:
         raise AssertionError(f"{path} {parameters}: {error}") from error
@@ -119,7 +119,7 @@ def asked(url, path, **parameters):
 def pods(cluster, part):
     selector = f"app.kubernetes.io/part-of=kubewick,app.kubernetes.io/component={part}"
     found = kubectl(cluster.kubeconfig, "get", "pods", "-n", release.NAMESPACE, "-l", selector, "-o", "json")
-    return json.loads(found)["items"]
+    return [pod for pod in json.loads(found)["items"] if "deletionTimestamp" not in pod["metadata"]]
 
 
 def target(pod, port):

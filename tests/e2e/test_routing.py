@@ -21,6 +21,8 @@ from cluster.platforms import function
 from cluster.waiting import eventually
 
 ROUTERS = "app.kubernetes.io/part-of=kubewick,app.kubernetes.io/component=router"
+DEADLINE = 100
+"""Seconds: less than a call may take, more than a start that fails does on any machine."""
 
 
 def of_image(name, image, **spec):
@@ -54,13 +56,14 @@ def test_a_hundred_requests_at_zero_are_answered_within_the_capacity_of_ten_sing
     ids=["image that does not exist", "crash at start", "syntax error"],
 )
 def test_what_cannot_start_is_answered_soon_with_the_reason(cluster, broken, reason):
+    broken["spec"]["timeout"] = f"{DEADLINE}s"
     cluster.deploy(broken)
     answer = cluster.call("broken")
     assert answer.status == 503, answer
     assert reason in str(answer.json["error"])
-    assert answer.took < 30
     again = cluster.call("broken")
-    assert (again.status, again.took < 5) == (503, True), again
+    assert again.status == 503, again
+    assert max(answer.took, again.took) < DEADLINE / 2, "and not because the time was over"
 
 
 def test_rolling_the_routers_under_load_loses_no_request(cluster):
@@ -165,5 +168,5 @@ def test_killing_one_of_two_routers_loses_only_what_it_held(cluster):
     assert [router for router in answered if " " in router] == [], "no answer was an error"
     assert {router for caller in callers for router in caller.lost} <= {victim}, "only its connections lost anything"
     assert max(len(caller.lost) for caller in callers) <= 1, "and each of them what was under way, no more"
-    wait = ("rollout", "status", "-n", release.NAMESPACE, "deployment/kubewick-router", "--timeout=60s")
-    kubectl(cluster.kubeconfig, *wait, timeout=70)
+    wait = ("rollout", "status", "-n", release.NAMESPACE, "deployment/kubewick-router", "--timeout=120s")
+    kubectl(cluster.kubeconfig, *wait, timeout=130)

@@ -59,11 +59,11 @@ def test_editing_the_source_under_a_trickle_fails_no_request(platform):
 
 
 def test_a_function_that_does_not_load_says_so_at_once_and_works_once_mended(platform):
-    platform.deploy(function("broken", "import no_such_module\n\n\ndef handle():\n    return 1"))
+    platform.deploy(function("broken", "import no_such_module\n\n\ndef handle():\n    return 1", timeout="100s"))
     answer = platform.call("broken")
     assert answer.status == 503, answer
     assert "no_such_module" in answer.json["error"]["message"]
-    assert answer.took < 10
+    assert answer.took < 50, "and not because the time was over"
     platform.deploy(function("broken", says("mended")))
     eventually(lambda: platform.call("broken").body == b"mended")
 

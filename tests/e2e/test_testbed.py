@@ -25,7 +25,7 @@ def started(command):
 def test_a_bring_up_killed_half_way_is_replaced_by_the_next(cluster_kubeconfig, request):
     if "kube-apiserver" not in machine.processes().values():
         pytest.skip("the cluster is none of this machine's own")
-    assert started("down").wait(120) == 0
+    assert started("down").wait(300) == 0
     assert machine.processes() == {}
     half = started("up")
     try:
@@ -35,7 +35,7 @@ def test_a_bring_up_killed_half_way_is_replaced_by_the_next(cluster_kubeconfig, 
         half.wait()
     assert "kube-apiserver" in machine.processes().values(), "what it had started goes on"
     assert not node.usable()
-    assert started("up").wait(240) == 0
+    assert started("up").wait(500) == 0
     assert node.usable()
     cluster = OnCluster(cluster_kubeconfig, release.router_url(cluster_kubeconfig), "default")
     cluster.deploy(function("after", "def handle():\n    return 'works'"))

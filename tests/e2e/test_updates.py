@@ -39,5 +39,5 @@ def test_with_its_leader_killed_new_and_old_functions_still_start_from_zero(clus
     assert cluster.call("old").body == b"old"
     cluster.deploy(function("new", says("new")))
     assert cluster.call("new").body == b"new"
-    wait = ("rollout", "status", "-n", release.NAMESPACE, "deployment/kubewick-operator", "--timeout=60s")
-    kubectl(cluster.kubeconfig, *wait, timeout=70)
+    wait = ("rollout", "status", "-n", release.NAMESPACE, "deployment/kubewick-operator", "--timeout=120s")
+    kubectl(cluster.kubeconfig, *wait, timeout=130)

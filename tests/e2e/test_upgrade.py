@@ -62,8 +62,8 @@ def test_upgrading_and_rolling_back_under_load_fails_no_request_and_restarts_no_
         assert "addedLater" in spec_fields(served_crd(cluster))
         release.roll_back(cluster.kubeconfig)
         eventually(lambda: not any(version.endswith(NEXT) for version in versions(cluster)))
+        eventually(lambda: min(len(seen.answers) for seen in (steady, woken, sleepy)) > 2)
     assert steady.failures() + woken.failures() + sleepy.failures() == []
-    assert min(len(seen.answers) for seen in (steady, woken, sleepy)) > 2
     assert running(cluster, "steady", "woken") == before
 
 

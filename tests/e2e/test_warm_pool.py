@@ -172,12 +172,14 @@ def test_a_claimed_pod_takes_no_second_function_even_from_who_has_its_token(pool
 
 def test_code_that_does_not_load_is_told_at_once_its_pod_goes_and_a_fix_works(pool):
     before = warm(pool)
-    pool.deploy(function("broken", "import json\nimport no_such_module\n\n\ndef handle():\n    return 1"))
+    pool.deploy(
+        function("broken", "import json\nimport no_such_module\n\n\ndef handle():\n    return 1", timeout="100s")
+    )
     answer = pool.call("broken")
     assert answer.status == 503, answer
     assert "main.py:2" in answer.json["error"]["message"]
     assert "no_such_module" in answer.json["error"]["message"]
-    assert answer.took < 5
+    assert answer.took < 50, "and not because the time was over"
     eventually(lambda: len(set(before) - live(pool)) == 1)
     pool.deploy(function("broken", says("mended")))
     eventually(lambda: pool.call("broken").body == b"mended")
