@@ -29,8 +29,10 @@ class WarmPods:
         self._draw, self._unready = draw, unready
         self._pools: dict[Pool, dict[str, Manifest]] = {}
         self._taken: set[str] = set()
+        self._starting: set[str] = set()
+        """Pods with an address that their kubelets do not call ready yet."""
         self._waiting: set[str] = set()
-        """Pods that said themselves that they wait."""
+        """Those of them that said themselves that they wait."""
 
     def changed(self, _: Address, new: Manifest, _old: Manifest | None) -> None:
         """A warm pod appeared or changed."""
@@ -38,23 +40,27 @@ class WarmPods:
         uid = new["metadata"]["uid"]
         if warm.is_free(new) or (uid in self._waiting and warm.has_address(new)):
             pool[uid] = new
+            self._starting.discard(uid)
             return
         pool.pop(uid, None)
-        if warm.has_address(new) and self.any(_pool(new)) is None:
-            self._unready(new)
+        if warm.has_address(new):
+            self._starting.add(uid)
+            if self.any(_pool(new)) is None:
+                self._unready(new)
 
     def waits(self, pod: Manifest) -> None:
         """The pod itself said that it waits, sooner than its kubelet."""
         uid = pod["metadata"]["uid"]
-        if uid not in self._taken:
+        if uid in self._starting:
             self._waiting.add(uid)
-            self._pools.setdefault(_pool(pod), {}).setdefault(uid, pod)
+            self._pools.setdefault(_pool(pod), {})[uid] = pod
 
     def deleted(self, _: Address, old: Manifest) -> None:
         """A warm pod is gone, or was claimed by somebody."""
         uid = old["metadata"]["uid"]
         self._pools.get(_pool(old), {}).pop(uid, None)
         self._taken.discard(uid)
+        self._starting.discard(uid)
         self._waiting.discard(uid)
 
     def take(self, pool: Pool) -> Manifest | None:

@@ -39,6 +39,14 @@ def test_a_pod_that_says_itself_that_it_waits_is_taken_before_its_kubelet_calls_
     assert pods.take(POOL) is None
 
 
+def test_a_pod_that_went_before_its_word_arrived_is_not_offered():
+    pods = WarmPods(lambda found: found[0])
+    pods.changed(WHERE, pod(), None)
+    pods.deleted(WHERE, pod())
+    pods.waits(pod())
+    assert pods.take(POOL) is None
+
+
 def test_only_pods_of_an_empty_pool_that_have_an_address_are_worth_asking():
     asked = []
     pods = WarmPods(lambda found: found[0], asked.append)
