@@ -37,10 +37,12 @@ class Fence:
         async with self._allowed("create", manifest["kind"]):
             return await self._cluster.create(manifest, field_manager=names.OPERATOR)
 
-    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> None:
-        """Delete this very object; one that is gone already is no error."""
+    async def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str, grace: int | None = None
+    ) -> None:
+        """Delete this very object, `grace` in seconds; one that is gone already is no error."""
         async with self._allowed("delete", resource.kind):
-            await self._cluster.delete(resource, namespace, name, uid=uid)
+            await self._cluster.delete(resource, namespace, name, uid=uid, grace=grace)
 
     async def patch(
         self,

@@ -7,6 +7,7 @@
  adoption.py   what to do about a claimed pod                          pure
  keeper.py     keeps the pools: namespaces and sizes -> Deployments
  registrar.py  follows each claimed pod until it is adopted or gone
+ dropped.py    which pods to hasten that were told to go while they started   pure
  rollout.py    which update of a running function a warm pod can hasten   pure
  update.py     gives that warm pod the new revision
 ```

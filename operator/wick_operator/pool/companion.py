@@ -1,6 +1,7 @@
 """The warm pool's half of a leading operator."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from time import monotonic
 
@@ -9,13 +10,21 @@ import aiohttp
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
+from wick_kube.error import ApiError, Unreachable
+from wick_kube.resource import PODS
 from wick_operator.config import Config
 from wick_operator.fence import Fence
 from wick_operator.pool.audit import Audit
+from wick_operator.pool.dropped import GRACE, Dropped
 from wick_operator.pool.keeper import Keeper
 from wick_operator.pool.registrar import Known, Registrar
 from wick_operator.pool.update import Updates
 from wick_operator.view import View
+
+log = logging.getLogger(__name__)
+
+EVERY = 1.0
+"""Seconds between two looks at pods that are leaving."""
 
 
 class WarmPool:
@@ -24,7 +33,7 @@ class WarmPool:
     def __init__(
         self, cluster: Cluster, fence: Fence, session: aiohttp.ClientSession, view: View, config: Config
     ) -> None:
-        self._view = view
+        self._view, self._fence = view, fence
         namespaces: tuple[str | None, ...] = config.namespaces or (None,)
         self._keeper = Keeper(
             cluster, fence, config, self._usable, self._view.deployments.get, Audit(fence, session), monotonic
@@ -41,6 +50,7 @@ class WarmPool:
             group.create_task(self._keeper.run())
             group.create_task(self._registrar.run())
             group.create_task(self._updates.run())
+            group.create_task(self._hasten())
 
     def poke(self, keys: Iterable[Key]) -> None:
         """Demand alone changes nothing here: starts show in the Deployments."""
@@ -48,6 +58,17 @@ class WarmPool:
     def metrics(self) -> bytes:
         """Nothing here: its series are in `wick_operator.metrics`."""
         return b""
+
+    async def _hasten(self) -> None:
+        dropped = Dropped()
+        while True:
+            leaving = [pod for each in self._view.pods.values() for pod in each.values() if pod.leaving]
+            for pod in dropped.look(leaving, monotonic()):
+                try:
+                    await self._fence.delete(PODS, pod.key.namespace, pod.name, uid=pod.uid, grace=GRACE)
+                except (ApiError, Unreachable, TimeoutError) as error:
+                    log.warning("%s/%s: %s", pod.key.namespace, pod.name, error)
+            await asyncio.sleep(EVERY)
 
     def _usable(self, key: Key) -> Function | None:
         """A Function that can be parsed."""
