@@ -69,6 +69,8 @@ class Home(Struct, frozen=True):
     """Of its pods' first container."""
     owner: Mapping[str, Any]
     """The reference by which a pod is its own."""
+    observed: bool = True
+    """Whether its controller knows that it wants pods; until then that would take a pod for one too many."""
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -108,7 +110,8 @@ def decide(facts: Facts) -> Plan:
 def _serving(facts: Facts) -> Plan:
     fitting = [each for each in facts.homes if each.revision == facts.revision]
     if fitting:
-        return Plan(Step.ADOPT, max(fitting, key=lambda each: each.created))
+        chosen = max(fitting, key=lambda each: each.created)
+        return Plan(Step.ADOPT, chosen) if chosen.observed else Plan(Step.WAIT)
     if facts.age > ADOPT_PATIENCE:
         return Plan(Step.DELETE)
     if facts.replicas is None:
@@ -142,6 +145,7 @@ def home(raw: Raw) -> Home | None:
             "uid": metadata["uid"],
             "controller": True,
         },
+        observed=manifest.get("status", {}).get("observedGeneration", 0) >= metadata.get("generation", 0),
     )
 
 

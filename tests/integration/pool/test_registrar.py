@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import signal
 from time import monotonic
 
 import pytest
 
 from cluster.waiting import PATIENCE, eventually_async
 from wick_api import names, warm
-from wick_kube.resource import DEPLOYMENTS, PODS
+from wick_kube.resource import DEPLOYMENTS, PODS, REPLICA_SETS
 from wick_operator.fence import Fence
 from wick_operator.pool.audit import EVERY, LOOKS, Audit
 from wick_operator.pool.registrar import Known, Registrar
@@ -80,6 +81,42 @@ async def test_the_functions_own_replica_set_adopts_the_pod_and_drops_the_one_it
         return now["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "77m"
 
     await eventually_async(resized)
+
+
+async def test_a_pod_is_adopted_once_the_replica_sets_controller_knows_that_it_is_wanted(
+    world, registrar, controlled_plane
+):
+    [pod] = await world.pool(1)
+    function = await world.function()
+
+    async def own():
+        return await world.cluster.list(REPLICA_SETS, world.namespace, labels=names.FUNCTION)
+
+    async def owners():
+        return owner(await world.cluster.get(PODS, world.namespace, pod["metadata"]["name"]))
+
+    async def released():
+        return await owners() == []
+
+    [wanted] = await eventually_async(own)
+    registrar["known"] = Known(exists=True, replicas=1, current=function.status["revision"])
+    await world.start(function)
+    await eventually_async(released)
+    controllers = controlled_plane.servers["kube-controller-manager"].process
+    controllers.send_signal(signal.SIGSTOP)
+    try:
+        one = {"spec": {"replicas": 1}}
+        await world.cluster.patch(REPLICA_SETS, world.namespace, wanted["metadata"]["name"], one, field_manager="test")
+        await asyncio.sleep(0.5)  # a registrar that did not wait would adopt in a hundredth of that
+        assert await owners() == []
+        await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
+    finally:
+        controllers.send_signal(signal.SIGCONT)
+
+    async def adopted():
+        return list(await world.pods()) == [pod["metadata"]["name"]] and await owners() == ["ReplicaSet"]
+
+    await eventually_async(adopted)
 
 
 async def test_a_router_that_died_before_scaling_is_finished_for(world, registrar):

@@ -24,9 +24,9 @@ from wick_operator.pool.adoption import home as read
 OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "f-h", "uid": "u", "controller": True}
 
 
-def home(revision="r1", created="2026-01-01T00:00:00Z"):
+def home(revision="r1", created="2026-01-01T00:00:00Z", *, observed=True):
     labels = {"kubewick.dev/revision": revision, "kubewick.dev/function": "f", "pod-template-hash": "h"}
-    return Home(Key("n", "f"), revision, created, 1, 0, labels, {}, {}, OWNER)
+    return Home(Key("n", "f"), revision, created, 1, 0, labels, {}, {}, OWNER, observed)
 
 
 def replica_set(replicas):
@@ -54,6 +54,7 @@ def facts(**changed):
     [
         ({}, Step.ADOPT),
         ({"homes": []}, Step.WAIT),
+        ({"homes": [home(observed=False)]}, Step.WAIT),
         ({"homes": [home("r2")], "current": "r2"}, Step.DELETE),
         ({"replicas": 0, "homes": []}, Step.WAIT),
         ({"replicas": 0, "age": SCALE_PATIENCE + 0.1, "homes": []}, Step.SCALE),
@@ -101,6 +102,15 @@ def test_a_pod_is_adopted_only_into_its_own_revision_that_wants_pods(situation):
 def test_no_claimed_pod_waits_for_ever(situation):
     if situation.age > ADOPT_PATIENCE:
         assert decide(situation).step in {Step.DELETE, Step.ADOPT}
+
+
+@pytest.mark.parametrize(
+    ("status", "observed"), [({}, False), ({"observedGeneration": 2}, False), ({"observedGeneration": 3}, True)]
+)
+def test_a_home_tells_whether_its_controller_knows_what_it_wants(status, observed):
+    told = msgspec.json.decode(replica_set(1))
+    told["metadata"]["generation"], told["status"] = 3, status
+    assert read(Raw(msgspec.json.encode(told))).observed is observed
 
 
 def test_a_replica_set_that_wants_no_pods_is_no_home():
