@@ -157,13 +157,13 @@ class Bill:
         self.before = self._now()
 
     def _now(self):
-        calls = {code: self.process.metric("kubewick_operator_api_calls_total", code=code) for code in ("", "429")}
+        calls = "kubewick_operator_api_calls_total"
         looks, writes = self.process.metric(RECONCILES), self.process.writes()
         return {name: cpu(pid) for name, pid in self.pids.items()} | {
             "looks": looks,
             "writes": writes,
-            "calls": calls[""],
-            "429": calls["429"],
+            "calls": self.process.metric(calls),
+            "429": self.process.metric(calls, code="429"),
         }
 
     def each(self, count):

@@ -174,6 +174,7 @@ def kube_proxy_config(node: Node, kubeconfig: Path) -> str:
             "conntrack": {"maxPerCore": 0, "min": 0},
             "healthzBindAddress": f"{node.ip}:10256",
             "hostnameOverride": node.name,
+            "iptables": {"localhostNodePorts": False},  # else it adds a firewall that outlives the cluster
             "metricsBindAddress": f"{node.ip}:10249",
             "mode": "iptables",
         },

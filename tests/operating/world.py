@@ -40,10 +40,10 @@ class Process:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as answer:
             return answer.read().decode()
 
-    def metric(self, name, code=""):
-        """The sum of a metric's series, those with this code if one is named; 0 where it has none."""
+    def metric(self, name, **labels):
+        """The sum of a metric's series with these labels; 0 where it has none."""
         lines = [line for line in self.ask("/metrics").splitlines() if line.split("{")[0].split(" ")[0] == name]
-        lines = [line for line in lines if not code or f'code="{code}"' in line]
+        lines = [line for line in lines if all(f'{label}="{value}"' in line for label, value in labels.items())]
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
     def writes(self):

@@ -34,6 +34,13 @@ def _listens(process):
         return False
 
 
+def settled(world, deployment, namespace):
+    """Whether Kubernetes's controllers have no more to say of it: nothing runs on a control plane without nodes."""
+    status = (world.get("deploy", deployment, namespace) or {}).get("status", {})
+    reasons = {each["type"]: each["reason"] for each in status.get("conditions", [])}
+    return reasons.get("Available") and reasons.get("Progressing") != "NewReplicaSetCreated"
+
+
 def has_looked(process):
     """Whether it has reconciled a function and looked after its pool."""
     reconciled = process.metric("kubewick_operator_reconcile_seconds_count")
@@ -49,7 +56,8 @@ def test_a_killed_leader_is_followed_within_its_lease_and_a_polite_one_at_once_w
     own_world.ready("hello", namespace)
     third = own_world.operator(identity="third", **LASTING)
     eventually(lambda: _listens(third))
-    eventually(lambda: own_world.get("deploy", "kubewick-pool-python", namespace))
+    eventually(lambda: all(settled(own_world, name, namespace) for name in ("hello", "kubewick-pool-python")))
+    eventually(lambda: other.metric("kubewick_operator_queue_depth") == 0)
     assert other.stop() == 0
     eventually(third.leads)
     eventually(lambda: has_looked(third))
