@@ -25,7 +25,10 @@ class Busy(NamedTuple):
 
 
 class Bill(NamedTuple):
-    """Processor seconds of every program so far; those of short-lived ones count as their parent's children."""
+    """Processor seconds of every program so far; those of short-lived ones count as their parent's children.
+
+    What outlives its parent, as shims and much of what runc starts does, ends as a child of init.
+    """
 
     spent: Counter[str]
     used: float
@@ -39,7 +42,7 @@ class Bill(NamedTuple):
                     stat, arguments = (entry / "stat").read_text(), (entry / "cmdline").read_text()
                 except (FileNotFoundError, ProcessLookupError):
                     continue  # it ended while we looked
-                name = _name(stat, arguments.split("\0"))
+                name = "init" if entry.name == "1" else _name(stat, arguments.split("\0"))
                 own, waited = _seconds(stat)
                 spent[name] += own
                 spent[f"children of {name}"] += waited
