@@ -205,9 +205,8 @@ def latency(proxies, seen, rounds, seconds):
     for _ in range(rounds):
         for name, port in ports.items():
             with contextlib.suppress(TimeoutError):
-                taken.setdefault(name, []).append(
-                    asyncio.run(asyncio.wait_for(paced(port, rate, seconds), 4 * seconds))
-                )
+                round_trip = asyncio.run(asyncio.wait_for(paced(port, rate, seconds), 4 * seconds))
+                taken.setdefault(name, []).append(round_trip)
     os.sched_setaffinity(0, range(os.cpu_count()))
     middle = {name: tuple(map(statistics.median, zip(*each, strict=True))) for name, each in taken.items()}
     rows = [("direct", *(f"{value:.2f}" for value in middle.get("direct", ())))]
