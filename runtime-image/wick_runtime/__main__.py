@@ -19,7 +19,7 @@ signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 import gc  # noqa: E402 - the handler comes before anything that takes time
 from importlib import import_module  # noqa: E402
 
-from wick_runtime.config import Config, Invalid, read  # noqa: E402
+from wick_runtime.config import SOURCE, Config, Invalid, read  # noqa: E402
 from wick_runtime.deferred import deferred  # noqa: E402
 
 WARM = (
@@ -33,7 +33,10 @@ def main() -> int:
     """Exit code 2 for a configuration that cannot be used, after one line that names it."""
     gc.disable()  # until there is something to collect: imports make objects that stay
     try:
-        return _supervise(read(os.environ))
+        config = read(os.environ)
+        for name in [name for name in os.environ if name.startswith(SOURCE)]:
+            del os.environ[name]  # up to 256 KiB that nobody needs once they are files
+        return _supervise(config)
     except Invalid as problem:
         sys.stderr.write(f"{problem}\n")
         return 2

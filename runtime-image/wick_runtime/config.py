@@ -3,9 +3,12 @@
 The table with meanings and units is in ``docs/contracts.md``, "Inside an instance".
 """
 
+import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
+SOURCE = "KUBEWICK_SOURCE"
+"""The function's files: this variable is the JSON list of their paths, ``KUBEWICK_SOURCE_0`` the first one's text."""
 INTERFACES = ("auto", "native", "asgi", "wsgi", "cloudevent", "lambda", "functions-framework")
 MAX_CONCURRENCY = 1000
 MAX_TIMEOUT = 86_400.0  # s; a day, longer than any function platform allows
@@ -52,6 +55,8 @@ class Config(NamedTuple):
     """The whole configuration of an instance."""
 
     target: Target = Target()
+    files: Mapping[str, str] = {}  # noqa: RUF012 - never written to
+    """Path below the code directory to text; empty where the files lie there already."""
     limits: Limits = Limits()
     port: int = 8080
     control_port: int = 8081
@@ -79,6 +84,7 @@ def read(environ: Mapping[str, str]) -> Config:
         raise Invalid("KUBEWICK_TOKEN_SHA256: needed with KUBEWICK_POOL=1, or anybody could specialize this instance")
     return Config(
         target=_target(environ),
+        files=_files(environ),
         limits=_limits(environ),
         port=int(_number(environ, "PORT", 8080, 0, 65535)),
         control_port=int(_number(environ, "KUBEWICK_CONTROL_PORT", 8081, 0, 65535)),
@@ -94,6 +100,12 @@ def read(environ: Mapping[str, str]) -> Config:
         parser=_choice(environ, "KUBEWICK_PARSER", ("", "httptools", "python")),
         loop=_choice(environ, "KUBEWICK_LOOP", ("", "uvloop", "asyncio")),
     )
+
+
+def safe(path: str) -> bool:
+    """Whether a relative path stays below its root."""
+    parts = path.split("/")
+    return bool(path) and "\0" not in path and all(part not in ("", ".", "..") for part in parts)
 
 
 def handler_name(text: str, name: str) -> str:
@@ -137,6 +149,26 @@ def _target(environ: Mapping[str, str]) -> Target:
         revision=environ.get("KUBEWICK_REVISION", ""),
         debug=_flag(environ, "KUBEWICK_DEBUG"),
     )
+
+
+def _files(environ: Mapping[str, str]) -> dict[str, str]:
+    listed = environ.get(SOURCE, "")
+    if not listed:
+        return {}
+    try:
+        paths = json.loads(listed)
+    except ValueError as error:
+        raise Invalid(f"{SOURCE}: not JSON: {error}") from error
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise Invalid(f"{SOURCE}: not a list of paths")
+    found = {}
+    for index, path in enumerate(paths):
+        if not safe(path):
+            raise Invalid(f"{SOURCE}: {path!r} is not a path inside the code directory")
+        if f"{SOURCE}_{index}" not in environ:
+            raise Invalid(f"{SOURCE}_{index}: missing, though {SOURCE} lists {path!r}")
+        found[path] = environ[f"{SOURCE}_{index}"]
+    return found
 
 
 def _limits(environ: Mapping[str, str]) -> Limits:

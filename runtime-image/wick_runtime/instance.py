@@ -23,7 +23,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 from wick_runtime.admission import Admission
@@ -38,7 +38,8 @@ from wick_runtime.http.server import Server, Settings
 from wick_runtime.keeper import Keeper
 from wick_runtime.metric import Facts, render
 from wick_runtime.pool import Processes, Worker
-from wick_runtime.specialize import Order, parse, unpack
+from wick_runtime.source import REMEDY, unpack
+from wick_runtime.specialize import Order, parse
 from wick_runtime.stand_in import StandIn
 from wick_runtime.state import State, readiness, refusal
 from wick_runtime.worker import Shared
@@ -91,7 +92,7 @@ class Instance:
         if self._state is State.POOL:
             self._spare = self._fork_child({"role": "spare"})
             self._rehearse()
-        else:
+        elif self._unpacked(self._config.files):
             self._load()
 
     def _rehearse(self) -> None:
@@ -157,13 +158,20 @@ class Instance:
         return 200, {"state": self._state, "phases": self._phases, "port": self._port()}
 
     def _specialized(self, order: Order) -> None:
+        if self._unpacked(order.files):
+            self._target, self._limits, self._env = order.target, order.limits, order.env
+            self._load()
+
+    def _unpacked(self, files: Mapping[str, str]) -> bool:
+        """Write the function's files; where that cannot be done, it has failed to load."""
         try:
-            unpack(order)
+            unpack(files, self._target.code)
         except OSError as error:
-            self._fail({"reason": "LoadFailed", "message": f"cannot write the code: {error}", "file": "", "line": 0})
-            return
-        self._target, self._limits, self._env = order.target, order.limits, order.env
-        self._load()
+            message = f"the code cannot be written: {error}; {REMEDY}"
+            sys.stderr.write(f"wick_runtime: {message}\n")
+            self._fail({"reason": "LoadFailed", "message": message, "file": "", "line": 0})
+            return False
+        return True
 
     # -- the supervisor's side
 

@@ -1,7 +1,6 @@
 """The order a pool's instance gets once: which function to become."""
 
 import json
-import os
 from typing import Any, NamedTuple
 
 from wick_runtime.config import (
@@ -15,6 +14,7 @@ from wick_runtime.config import (
     handler_name,
     interface_name,
     number,
+    safe,
 )
 
 
@@ -57,21 +57,6 @@ def parse(body: bytes, config: Config) -> Order:
         if not safe(path):
             raise Invalid(f"files: {path!r} is not a path inside the code directory")
     return Order(target, limits, files, _texts(given, "env"))
-
-
-def safe(path: str) -> bool:
-    """Whether a relative path stays below its root."""
-    parts = path.split("/")
-    return bool(path) and "\0" not in path and all(part not in ("", ".", "..") for part in parts)
-
-
-def unpack(order: Order) -> None:
-    """Write the files below the code directory; raises `OSError`."""
-    for path, text in order.files.items():
-        full = os.path.join(order.target.code, path)  # noqa: PTH118 - pathlib costs 5 ms to import
-        os.makedirs(os.path.dirname(full), exist_ok=True)  # noqa: PTH103, PTH120 - as above
-        with open(full, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - as above
-            file.write(text)
 
 
 def _text(given: dict[str, Any], name: str, default: str) -> str:

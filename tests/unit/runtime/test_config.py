@@ -1,6 +1,10 @@
-import pytest
+import json
 
-from wick_runtime.config import Invalid, read
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wick_runtime.config import Invalid, read, safe
 
 
 def test_an_empty_environment_gives_the_documented_defaults():
@@ -29,6 +33,11 @@ def test_an_empty_environment_gives_the_documented_defaults():
         ("KUBEWICK_HANDLER", "main:1st"),
         ("KUBEWICK_INTERFACE", "cgi"),
         ("KUBEWICK_DEBUG", "yes"),
+        ("KUBEWICK_SOURCE", "main.py"),
+        ("KUBEWICK_SOURCE", '"main.py"'),
+        ("KUBEWICK_SOURCE", "[1]"),
+        ("KUBEWICK_SOURCE", '["../main.py"]'),
+        ("KUBEWICK_SOURCE", '["/etc/passwd"]'),
     ],
 )
 def test_a_variable_that_cannot_be_read_is_named(name, value):
@@ -39,3 +48,14 @@ def test_a_variable_that_cannot_be_read_is_named(name, value):
 def test_a_pool_instance_needs_a_token():
     with pytest.raises(Invalid, match="KUBEWICK_TOKEN_SHA256"):
         read({"KUBEWICK_POOL": "1"})
+
+
+def test_a_listed_file_without_its_text_is_named_with_its_variable():
+    with pytest.raises(Invalid, match=r"KUBEWICK_SOURCE_1: missing, though KUBEWICK_SOURCE lists 'b.py'"):
+        read({"KUBEWICK_SOURCE": '["a.py", "b.py"]', "KUBEWICK_SOURCE_0": ""})
+
+
+@given(st.dictionaries(st.text().filter(safe), st.text(), max_size=12))
+def test_files_in_the_environment_are_read_as_they_were_written(files):
+    texts = {f"KUBEWICK_SOURCE_{index}": text for index, text in enumerate(files.values())}
+    assert read({"KUBEWICK_SOURCE": json.dumps(list(files)), **texts}).files == files

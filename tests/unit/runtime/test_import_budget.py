@@ -16,7 +16,7 @@ OWN = {
     "deferred", "ending", "failure", "family", "forker", "frame", "http", "http.connection", "http.exchange",
     "http.gate", "http.head", "http.parser", "http.refusal", "http.rules", "http.server", "inline", "instance",
     "interface", "keeper", "load", "loop", "metric", "native", "output", "pool", "process", "request", "serving",
-    "specialize", "stand_in", "state", "supervisor", "table", "tally", "worker",
+    "source", "specialize", "stand_in", "state", "supervisor", "table", "tally", "worker",
 }  # fmt: skip
 CODE = """
 import json, sys
