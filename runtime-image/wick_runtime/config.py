@@ -55,7 +55,7 @@ class Config(NamedTuple):
     """The whole configuration of an instance."""
 
     target: Target = Target()
-    files: Mapping[str, str] = {}  # noqa: RUF012 - never written to
+    files: Mapping[str, str] = {}
     """Path below the code directory to text; empty where the files lie there already."""
     limits: Limits = Limits()
     port: int = 8080

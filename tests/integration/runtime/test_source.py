@@ -40,7 +40,11 @@ def test_it_serves_and_neither_it_nor_what_it_starts_sees_these_variables(start,
 
 
 def test_the_files_arrive_byte_for_byte(start, tmp_path):
-    files = {"main.py": "def handle():\r\n    return 'ok'\r\n", "data/a_b.txt": "\ufeff\t\u2028$(PORT)\n\n", "empty": ""}
+    files = {
+        "main.py": "def handle():\r\n    return 'ok'\r\n",
+        "data/a_b.txt": "\ufeff\t\u2028$(PORT)\n\n",
+        "empty": "",
+    }
     start(KUBEWICK_CODE=tmp_path / "written", **given(files))
     assert {path: (tmp_path / "written" / path).read_bytes().decode() for path in files} == files
 
