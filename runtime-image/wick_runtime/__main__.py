@@ -24,7 +24,8 @@ from wick_runtime.deferred import deferred  # noqa: E402
 
 WARM = (
     "dataclasses", "datetime", "hashlib", "inspect", "linecache", "logging", "ssl", "traceback",
-    "urllib.parse", *(f"wick_runtime.{name}" for name in ("asgi", "awslambda", "events", "records", "wsgi")),
+    "urllib.parse",
+    *(f"wick_runtime.{name}" for name in ("asgi", "awslambda", "events", "records", "rehearsal", "wsgi")),
 )  # fmt: skip
 """What an instance of the pool has loaded before it knows its function: nobody waits for it then."""
 

@@ -40,6 +40,9 @@ class Child:
         self.failed = False
         self.verdict: Refusal | None = None
         """Why we killed it, if we did."""
+        self.first: tuple[int, socket.socket] | None = None
+        """Number and socket of the handler process that was ordered along with the code, until it is known whether
+        the code takes one."""
         self.pings: dict[int, float] = {}
         """Moments at which its loop was asked whether it turns, by the number of each question still open."""
 
@@ -47,6 +50,18 @@ class Child:
         """Ask its loop whether it turns."""
         self.pings[number] = now
         self.channel.send({"op": "ping", "id": number})
+
+    def close(self) -> None:
+        """It has hung up."""
+        self.closed = True
+        self.channel.close()
+        self.drop_first()
+
+    def drop_first(self) -> None:
+        """Its code takes no handler process."""
+        if self.first is not None:
+            self.first[1].close()
+            self.first = None
 
     def stuck(self, now: float) -> bool:
         """Whether a ping has waited too long."""
@@ -77,11 +92,15 @@ class Family:
         self._last += 1
         return self._last
 
-    def order(self, channel: Channel, one: Child | Worker, order: dict[str, Any], sock: socket.socket) -> None:
-        """Have a process forked that holds the other end of `sock`."""
+    def order(self, channel: Channel, one: Child | Worker, order: dict[str, Any], *socks: socket.socket) -> None:
+        """Have a process forked that holds the other ends of `socks`."""
         number = self.number()
+        self.expect(number, one)
+        channel.send({"op": "fork", "id": number, **order}, [sock.fileno() for sock in socks])
+
+    def expect(self, number: int, one: Child | Worker) -> None:
+        """The process of an order with this number was asked for by other means."""
         self._orders[number] = one
-        channel.send({"op": "fork", "id": number, **order}, [sock.fileno()])
 
     def said(self, message: dict[str, Any]) -> None:
         """What a forker tells."""

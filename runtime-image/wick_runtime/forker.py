@@ -14,11 +14,11 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
-from wick_runtime.channel import Channel, Closed
+from wick_runtime.channel import Channel, Closed, Message
 
 Start = Callable[[dict[str, Any], list[int]], int]
 """What a forked child does with its order; its result is the exit code."""
@@ -38,8 +38,11 @@ class Forker:
         self._watched: int | None = None
         self._result: int | None = None
 
-    def run(self, watched: int | None = None) -> int:
-        """Until told to stop; with `watched`, until that child ends. Returns its exit code, else 0."""
+    def run(self, orders: Iterable[Message] = (), watched: int | None = None) -> int:
+        """Until told to stop; with `watched`, until that child ends. Returns its exit code, else 0.
+
+        `orders` to fork are carried out before any is read.
+        """
         self._watched = watched
         wake, waker = os.pipe()
         os.set_blocking(wake, False)
@@ -51,6 +54,8 @@ class Forker:
         poll = select.poll()
         poll.register(wake, select.POLLIN)
         poll.register(self._channel.fileno(), select.POLLIN)
+        for order in orders:
+            self._fork(*order)
         self._reap()
         while self._result is None:
             for fd, _ in poll.poll():

@@ -192,10 +192,20 @@ class Instance:
         """Have a worker import the code: the one that waits for it, or else a new one."""
         self._state = State.LOADING
         order = {"target": self._target._asdict(), "limits": self._limits._asdict(), "env": self._env}
-        self._child = child = self._become(order) or self._fork_child({"role": "load", **order})
+        replacing = self._processes is not None  # the handler processes stay
+        self._child = child = self._fork_child({"role": "load", **order}) if replacing else self._load_first(order)
         self._timer("load", LOAD_TIMEOUT, lambda: self._condemn(child, f"loading took longer than {LOAD_TIMEOUT:g} s"))
 
-    def _become(self, order: dict[str, Any]) -> Child | None:
+    def _load_first(self, order: dict[str, Any]) -> Child:
+        """With the code goes the order for a handler process: if it takes one, a round trip is spared."""
+        number = order["first"] = self._family.number()
+        ours, theirs = pair()
+        with theirs:
+            child = self._become(order, theirs) or self._fork_child({"role": "load", **order}, theirs)
+        child.first = (number, ours)
+        return child
+
+    def _become(self, order: dict[str, Any], first: socket.socket) -> Child | None:
         """Give the order to the process forked ahead; None where there is none (any more)."""
         spare, self._spare = self._spare, None
         if spare is None or spare.closed:
@@ -203,16 +213,16 @@ class Instance:
         spare.ordered = time.monotonic()
         spare.keeper = Keeper(self._shared.table, self._target.function)
         try:
-            spare.channel.send(order)
+            spare.channel.send(order, [first.fileno()])
         except Closed:
             return None
         return spare
 
-    def _fork_child(self, order: dict[str, Any]) -> Child:
+    def _fork_child(self, order: dict[str, Any], *first: socket.socket) -> Child:
         ours, theirs = pair()
         child = Child(Channel(ours), Keeper(self._shared.table, self._target.function), time.monotonic())
         with theirs:
-            self._family.order(self._supervisor, child, order, theirs)
+            self._family.order(self._supervisor, child, order, theirs, *first)
         self._loop.add_reader(ours.fileno(), self._child_said, child)
         return child
 
@@ -235,8 +245,7 @@ class Instance:
             messages = child.channel.receive(wait=False)
         except Closed:
             self._loop.remove_reader(child.channel.fileno())
-            child.closed = True
-            child.channel.close()
+            child.close()
             self._conclude(child)
             return
         for message, fds in messages:
@@ -268,8 +277,9 @@ class Instance:
         child.forkable = message.get("forkable", False)
         child.loaded_at = time.monotonic()
         if child.kind == "processes":
-            self.spawn(self._serve_processes(child))
+            self._front(child)
         else:
+            child.drop_first()
             self._adopt(child)
             self._ready()
 
@@ -280,15 +290,30 @@ class Instance:
             child.channel.send({"op": "adopt"}, [fd])
             os.close(fd)
 
-    async def _serve_processes(self, child: Child) -> None:
-        if self._processes is None:
-            admission = self._admission = Admission(self._limits, self._shared.table)
-            processes = Processes(self._fork_process, admission)
-            self._server = self._data_server(processes)
-            processes.bind(self._server)
-            self._processes = processes
-            await processes.warm()
-            await self._server.listen(self._shared.listener)
+    def _front(self, child: Child) -> None:
+        """Be the front of handler processes, which need no new one when their template is replaced."""
+        if self._processes is not None:
+            child.drop_first()
+            if self._child is child:
+                self._ready()
+            return
+        admission = self._admission = Admission(self._limits, self._shared.table)
+        processes = self._processes = Processes(self._fork_process, admission)
+        server = self._server = self._data_server(processes)
+        processes.bind(server)
+        first = None
+        if child.forkable and child.first is not None:
+            number, sock = child.first
+            first, child.first = (processes.ordered(), sock), None
+            self._family.expect(number, first[0])
+        child.drop_first()
+        self.spawn(self._serve_processes(child, processes, server, first))
+
+    async def _serve_processes(
+        self, child: Child, processes: Processes, server: Server, first: tuple[Worker, socket.socket] | None
+    ) -> None:
+        await processes.warm(first)
+        await server.listen(self._shared.listener)
         if self._child is child:
             self._ready()
 

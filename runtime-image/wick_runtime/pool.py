@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from wick_runtime.admission import CRASH, CUT, DEADLINE, ERROR, OK, TIMEOUT, Admission
+from wick_runtime.channel import pair
 from wick_runtime.deadlines import Deadlines
 from wick_runtime.ending import died
 from wick_runtime.frame import BODY, BROKEN, END, HEAD, RESPONSE, Frames, pack, pack_call
@@ -232,9 +233,19 @@ class Processes:
         self.server = server
         self.deadlines = Deadlines(self._loop, server.now)
 
-    async def warm(self) -> None:
-        """Have a process ready before the first request."""
-        worker = await self._start()
+    def ordered(self) -> Worker:
+        """A process that somebody orders for us."""
+        worker = Worker(self)
+        self._all.add(worker)
+        return worker
+
+    async def warm(self, first: tuple[Worker, socket.socket] | None) -> None:
+        """Have a process ready before the first request: `first`, with our end of its socket, or one made now."""
+        if first is not None:
+            worker, sock = first
+            await self._connect(worker, sock)
+        else:
+            worker = await self._start()
         worker.idle_since = self.server.now()
         self._idle.append(worker)
 
@@ -301,14 +312,16 @@ class Processes:
                 worker.body(chunk)
 
     async def _start(self) -> Worker:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        worker = Worker(self)
-        self._all.add(worker)
+        ours, theirs = pair()
+        worker = self.ordered()
         with theirs:
             self._spawn(worker, theirs)
-        ours.setblocking(False)  # noqa: FBT003 - the socket module's signature
-        await self._loop.create_unix_connection(lambda: worker, sock=ours)
+        await self._connect(worker, ours)
         return worker
+
+    async def _connect(self, worker: Worker, sock: socket.socket) -> None:
+        sock.setblocking(False)  # noqa: FBT003 - the socket module's signature
+        await self._loop.create_unix_connection(lambda: worker, sock=sock)
 
     def _reap(self) -> None:
         """Hang up on what rested long; the one used last stays."""

@@ -19,11 +19,11 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from wick_runtime import adapters
-from wick_runtime.channel import Channel, Closed
+from wick_runtime.channel import Channel, Closed, Message
 from wick_runtime.config import Limits, Patience, Target
 from wick_runtime.context import Identity
 from wick_runtime.forker import Forker
@@ -62,12 +62,13 @@ class Code(NamedTuple):
 
 def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
     """Load the code of `order` and serve it; 0 when it ended as it should."""
-    sock = socket.socket(fileno=fds[0])
+    sock, first = socket.socket(fileno=fds[0]), fds[1:]
     own = order["role"] == "process"
     channel = Channel(sock)
     if order["role"] == "spare":
+        _rehearse()
         try:
-            ((order, _),) = channel.receive(wait=True)
+            ((order, first),) = channel.receive(wait=True)
         except Closed:
             return 0  # its pod goes without having had a function
     born = time.monotonic()
@@ -80,11 +81,35 @@ def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
             channel.send({"op": "failed", **problem.report()})
         return 1
     if code.form.asynchronous:
+        _close(first)
         return serve(code, channel, shared)
     shared.listener.close()
     if own:
         return run_process(sock, code)
-    return _template(channel, code, forkable=safe_to_fork(before))
+    forkable = safe_to_fork(before)
+    channel.send({"op": "loaded", "kind": "processes", "forkable": forkable, "phases": code.phases})
+    if not forkable:
+        _close(first)
+        return _only_process(channel, code)
+    return _template(channel, code, [({"op": "fork", "id": order["first"]}, [fd]) for fd in first])
+
+
+def _close(fds: Sequence[int]) -> None:
+    """Of the handler process that was ordered along with the code, which takes none."""
+    for fd in fds:
+        os.close(fd)
+
+
+def _rehearse() -> None:
+    from wick_runtime.rehearsal import rehearse  # noqa: PLC0415 - only in the pool
+
+    def play(order: dict[str, Any], sock: socket.socket) -> None:
+        before = set(open_files())
+        code = prepare(order, time.monotonic())
+        safe_to_fork(before)
+        run_process(sock, code)
+
+    rehearse(play)
 
 
 def prepare(order: dict[str, Any], born: float) -> Code:
@@ -139,10 +164,8 @@ def _process(sock: socket.socket, code: Code) -> None:
         Process(sock, Setting(code.handle, code.identity, code.lines, code.target.debug)).run()
 
 
-def _template(channel: Channel, code: Code, *, forkable: bool) -> int:
-    channel.send({"op": "loaded", "kind": "processes", "forkable": forkable, "phases": code.phases})
-    if not forkable:
-        return _only_process(channel, code)
+def _template(channel: Channel, code: Code, first: Sequence[Message]) -> int:
+    """`first` is the order to fork that came along with the one to load."""
 
     def start(order: dict[str, Any], fds: list[int]) -> int:
         del order
@@ -150,7 +173,7 @@ def _template(channel: Channel, code: Code, *, forkable: bool) -> int:
         return 0
 
     forker = Forker(channel, start, signals=False)
-    forker.run()
+    forker.run(first)
     forker.end()
     return _shut_down(code)
 

@@ -136,6 +136,21 @@ def test_the_template_of_sync_handlers_is_replaced_when_it_is_killed(start, vari
     eventually(lambda: instance.request("/").status == 200)
 
 
+def test_workers_that_came_and_went_leave_no_open_file_behind(start, variant, eventually):
+    instance = start(code("async def"), **variant)
+    control = instance.pids()[1]
+    assert instance.request("/").status == 200
+    before = open_files(control)
+    for _ in range(3):
+        instance.request("/?die=kill")
+        eventually(lambda: instance.request("/").status == 200)
+    eventually(lambda: open_files(control) == before)
+
+
+def open_files(pid):
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
 def test_when_the_control_process_dies_nothing_is_left_behind(start, eventually):
     instance = start(code("async def"))
     pids = instance.pids()

@@ -1,0 +1,48 @@
+"""A rehearsal plays a start from its order to an answer, and leaves the process as it found it."""
+
+import json
+import subprocess
+import sys
+
+from wick_runtime.rehearsal import FOLDER
+
+CODE = """
+import json, logging, os, signal, socket, sys, threading
+from wick_runtime import supervisor, worker, rehearsal
+
+def seen():
+    return {
+        "environ": dict(os.environ),
+        "modules": sorted(sys.modules),
+        "path": sys.path[:],
+        "finders": list(map(repr, sys.meta_path)),
+        "streams": [repr(sys.stdout), repr(sys.stderr)],
+        "handlers": [*map(repr, logging.root.handlers), logging.root.level],
+        "interrupt": repr(signal.getsignal(signal.SIGUSR1)),
+        "files": worker.open_files(),
+        "threads": threading.active_count(),
+        "safe": worker.safe_to_fork(set(worker.open_files())),
+    }
+
+calls = []
+played = rehearsal.rehearse
+
+def watched(play):
+    def noted(order, sock):
+        calls.append(order["env"])
+        play(order, sock)
+    played(noted)
+
+rehearsal.rehearse = watched
+before = seen()
+worker._rehearse()
+print(json.dumps([before, seen(), calls]))
+"""
+
+
+def test_a_rehearsal_leaves_nothing_behind():
+    environ = {"PYTHONPATH": FOLDER.rpartition("/")[0], "KUBEWICK_POOL": "1", "PORT": "0", "PYTHONHASHSEED": "0"}
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True, env=environ)
+    before, after, calls = json.loads(done.stdout)
+    assert calls == [{"NAME": ""}]
+    assert after == before
