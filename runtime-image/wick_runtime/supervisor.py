@@ -34,8 +34,9 @@ def main(config: Config) -> int:
     for name in config.preload:
         try:
             importlib.import_module(name)
-        except ImportError as error:
-            sys.stderr.write(f"KUBEWICK_PRELOAD: {name}: {error}; going on without it\n")
+        except Exception as error:  # noqa: BLE001 - the module's own code, which may raise anything
+            said = f"{type(error).__name__}: {error}"
+            sys.stderr.write(f"KUBEWICK_PRELOAD: {name}: {said}; going on without it\n")
     gc.disable()
     gc.freeze()
     pid = os.fork()

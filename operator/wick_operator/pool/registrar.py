@@ -141,12 +141,19 @@ class Registrar:
         elif plan.step is Step.SCALE:
             await self._wake(_key(pod))
         elif plan.home is not None:
-            adopted = await self._fence.patch(PODS, namespace, name, adopt(pod, plan.home))
+            await self._resize(pod, plan.home)
+            await self._fence.patch(PODS, namespace, name, adopt(pod, plan.home))
             metrics.ADOPTIONS.inc()
             self._claimed.pop((namespace, name), None)
-            change = warm.resize(plan.home.resources, adopted)
-            if change:
-                await self._fence.patch(PODS, namespace, name, change, subresource="resize")
+
+    async def _resize(self, pod: Manifest, home: Home) -> None:
+        """Give the pod what its function asks for: before the adoption, after which nobody looks at it any more."""
+        metadata = pod["metadata"]
+        if change := warm.resize(home.resources, pod):
+            try:
+                await self._fence.patch(PODS, metadata["namespace"], metadata["name"], change, subresource="resize")
+            except (Refused, NotFound) as error:  # a quota, or a cluster that resizes nothing: it serves as it is
+                log.warning("%s/%s keeps a warm pod's resources: %s", metadata["namespace"], metadata["name"], error)
 
     async def _wake(self, key: Key) -> None:
         """Write what the router would have, had it lived; unlike a plain 1 it never undoes the autoscaler's number."""

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import sys
+from time import monotonic
 
 import aiohttp
 import pytest
@@ -14,15 +15,18 @@ from msgspec import structs
 from cluster.control_plane import ControlPlane
 from cluster.images import PROJECT
 from cluster.kubectl import establish
-from cluster.waiting import eventually_async
+from cluster.waiting import PATIENCE, eventually_async
 from wick_api import names
 from wick_api.function import Source, parse
 from wick_kube.cluster import Cluster
-from wick_kube.resource import CONFIG_MAPS, DEPLOYMENTS, PODS
+from wick_kube.resource import CONFIG_MAPS, DEPLOYMENTS, FUNCTIONS, PODS
 from wick_operator.config import Config
 from wick_operator.desired import choice
 from wick_operator.desired.children import config_map, deployment
+from wick_operator.fence import Fence
 from wick_operator.pool import manifest
+from wick_operator.pool.audit import EVERY, LOOKS, Audit
+from wick_operator.pool.registrar import Registrar
 from wick_operator.pool.settings import Settings
 from wick_router.kubernetes.claim import Claims
 from wick_router.kubernetes.warm import WarmPods
@@ -37,9 +41,9 @@ _numbers = itertools.count(2)
 class World:
     """What a test does to the namespace."""
 
-    def __init__(self, cluster, session, namespace, folder):
-        self.cluster, self.session, self.namespace = cluster, session, namespace
-        self._folder, self.runtimes = folder, []
+    def __init__(self, cluster, session, namespace, folder, kubeconfig):
+        self.cluster, self.session, self.namespace, self.kubeconfig = cluster, session, namespace, kubeconfig
+        self._folder, self.runtimes = folder, {}
 
     async def pool(self, size):
         """A pool of so many running pods."""
@@ -54,17 +58,38 @@ class World:
             return None
         return [await self._run(pod) for pod in pods]
 
-    async def _run(self, pod):
-        address = f"{_OURS}.{next(_numbers)}"
-        given = {each["name"]: each["value"] for each in pod["spec"]["containers"][0]["env"]}
+    async def run_own(self):
+        """Play the kubelet of the pod that the function's ReplicaSet made, as a node would start it."""
+
+        async def made():
+            return [pod for pod in (await self.pods()).values() if "podIP" not in pod.get("status", {})]
+
+        [pod] = await eventually_async(made)
         code = self._folder / pod["metadata"]["name"]
         code.mkdir()
+        [volume] = [each["configMap"] for each in pod["spec"]["volumes"] if "configMap" in each]
+        data = (await self.cluster.get(CONFIG_MAPS, self.namespace, volume["name"]))["data"]
+        for item in volume["items"]:
+            (code / item["path"]).write_text(data[item["key"]])
+        return await self._start(pod, code, "ready")
+
+    async def _run(self, pod):
+        code = self._folder / pod["metadata"]["name"]
+        code.mkdir()
+        return await self._start(pod, code, "pool")
+
+    async def _start(self, pod, code, state):
+        address = f"{_OURS}.{next(_numbers)}"
+        given = {each["name"]: each["value"] for each in pod["spec"]["containers"][0]["env"] if "value" in each}
         environment = {**os.environ, **given, "KUBEWICK_HOST": address, "KUBEWICK_CODE": str(code)}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "wick_runtime"), env=environment, stderr=asyncio.subprocess.DEVNULL
+            *(sys.executable, "-m", "wick_runtime"),
+            env=environment,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
         )
-        self.runtimes.append(process)
-        await eventually_async(lambda: self._waits(address))
+        self.runtimes[pod["metadata"]["name"]] = process
+        await eventually_async(lambda: self._is(address, state))
         condition = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
         status = {"podIP": address, "podIPs": [{"ip": address}], "phase": "Running", "conditions": [condition]}
         return await self.cluster.patch(
@@ -76,10 +101,10 @@ class World:
             subresource="status",
         )
 
-    async def _waits(self, address):
+    async def _is(self, address, state):
         try:
             async with self.session.get(f"http://{address}:{names.CONTROL_PORT}/readyz") as answer:
-                return (await answer.json())["state"] == "pool"
+                return (await answer.json())["state"] == state
         except aiohttp.ClientConnectorError:
             return False
 
@@ -100,7 +125,11 @@ class World:
         child = deployment(bare, revision, "")
         child["spec"]["replicas"] = 0
         await self.cluster.create(child, field_manager="test")
-        return parse({**made, "status": {"revision": revision.name}})
+        status = {"revision": revision.name}
+        await self.cluster.patch(
+            FUNCTIONS, self.namespace, "hello", {"status": status}, field_manager="test", subresource="status"
+        )
+        return parse({**made, "status": status})
 
     async def update(self, function, source):
         """What the operator does when the source changes; the new revision's name."""
@@ -134,16 +163,75 @@ class World:
         async with self.session.get(f"http://{pod['status']['podIP']}:{names.HTTP_PORT}/") as answer:
             return answer.status, await answer.text()
 
+    @contextlib.asynccontextmanager
+    async def operator(self, known, *, cluster=None, pace=1, rolled=lambda _: None):
+        """The operator's part that follows claims, while the block runs.
+
+        `known()` is its view of the function, asked for at each look, and `rolled` is told of its ReplicaSets. It sees
+        the API server through `cluster`, and its patience passes `pace` times faster than time.
+        """
+        through = cluster or self.cluster
+        fence = Fence(through, lambda: 60.0, PATIENCE)
+        told = (lambda _: known(), rolled, (self.namespace,), lambda: pace * monotonic())
+        task = asyncio.create_task(Registrar(through, fence, self.session, *told).run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def audited(self, pods):
+        """The operator has looked at these warm pods as often as it takes to find one that nobody claimed."""
+        audit = Audit(Fence(self.cluster, lambda: 60.0, PATIENCE), self.session)
+        for pod in pods:
+            audit.seen(pod, 0.0)
+        for look in range(1, LOOKS + 1):
+            await audit.look(look * EVERY)
+
+    async def call(self, router):
+        """Status and text of a request for the function to a router at this port."""
+        async with self.session.get(f"http://127.0.0.1:{router}/function/{self.namespace}/hello/") as answer:
+            return answer.status, await answer.text()
+
+    @staticmethod
+    def owners(pod):
+        """The kinds of what controls it."""
+        return [each["kind"] for each in pod["metadata"].get("ownerReferences", ()) if each.get("controller")]
+
+    async def replicas(self):
+        """Asked for of the Deployment."""
+        return (await self.cluster.get(DEPLOYMENTS, self.namespace, "hello"))["spec"].get("replicas", 0)
+
+    async def settled_in(self, pod):
+        """Wait until the function is as if its Deployment had started it itself, in this pod."""
+        name = pod["metadata"]["name"]
+
+        async def so():
+            pods = await self.pods()
+            assert list(pods) == [name]
+            assert self.owners(pods[name]) == ["ReplicaSet"]
+            assert await self.replicas() == 1
+            assert name not in await self.waiting()
+            return pods[name]
+
+        return await eventually_async(so)
+
+    async def waiting(self):
+        """The pool's pods, by name."""
+        listed = await self.cluster.list(PODS, self.namespace, labels=names.POOL)
+        return {pod["metadata"]["name"]: pod for pod in listed if "deletionTimestamp" not in pod["metadata"]}
+
     async def pods(self):
         """Those of the function, by name."""
         listed = await self.cluster.list(PODS, self.namespace, labels=names.FUNCTION)
         return {pod["metadata"]["name"]: pod for pod in listed if "deletionTimestamp" not in pod["metadata"]}
 
     async def close(self):
-        for process in self.runtimes:
+        for process in self.runtimes.values():
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
-        for process in self.runtimes:
+        for process in self.runtimes.values():
             await process.wait()
         await self.cluster.delete(DEPLOYMENTS, self.namespace, manifest.name("python"))
         for name in [each["metadata"]["name"] for each in await self.cluster.list(CONFIG_MAPS, self.namespace)]:
@@ -164,6 +252,6 @@ async def world(controlled_plane, controlled_namespace, tmp_path):
         await Cluster.connect(str(controlled_plane.kubeconfig)) as cluster,
         aiohttp.ClientSession() as session,
     ):
-        made = World(cluster, session, controlled_namespace, tmp_path)
+        made = World(cluster, session, controlled_namespace, tmp_path, controlled_plane.kubeconfig)
         yield made
         await made.close()

@@ -7,6 +7,7 @@ from wick_api import names, warm
 from wick_api.reason import Reason
 from wick_api.warm import Obstacle
 from wick_kube.resource import PODS
+from wick_operator.pool.registrar import Known
 from wick_router.kubernetes.claim import Broken, Started
 
 
@@ -84,7 +85,7 @@ async def test_an_empty_pool_is_an_obstacle_not_an_error(world):
 async def test_a_dead_runtime_is_an_obstacle_and_not_waited_for(world):
     await world.pool(1)
     function = await world.function()
-    for process in world.runtimes:
+    for process in world.runtimes.values():
         process.terminate()
         await process.wait()
     assert await (await world.informed()).start(function) is Obstacle.REFUSED
@@ -106,3 +107,23 @@ async def test_a_pod_takes_one_function_from_who_knows_its_token_and_never_a_sec
     assert await specialize(digest) == 401
     assert await specialize(token) == 200
     assert await specialize(token) == 409
+
+
+async def test_two_routers_that_start_one_function_at_once_leave_one_pod(world):
+    both = await world.pool(2)
+    function = await world.function()
+    known = Known(exists=True, replicas=1, current=function.status["revision"])
+    async with world.operator(lambda: known):
+        routers = [await world.informed(), await world.informed()]
+        started = await asyncio.gather(*(router.start(function) for router in routers))
+        assert all([await router.register(each) for router, each in zip(routers, started, strict=True)])
+        await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
+
+        async def one():
+            pods = await world.pods()
+            return [world.owners(each) for each in pods.values()] == [["ReplicaSet"]]
+
+        await eventually_async(one)
+    [left] = (await world.pods()).values()
+    assert left["metadata"]["name"] in {each["metadata"]["name"] for each in both}
+    assert await world.ask(left) == (200, "hello nobody")

@@ -1,18 +1,18 @@
 """What the operator does about claimed pods, with kube-controller-manager's ReplicaSets."""
 
-import asyncio
 import contextlib
 import signal
-from time import monotonic
 
 import pytest
 
 from cluster.waiting import PATIENCE, eventually_async
+from operating.proxy import proxy
 from wick_api import names, warm
-from wick_kube.resource import DEPLOYMENTS, PODS, REPLICA_SETS
+from wick_kube.cluster import Cluster
+from wick_kube.resource import PODS, REPLICA_SETS
 from wick_operator.fence import Fence
 from wick_operator.pool.audit import EVERY, LOOKS, Audit
-from wick_operator.pool.registrar import Known, Registrar
+from wick_operator.pool.registrar import Known
 
 PACE = 20
 """Patience passes so many times faster than the test's time, where a test waits for its end."""
@@ -34,31 +34,9 @@ async def impatient(world):
 
 @contextlib.asynccontextmanager
 async def following(world, pace):
-    known = Known(exists=True, replicas=0, current="")
-    holder = {"known": known}
-    fence = Fence(world.cluster, lambda: 60.0, PATIENCE)
-    made = Registrar(
-        world.cluster,
-        fence,
-        world.session,
-        lambda _: holder["known"],
-        lambda _: None,
-        (world.namespace,),
-        lambda: pace * monotonic(),
-    )
-    task = asyncio.create_task(made.run())
-    yield holder
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
-async def replicas(world):
-    return (await world.cluster.get(DEPLOYMENTS, world.namespace, "hello"))["spec"].get("replicas", 0)
-
-
-def owner(pod):
-    return [each["kind"] for each in pod["metadata"].get("ownerReferences", ()) if each.get("controller")]
+    holder = {"known": Known(exists=True, replicas=0, current="")}
+    async with world.operator(lambda: holder["known"], pace=pace):
+        yield holder
 
 
 async def test_the_functions_own_replica_set_adopts_the_pod_and_drops_the_one_it_had_made(world, registrar):
@@ -68,55 +46,72 @@ async def test_the_functions_own_replica_set_adopts_the_pod_and_drops_the_one_it
     registrar["known"] = Known(exists=True, replicas=1, current=started.pod["metadata"]["labels"][names.REVISION])
     await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
 
-    async def settled():
-        pods = await world.pods()
-        return list(pods) == [pod["metadata"]["name"]] and owner(pods[pod["metadata"]["name"]]) == ["ReplicaSet"]
-
-    await eventually_async(settled)
+    adopted = await world.settled_in(pod)
     assert await world.ask(pod) == (200, "hello nobody")
-    adopted = (await world.pods())[pod["metadata"]["name"]]
-
-    async def resized():
-        now = await world.cluster.get(PODS, world.namespace, adopted["metadata"]["name"])
-        return now["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "77m"
-
-    await eventually_async(resized)
+    assert adopted["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "77m"
 
 
-async def test_a_pod_is_adopted_once_the_replica_sets_controller_knows_that_it_is_wanted(
-    world, registrar, controlled_plane
-):
+@contextlib.contextmanager
+def stopped(plane):
+    """Controllers that see nothing and do nothing."""
+    controllers = plane.servers["kube-controller-manager"].process
+    controllers.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        controllers.send_signal(signal.SIGCONT)
+
+
+class Looks:
+    """The registrar's view, which counts how often it looks; a look is over once the next one begins."""
+
+    def __init__(self, function, replicas):
+        self.known = Known(exists=True, replicas=replicas, current=function.status["revision"])
+        self.count, self.homes = 0, ()
+
+    def __call__(self):
+        self.count += 1
+        return self.known
+
+    def rolled(self, homes):
+        self.homes = homes
+
+    async def again(self):
+        """Wait for a whole look from now on."""
+        enough = self.count + 2
+        await self.until(lambda: self.count >= enough)
+
+    async def until(self, condition):
+        async def so():
+            return condition()
+
+        await eventually_async(so)
+
+
+async def test_a_pod_is_adopted_once_the_replica_sets_controller_knows_that_it_is_wanted(world, controlled_plane):
     [pod] = await world.pool(1)
     function = await world.function()
 
     async def own():
         return await world.cluster.list(REPLICA_SETS, world.namespace, labels=names.FUNCTION)
 
-    async def owners():
-        return owner(await world.cluster.get(PODS, world.namespace, pod["metadata"]["name"]))
-
     async def released():
-        return await owners() == []
+        return world.owners(await world.cluster.get(PODS, world.namespace, pod["metadata"]["name"])) == []
 
     [wanted] = await eventually_async(own)
-    registrar["known"] = Known(exists=True, replicas=1, current=function.status["revision"])
-    await world.start(function)
-    await eventually_async(released)
-    controllers = controlled_plane.servers["kube-controller-manager"].process
-    controllers.send_signal(signal.SIGSTOP)
-    try:
-        one = {"spec": {"replicas": 1}}
-        await world.cluster.patch(REPLICA_SETS, world.namespace, wanted["metadata"]["name"], one, field_manager="test")
-        await asyncio.sleep(0.5)  # a registrar that did not wait would adopt in a hundredth of that
-        assert await owners() == []
-        await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
-    finally:
-        controllers.send_signal(signal.SIGCONT)
-
-    async def adopted():
-        return list(await world.pods()) == [pod["metadata"]["name"]] and await owners() == ["ReplicaSet"]
-
-    await eventually_async(adopted)
+    looks = Looks(function, 1)
+    async with world.operator(looks, rolled=looks.rolled):
+        await world.start(function)
+        await eventually_async(released)
+        with stopped(controlled_plane):
+            change = {"spec": {"replicas": 1}}
+            where = (REPLICA_SETS, world.namespace, wanted["metadata"]["name"])
+            await world.cluster.patch(*where, change, field_manager="test")
+            await looks.until(lambda: [home.observed for home in looks.homes] == [False])
+            await looks.again()
+            assert await released()
+            await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
+        await world.settled_in(pod)
 
 
 async def test_a_router_that_died_before_scaling_is_finished_for(world, registrar):
@@ -125,26 +120,27 @@ async def test_a_router_that_died_before_scaling_is_finished_for(world, registra
     await world.start(function)
 
     async def woken():
-        return await replicas(world) == 1
+        return await world.replicas() == 1
 
     await eventually_async(woken)
     registrar["known"] = Known(exists=True, replicas=1, current=function.status["revision"])
-
-    async def adopted():
-        pods = await world.pods()
-        return list(pods) == [pod["metadata"]["name"]] and owner(pods[pod["metadata"]["name"]]) == ["ReplicaSet"]
-
-    await eventually_async(adopted)
+    await world.settled_in(pod)
 
 
-@pytest.mark.usefixtures("registrar")
-async def test_waking_never_undoes_what_the_autoscaler_wrote_meanwhile(world):
+async def test_waking_never_undoes_what_the_autoscaler_wrote_meanwhile(world, controlled_plane, tmp_path):
     await world.pool(1)
     function = await world.function()
-    await world.cluster.scale(world.namespace, "hello", 5, field_manager=names.AUTOSCALER)
-    await world.start(function)  # the registrar's view still says 0
-    await asyncio.sleep(1)
-    assert await replicas(world) == 5
+    looks = Looks(function, 0)  # it has not heard of the 5, and neither has the ReplicaSet
+    with proxy(controlled_plane) as door, stopped(controlled_plane):
+        await world.cluster.scale(world.namespace, "hello", 5, field_manager=names.AUTOSCALER)
+        async with (
+            await Cluster.connect(str(door.kubeconfig(tmp_path))) as cluster,
+            world.operator(looks, cluster=cluster, pace=PACE),
+        ):
+            await world.start(function)
+            await looks.until(lambda: any(call.path.endswith("/scale") for call in door.seen))
+            await looks.again()
+            assert await world.replicas() == 5
 
 
 @pytest.mark.usefixtures("impatient")
@@ -162,14 +158,13 @@ async def test_a_pod_whose_router_died_before_it_got_its_function_goes(world):
         return name not in await world.pods()
 
     await eventually_async(gone)
-    assert await replicas(world) == 0
+    assert await world.replicas() == 0
 
 
 async def test_a_pod_that_took_a_function_and_was_never_claimed_is_found_and_one_that_waits_is_left(world):
     """The router died between the two; the operator asks each pod what it is, and believes the third answer."""
     taken, waiting = await world.pool(2)
-    fence = Fence(world.cluster, lambda: 60.0, PATIENCE)
-    audit = Audit(fence, world.session)
+    audit = Audit(Fence(world.cluster, lambda: 60.0, PATIENCE), world.session)
     for pod in (taken, waiting):
         audit.seen(pod, 0.0)
     router = await world.informed()
