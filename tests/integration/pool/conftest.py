@@ -56,7 +56,7 @@ class World:
         pods = await self.cluster.list(PODS, self.namespace, labels=names.POOL)
         if len(pods) < size:
             return None
-        return [await self._run(pod) for pod in pods]
+        return [await self.run(pod) for pod in pods]
 
     async def run_own(self):
         """Play the kubelet of the pod that the function's ReplicaSet made, as a node would start it."""
@@ -73,7 +73,8 @@ class World:
             (code / item["path"]).write_text(data[item["key"]])
         return await self._start(pod, code, "ready")
 
-    async def _run(self, pod):
+    async def run(self, pod):
+        """Play the kubelet of a warm pod."""
         code = self._folder / pod["metadata"]["name"]
         code.mkdir()
         return await self._start(pod, code, "pool")

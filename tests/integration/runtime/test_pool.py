@@ -175,3 +175,59 @@ def test_specializing_imports_what_the_function_imports_and_the_runtime_nothing(
     assert specialize(instance, order).status == 200
     assert instance.request().text == "ok"
     assert seen.read_text().splitlines()[before:] == ["colorsys"]
+
+
+def test_what_is_preloaded_is_there_before_the_function_and_what_cannot_be_is_told(
+    start, tmp_path, variant, eventually
+):
+    (tmp_path / "wrecked.py").write_text("1 / 0\n")
+    digest = hashlib.sha256(b"secret").hexdigest()
+    instance = start(
+        wait=False,
+        PYTHONPATH=tmp_path,
+        KUBEWICK_POOL=1,
+        KUBEWICK_TOKEN_SHA256=digest,
+        KUBEWICK_PRELOAD="wrecked, not_there, colorsys",
+        **variant,
+    )
+    eventually(lambda: instance.state() == "pool")
+    source = (
+        "import sys\nBEFORE = set(sys.modules)\n\ndef handle():\n    return sorted(BEFORE & {'colorsys', 'wrecked'})\n"
+    )
+    assert specialize(instance, ORDER | {"files": {"main.py": source}}).status == 200
+    assert instance.request("/").json == ["colorsys"]
+    assert [line for line in instance.output if "KUBEWICK_PRELOAD" in line] == [
+        "KUBEWICK_PRELOAD: wrecked: ZeroDivisionError: division by zero; going on without it",
+        "KUBEWICK_PRELOAD: not_there: ModuleNotFoundError: No module named 'not_there'; going on without it",
+    ]
+
+
+LARGEST = 1024 * 1024
+"""Bytes of source a Function may carry: a ConfigMap's limit."""
+
+
+def test_code_of_the_largest_size_arrives_byte_for_byte(pooled):
+    files = {
+        "main.py": READER,
+        "empty.txt": "",
+        "windows.txt": "one\r\ntwo\r\n\rthree",
+        "deep/er/and/deeper.txt": "no line end",
+        "wörter/日本.txt": "naïve \N{SNOWMAN} \N{GRINNING FACE} \0 \x7f\n",
+        "data/half.bin": "0123456789abcdef" * (LARGEST // 32),
+    }
+    files["data/rest.txt"] = "é" * ((LARGEST - sum(len(text.encode()) for text in files.values())) // 2)
+    assert LARGEST - 1 <= sum(len(text.encode()) for text in files.values()) <= LARGEST
+    assert specialize(pooled, ORDER | {"files": files}).status == 200
+    found = pooled.request("/").json
+    assert found == {path: hashlib.sha256(text.encode()).hexdigest() for path, text in files.items()}
+
+
+READER = """
+import hashlib, pathlib
+
+ROOT = pathlib.Path(__file__).parent
+
+def handle():
+    found = [path for path in ROOT.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    return {path.relative_to(ROOT).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+"""
