@@ -48,6 +48,7 @@ GIVEN = {
         "identity",
         "image_pull_policy",
         "image_pull_secrets",
+        "image_volumes",
         "namespace",
         "namespaces",
         "pool_key",

@@ -42,7 +42,7 @@ _PULL = frozenset(
 )
 _MOUNT = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
 _SLOW_KUBELET = "cache: timed out waiting for the condition"
-"""Of a FailedMount that says nothing of the volume: the kubelet was busy, and tries again by itself."""
+"""Of a mount or an environment of which it says nothing: the kubelet was busy, and tries again by itself."""
 _PROBES_BEFORE_BLAME = 3  # readiness failures of a running container before it counts as not listening
 _LONGEST_TEXT = 400
 
@@ -175,6 +175,10 @@ def _waiting(pod: Manifest, _: Evidence) -> Finding:
         if reason in _PULL:
             image, remedy = status.get("image", ""), "check the image's name and spec.imagePullSecrets"
             return Reason.IMAGE_PULL, f"Image {image} cannot be pulled: {text or reason}; {remedy}."
+        if reason == "CreateContainerConfigError" and _SLOW_KUBELET in text:
+            return None
+        if reason == "CreateContainerConfigError" and f'"{_source(pod)}"' in text:
+            return Reason.CLUSTER_ERROR, f"The source is not in the cluster: {text}; the operator puts it back."
         if reason == "CreateContainerConfigError" and ("not found" in text or "couldn't find" in text):
             remedy = "create it, or correct spec.env and spec.envFrom"
             return Reason.CONFIG_MISSING, f"The environment cannot be built: {text}; {remedy}."
@@ -260,6 +264,14 @@ def _all_containers(pod: Manifest) -> Iterator[Manifest]:
     status = pod.get("status", {})
     yield from status.get("initContainerStatuses", ())
     yield from status.get("containerStatuses", ())
+
+
+def _source(pod: Manifest) -> str:
+    """Name of the ConfigMap the pod's source comes from."""
+    metadata = pod["metadata"]
+    labels = metadata.get("labels", {})
+    key = names.Key(metadata.get("namespace", ""), labels.get(names.FUNCTION, ""))
+    return names.source(key, labels.get(names.REVISION, ""))
 
 
 def _container(pod: Manifest) -> Manifest:

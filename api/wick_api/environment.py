@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from wick_api import names
 from wick_api.function import Manifest
 from wick_api.reason import Reason
 
@@ -41,12 +42,17 @@ class Place(NamedTuple):
     missing: str = "does not exist"
 
 
+def is_own(variable: Mapping[str, Any]) -> bool:
+    """Whether it is Kubewick's; authors may not use its names."""
+    return str(variable["name"]).startswith(names.RESERVED_ENV_PREFIX) or variable["name"] in names.RESERVED_ENV
+
+
 def needed(container: Manifest) -> set[tuple[str, str]]:
-    """Kind and name of every ConfigMap and Secret that the environment of a container (as applied) mentions."""
+    """Kind and name of every ConfigMap and Secret that a container's variables mention, Kubewick's own left out."""
     found = set()
     for kind, whole, key in _SOURCES:
         found |= {(kind, entry[whole]["name"]) for entry in container.get("envFrom", ()) if whole in entry}
-        chosen = (entry.get("valueFrom") or {} for entry in container.get("env", ()))
+        chosen = (entry.get("valueFrom") or {} for entry in container.get("env", ()) if not is_own(entry))
         found |= {(kind, source[key]["name"]) for source in chosen if key in source}
     return found
 

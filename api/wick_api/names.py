@@ -46,6 +46,7 @@ MAX_NAME = 52
 
 RESERVED_ENV = ("PORT",)
 RESERVED_ENV_PREFIX = "KUBEWICK_"
+SOURCE_ENV = "KUBEWICK_SOURCE"  # the files' paths; with a number appended, the file of that place in the list
 
 
 class Key(NamedTuple):

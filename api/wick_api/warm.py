@@ -23,7 +23,7 @@ from enum import StrEnum
 from typing import Any
 
 from wick_api import diagnosis, names, quantity
-from wick_api.environment import Place, needed, pod_field, resolve
+from wick_api.environment import Place, is_own, needed, pod_field, resolve
 from wick_api.function import Function, FunctionSpec, Manifest
 from wick_api.revision import Revision, digest
 
@@ -118,11 +118,14 @@ def obstacle(template: Manifest, pod: Manifest) -> Obstacle:
         return Obstacle.ENVIRONMENT
     if wanted.get("terminationGracePeriodSeconds", 30) > given.get("terminationGracePeriodSeconds", 30):
         return Obstacle.GRACE
-    return _resources(container.get("resources", {}), given["containers"][0].get("resources", {}))
+    return unresizable(container.get("resources", {}), given["containers"][0].get("resources", {}))
 
 
-def _resources(wanted: Manifest, given: Manifest) -> Obstacle:
-    """CPU and memory can be resized in place, but not the class of service; and no import may outgrow the pod."""
+def unresizable(wanted: Manifest, given: Manifest) -> Obstacle:
+    """What keeps a container with the `given` resources from having the `wanted` ones; `Obstacle.NONE` where it can.
+
+    CPU and memory can be resized in place, but not the class of service; and no import may outgrow the pod.
+    """
     asked = {*wanted.get("requests", {}), *wanted.get("limits", {})}
     if not asked <= {"cpu", "memory"} or _guaranteed(wanted) or not wanted.get("requests"):
         return Obstacle.RESOURCES
@@ -205,10 +208,10 @@ def order(function: Function, revision: Revision, pod: Manifest, config_maps: Ma
     them for the function itself, in cold pods and warm ones alike.
     """
     container = revision.template["spec"]["containers"][0]
-    own = {each["name"]: each.get("value", "") for each in container["env"] if _is_own(each)}
+    own = {each["name"]: each.get("value", "") for each in container["env"] if is_own(each)}
     variables = resolve(
         container.get("envFrom") or (),
-        [each for each in container["env"] if not _is_own(each)],
+        [each for each in container["env"] if not is_own(each)],
         lambda kind, name: config_maps.get(name) if kind == "ConfigMap" else None,
         lambda path: pod_field(pod, path),
         Place("a warm pod"),
@@ -227,11 +230,6 @@ def order(function: Function, revision: Revision, pod: Manifest, config_maps: Ma
         "maxRequestBytes": int(own.get("KUBEWICK_MAX_REQUEST_BYTES", "10485760")),
         "debug": own.get("KUBEWICK_DEBUG") == "1",
     }
-
-
-def _is_own(variable: Mapping[str, Any]) -> bool:
-    """Whether it is Kubewick's; authors may not use its names."""
-    return str(variable["name"]).startswith(names.RESERVED_ENV_PREFIX) or variable["name"] in names.RESERVED_ENV
 
 
 def is_free(pod: Manifest) -> bool:

@@ -45,6 +45,10 @@ class Config:
     )
     """Resources of functions that name none; each entry on its own."""
 
+    image_volumes: bool = True
+    """Functions' pods write to the folders their image declares as volumes, and get their source as environment, so
+    that they need no volumes of their own."""
+
     prometheus: str = ""
     """URL of the Prometheus-compatible server that `spec.scale` queries go to when they name none."""
     pools: str = '{"python": {"min": 1, "max": 10}}'
@@ -118,11 +122,15 @@ def _read(each: "Field[Any]", name: str, text: str) -> Any:
     try:
         if kind is str:
             return text
+        if kind is bool:
+            return {"true": True, "false": False}[text]
         if kind is int or kind is float:
             return kind(text)
         if kind == tuple[str, ...]:
             return tuple(item.strip() for item in text.split(",") if item.strip())
         value = json.loads(text)
+    except KeyError as error:
+        raise Invalid(f"{name}: {text!r} is neither true nor false") from error
     except ValueError as error:
         raise Invalid(f"{name}: {text!r}: {error}") from error
     if not isinstance(value, dict):

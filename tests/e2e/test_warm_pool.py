@@ -18,7 +18,16 @@ SIZE = 3
 KEY = f"{release.NAME}-pool"
 POOL = "kubewick.dev/pool"
 FUNCTION = "kubewick.dev/function"
-ENVIRONMENT = "import json, os\n\n\ndef handle():\n    return json.dumps(dict(os.environ))"
+ENVIRONMENT = """
+import json, os, tempfile
+from lib.words import GREETING
+
+def handle():
+    with tempfile.TemporaryFile() as file:
+        file.write(GREETING)
+    return json.dumps(dict(os.environ))
+"""
+FILES = {"main.py": ENVIRONMENT, "lib/words.py": "GREETING = b'hello'"}
 SETTINGS = {
     "env": [
         {"name": "PLAIN", "value": "a b"},
@@ -55,6 +64,7 @@ SMALL = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128
 """So that a small node has room for a burst."""
 OF_THE_POD = {"POD", "ADDRESS", "UID", "HOSTNAME"}
 """What tells two pods of one function apart."""
+OF_THE_FUNCTION = {"LABEL", "KUBEWICK_FUNCTION", "KUBEWICK_REVISION"}
 
 
 def says(word):
@@ -107,7 +117,11 @@ def pool(cluster):
     return cluster
 
 
-def test_a_warm_pod_has_the_environment_of_a_cold_one_name_by_name(pool):
+def volumes(pod):
+    return [volume["name"] for volume in pod["spec"].get("volumes", ())]
+
+
+def test_a_warm_pod_has_the_environment_of_a_cold_one_name_by_name_whichever_way_its_source_came(pool):
     pool.apply(
         {
             "apiVersion": "v1",
@@ -116,7 +130,11 @@ def test_a_warm_pod_has_the_environment_of_a_cold_one_name_by_name(pool):
             "data": {"mode": "dark", "GREETING": "hi"},
         }
     )
-    pool.deploy(function("tell", ENVIRONMENT, **SETTINGS))
+    tell = function("tell", "", **SETTINGS)
+    unpooled = function("unpooled", "", **SETTINGS, nodeSelector={"kubernetes.io/os": "linux"})
+    for each in (tell, unpooled):
+        each["spec"]["source"]["inline"] = FILES
+    pool.deploy(tell, unpooled)
     before = warm(pool)
     from_pool = pool.call("tell").json
     assert from_pool["POD"] in before
@@ -129,6 +147,11 @@ def test_a_warm_pod_has_the_environment_of_a_cold_one_name_by_name(pool):
     differing = {name for name in cold if cold[name] != from_pool[name]}
     assert differing == OF_THE_POD
     assert (cold["MODE"], cold["ALL_GREETING"], cold["COMPOSED"]) == ("dark", "hi", "<a b> $(PLAIN) $(ABSENT)")
+    by_environment = pool.call("unpooled").json
+    assert by_environment.keys() == cold.keys()
+    assert {name for name in cold if cold[name] != by_environment[name]} == OF_THE_POD | OF_THE_FUNCTION
+    assert [volumes(each) for name in ("unpooled", "tell") for each in pool.pods(name)] == [[], ["source"]]
+    assert [volumes(each) for each in pool.get("pods", "--selector", POOL)["items"]] == [[]] * SIZE
 
 
 def test_the_adopted_pod_is_the_deployments_in_every_way(pool):

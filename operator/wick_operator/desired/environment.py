@@ -5,14 +5,16 @@ before. So variables are sorted by name, except that two of which one names the 
 around changes nothing and restarts nothing.
 """
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from wick_api import names
 from wick_api.function import Function, FunctionSpec, Manifest
+from wick_api.revision import to_key
 
 _REFERENCE = re.compile(r"\$\(([^()]+)\)")
 
@@ -66,6 +68,20 @@ def of_kubewick(function: Function, revision: str, grace: int) -> list[dict[str,
             **({"KUBEWICK_DEBUG": "1"} if spec.debug else {}),
         }
     return [{"name": name, "value": str(value)} for name, value in values.items()]
+
+
+def of_source(function: Function, revision: str, files: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The files as variables, from the revision's ConfigMap; the runtime writes them out and withdraws the variables.
+
+    For files that `volumes.fit_the_environment`.
+    """
+    paths = sorted(files)
+    config_map = names.source(function.key, revision)
+    texts = [{"configMapKeyRef": {"name": config_map, "key": to_key(path)}} for path in paths]
+    return [
+        {"name": names.SOURCE_ENV, "value": json.dumps(paths)},
+        *({"name": f"{names.SOURCE_ENV}_{index}", "valueFrom": text} for index, text in enumerate(texts)),
+    ]
 
 
 def in_environment(spec: FunctionSpec) -> tuple[Reference, ...]:

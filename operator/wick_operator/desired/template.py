@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from wick_api import names
-from wick_api.function import Function, FunctionSpec, Mount
-from wick_api.revision import to_key
+from wick_api.function import Function, FunctionSpec
 from wick_operator.config import Config
-from wick_operator.desired import environment
+from wick_operator.desired import environment, volumes
 
 _TIME_TO_STOP = 10  # seconds beyond the grace: to run shutdown hooks and end
 _LONGEST_GRACE = 3600
@@ -32,6 +31,14 @@ def grace(spec: FunctionSpec) -> int:
 
 def _pod(function: Function, config: Config, files: Mapping[str, str], revision: str) -> Template:
     spec = function.spec
+    resources = _resources(spec, config)
+    needed = volumes.needed(spec, config, files, resources)
+    source = [] if spec.image is not None or needed.source else environment.of_source(function, revision, files)
+    container = {
+        **_container(function, config, [*environment.of_kubewick(function, revision, grace(spec)), *source]),
+        "resources": resources,
+        "volumeMounts": volumes.mounts(spec, needed),
+    }
     pull = [*({"name": name} for name in config.image_pull_secrets), *spec.image_pull_secrets]
     optional = {
         "serviceAccountName": spec.service_account_name,
@@ -45,34 +52,29 @@ def _pod(function: Function, config: Config, files: Mapping[str, str], revision:
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": grace(spec) + _TIME_TO_STOP,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [_container(function, config, revision)],
-        "volumes": _volumes(function, files, revision),
+        "containers": [container],
+        "volumes": volumes.volumes(function, needed, files, revision),
         **{field: value for field, value in optional.items() if value},
     }
 
 
-def _container(function: Function, config: Config, revision: str) -> Template:
+def _container(function: Function, config: Config, own: list[Template]) -> Template:
+    """The container; `own` are Kubewick's variables."""
     spec = function.spec
     ports = [{"name": names.HTTP_PORT_NAME, "containerPort": names.HTTP_PORT, "protocol": "TCP"}]
     if spec.image is None:
         ports.append({"name": names.CONTROL_PORT_NAME, "containerPort": names.CONTROL_PORT, "protocol": "TCP"})
-    variables = [
-        *environment.of_kubewick(function, revision, grace(spec)),
-        *environment.canonical(spec.env),
-    ]
     container: Template = {
         "name": names.CONTAINER,
         "image": spec.image if spec.image is not None else config.runtimes[spec.runtime],
         "imagePullPolicy": config.image_pull_policy,
         "ports": ports,
-        "env": variables,
-        "resources": _resources(spec, config),
+        "env": [*own, *environment.canonical(spec.env)],
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         },
-        "volumeMounts": _volume_mounts(spec),
         **_probes(spec),
     }
     if spec.env_from:
@@ -111,31 +113,3 @@ def _resources(spec: FunctionSpec, config: Config) -> Template:
         if name in spec.resources.get("requests", {}) and name not in spec.resources.get("limits", {}):
             del merged["limits"][name]  # a default limit must not fall below what the author asks for
     return {part: values for part, values in merged.items() if values}
-
-
-def _volume_mounts(spec: FunctionSpec) -> list[Template]:
-    mounts: list[Template] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - a volume of the pod's own
-    if spec.image is None:
-        mounts.append({"name": "source", "mountPath": names.CODE_PATH, "readOnly": True})
-    for number, (_, mount) in enumerate(_mounts(spec)):
-        mounts.append({"name": f"mount-{number}", "mountPath": mount.mount_path, "readOnly": True})
-    return mounts
-
-
-def _volumes(function: Function, files: Mapping[str, str], revision: str) -> list[Template]:
-    spec = function.spec
-    volumes: list[Template] = [{"name": "tmp", "emptyDir": {}}]
-    if spec.image is None:
-        items = [{"key": to_key(file), "path": file} for file in sorted(files)]
-        volumes.append({"name": "source", "configMap": {"name": names.source(function.key, revision), "items": items}})
-    for number, (kind, mount) in enumerate(_mounts(spec)):
-        name_field = "secretName" if kind == "secret" else "name"
-        source = {name_field: mount.name, **({"optional": True} if mount.optional else {})}
-        volumes.append({"name": f"mount-{number}", kind: source})
-    return volumes
-
-
-def _mounts(spec: FunctionSpec) -> list[tuple[str, Mount]]:
-    """All mounted Secrets and ConfigMaps by their folder, so that the order they are written in does not matter."""
-    mounts = [*(("secret", mount) for mount in spec.secrets), *(("configMap", mount) for mount in spec.config_maps)]
-    return sorted(mounts, key=lambda pair: pair[1].mount_path)

@@ -10,13 +10,14 @@ from wick_api import names, warm
 from wick_api.function import Function, FunctionSpec, Metadata, Source
 from wick_api.revision import LENGTH, digest
 from wick_operator.config import Config
+from wick_operator.desired import volumes
 from wick_operator.desired.template import render
 from wick_operator.pool.settings import Settings
 
 GRACE = 310
 """Seconds a warm pod's function may take to stop; functions with a `timeout` over 300 s take the Deployment path."""
 CODE_ROOM = "16Mi"
-"""Memory the code of a function may take: a ConfigMap's 1 MiB, its bytecode, and room."""
+"""Memory the code may take where it is kept in a volume; by the CRD it is less than 1 MiB, wherever it is kept."""
 
 Manifest = dict[str, Any]
 
@@ -70,21 +71,23 @@ def _template(namespace: str, runtime: str, settings: Settings, config: Config, 
         "KUBEWICK_TOKEN_SHA256": token,
         **({"KUBEWICK_PRELOAD": ",".join(settings.preload)} if settings.preload else {}),
     }
-    mounts = [
-        {key: value for key, value in mount.items() if key != "readOnly"} if mount["name"] == "source" else mount
-        for mount in container["volumeMounts"]
-    ]
-    volumes = [
-        {"name": "source", "emptyDir": {"medium": "Memory", "sizeLimit": CODE_ROOM}}
-        if volume["name"] == "source"
-        else volume
-        for volume in template["spec"]["volumes"]
-    ]
     waiting = {
         **container,
         "env": [{"name": variable, "value": value} for variable, value in variables.items()],
         "resources": settings.resources,
-        "volumeMounts": mounts,
+        "volumeMounts": _with_room(container["volumeMounts"], config, {"mountPath": names.CODE_PATH}),
     }
-    spec = {**template["spec"], "containers": [waiting], "volumes": volumes, "terminationGracePeriodSeconds": GRACE}
+    room = {"emptyDir": {"medium": "Memory", "sizeLimit": CODE_ROOM}}
+    spec = {
+        **template["spec"],
+        "containers": [waiting],
+        "volumes": _with_room(template["spec"]["volumes"], config, room),
+        "terminationGracePeriodSeconds": GRACE,
+    }
     return {"metadata": {"labels": {**labels, warm.SHAPE: warm.shape(template)}}, "spec": spec}
+
+
+def _with_room(entries: list[Manifest], config: Config, room: Manifest) -> list[Manifest]:
+    """Volumes or mounts with an empty place for the source, whose text comes with a claim; the image may have one."""
+    kept = [entry for entry in entries if entry["name"] != volumes.SOURCE]
+    return kept if config.image_volumes else [*kept, {"name": volumes.SOURCE, **room}]

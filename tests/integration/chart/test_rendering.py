@@ -96,6 +96,7 @@ TOGGLES = {
         }
         for part in ("operator", "router")
     },
+    "volumes of their own for functions": {"functions": {"imageVolumes": False}},
     "no hooks": {"crds": {"upgrade": False}, "uninstall": {"cleanup": False}},
 }
 
@@ -165,6 +166,13 @@ def test_a_digest_wins_over_the_tag_everywhere(render, container, environment):
 def test_a_runtime_set_to_null_is_not_offered(render, environment):
     said = environment(render(TOGGLES["another runtime alone"]), "operator")
     assert json.loads(said["KUBEWICK_OPERATOR_RUNTIMES"]) == {"mine": "me/mine:1"}
+
+
+def test_volumes_of_functions_are_switched_by_a_value_that_may_be_false(render, environment):
+    said = [
+        environment(render(TOGGLES[each]), "operator") for each in ("defaults", "volumes of their own for functions")
+    ]
+    assert [each["KUBEWICK_OPERATOR_IMAGE_VOLUMES"] for each in said] == ["true", "false"]
 
 
 def test_the_parts_can_read_the_environment_the_chart_gives_them(render, environment):

@@ -11,7 +11,10 @@ from wick_api.reason import Reason
 
 def pod(state=None, *, last=None, restarts=0, ready=False, ports=("http", "control"), conditions=(), **status):
     return {
-        "metadata": {"name": "hello-1", "labels": {"kubewick.dev/revision": "0123456789"}},
+        "metadata": {
+            "name": "hello-1",
+            "labels": {"kubewick.dev/function": "hello", "kubewick.dev/revision": "0123456789"},
+        },
         "spec": {
             "nodeName": "n1",
             "containers": [
@@ -67,6 +70,12 @@ def event(reason, message, **more):
         (pod(BACK_OFF, last={"exitCode": 137, "reason": "OOMKilled"}, restarts=1), {}, Reason.OUT_OF_MEMORY, "64Mi"),
         (pod(waiting("CreateContainerConfigError", 'secret "s" not found')), {}, Reason.CONFIG_MISSING, 'secret "s"'),
         (pod(waiting("CreateContainerConfigError", "image will run as root")), {}, Reason.CRASH_LOOP, "run as root"),
+        (
+            pod(waiting("CreateContainerConfigError", 'configmap "hello-0123456789" not found')),
+            {},
+            Reason.CLUSTER_ERROR,
+            "the operator puts it back",
+        ),
         (pod(conditions=[NO_ROOM]), {}, Reason.UNSCHEDULABLE, "0/1 nodes: 1 no cpu;"),
         (pod(phase="Failed", reason="Evicted", message="low on disk"), {}, Reason.CLUSTER_ERROR, "low on disk"),
         (
@@ -129,6 +138,11 @@ def test_pods_that_cannot_be_created_are_told_from_the_replica_set(text, reason)
 def test_a_kubelet_that_was_too_busy_to_mount_and_tries_again_is_no_trouble():
     text = 'volume "source" : failed to sync configmap cache: timed out waiting for the condition'
     assert diagnosis.of_pod(pod(waiting("ContainerCreating")), Evidence(events=[event("FailedMount", text)])) is None
+
+
+def test_a_kubelet_that_was_too_busy_to_read_the_source_and_tries_again_is_no_trouble():
+    text = "failed to sync configmap cache: timed out waiting for the condition"
+    assert diagnosis.of_pod(pod(waiting("CreateContainerConfigError", text))) is None
 
 
 def test_more_is_fetched_only_where_it_tells_more():

@@ -15,6 +15,12 @@ def test_every_reason_a_function_can_give_is_in_the_table_of_troubles():
 def test_every_value_the_handbook_names_exists():
     schema = generate.chart_schema(generate.VALUES.read_text())
     known = {path for path, _, _ in generate.rows(schema)}
-    for value in ("router.settings.drainDelay", "router.tls.secretName", "crds.upgrade", "uninstall.cleanup"):
+    for value in (
+        "router.settings.drainDelay",
+        "router.tls.secretName",
+        "crds.upgrade",
+        "uninstall.cleanup",
+        "functions.imageVolumes",
+    ):
         assert value in known
         assert value in HANDBOOK

@@ -16,9 +16,11 @@ def test_values_are_read_by_their_kind():
             "KUBEWICK_OPERATOR_WORKERS": "3",
             "KUBEWICK_OPERATOR_RESYNC": "60.5",
             "KUBEWICK_OPERATOR_RUNTIMES": '{"python": "r/x:1"}',
+            "KUBEWICK_OPERATOR_IMAGE_VOLUMES": "false",
             "PATH": "/bin",
         }
     )
+    assert not config.image_volumes
     assert (config.namespaces, config.workers, config.resync) == (("a", "b"), 3, 60.5)
     assert config.runtimes == {"python": "r/x:1"}
 
@@ -32,6 +34,7 @@ def test_values_are_read_by_their_kind():
         ("RUNTIMES", "[]"),
         ("LEASE_DEADLINE", "14"),
         ("IMAGE_PULL_POLICY", "Sometimes"),
+        ("IMAGE_VOLUMES", "no"),
         ("COLOUR", "blue"),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wick_api import warm
-from wick_api.environment import Unresolvable
+from wick_api.environment import Unresolvable, needed
 from wick_api.function import parse
 from wick_api.revision import Revision
 from wick_api.warm import Obstacle
@@ -18,6 +18,8 @@ from wick_operator.pool import manifest
 from wick_operator.pool.settings import Invalid, Settings, installation, namespace
 
 CONFIG = Config(pool_key="k")
+WITH_VOLUMES = Config(pool_key="k", image_volumes=False)
+LARGE = {"source": {"inline": {"main.py": "x" * 100_000}}}
 
 
 def function(**spec):
@@ -32,13 +34,13 @@ def function(**spec):
     )
 
 
-def template(**spec):
+def template(config=CONFIG, **spec):
     made = function(**spec)
-    return render(made, CONFIG, (made.spec.source.inline if made.spec.source else {}) or {}, "abc")
+    return render(made, config, (made.spec.source.inline if made.spec.source else {}) or {}, "abc")
 
 
-def pool_pod(**settings):
-    made = manifest.deployment("n", "python", Settings(**settings), CONFIG, 1)["spec"]["template"]
+def pool_pod(config=CONFIG, **settings):
+    made = manifest.deployment("n", "python", Settings(**settings), config, 1)["spec"]["template"]
     status = {"podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}]}
     metadata = {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "5", **made["metadata"]}
     return {"metadata": metadata, "spec": {**made["spec"], "nodeName": "node"}, "status": status}
@@ -64,11 +66,14 @@ def pool_pod(**settings):
         ({"nodeSelector": {"gpu": "yes"}}, Obstacle.SHAPE),
         ({"source": None, "image": "x"}, Obstacle.SHAPE),
         ({"timeout": "10m"}, Obstacle.GRACE),
+        (LARGE, Obstacle.NONE),
+        ({"resources": {"limits": {"ephemeral-storage": "1Gi"}}}, Obstacle.SHAPE),
     ],
 )
 def test_what_a_running_pod_cannot_be_given_is_an_obstacle(spec, obstacle):
     assert warm.obstacle(template(**spec), pool_pod()) is obstacle
-    assert warm.hindered(function(**spec).spec) is (obstacle if obstacle in warm.EXPLAINED else Obstacle.NONE)
+    told = obstacle in warm.EXPLAINED and "resources" not in spec
+    assert warm.hindered(function(**spec).spec) is (obstacle if told else Obstacle.NONE)
 
 
 @pytest.mark.parametrize("obstacle", [Obstacle.SHAPE, Obstacle.SECRETS, Obstacle.ENVIRONMENT])
@@ -80,6 +85,23 @@ def test_a_pool_of_another_runtime_image_fits_nobody():
     newer = Config(pool_key="k", runtimes={"python": "runtime:2"})
     made = function()
     assert warm.obstacle(render(made, newer, {}, "abc"), pool_pod()) is Obstacle.SHAPE
+
+
+@pytest.mark.parametrize("spec", [{}, LARGE], ids=["a small source", "a large one"])
+def test_warm_pods_with_volumes_fit_functions_with_volumes_and_those_without_fit_those_without(spec):
+    fits = [
+        [warm.obstacle(template(one, **spec), pool_pod(other)) is Obstacle.NONE for other in (CONFIG, WITH_VOLUMES)]
+        for one in (CONFIG, WITH_VOLUMES)
+    ]
+    assert fits == [[True, False], [False, True]]
+
+
+def test_a_warm_pod_has_no_volume_or_else_a_writable_one_for_its_code():
+    assert pool_pod()["spec"]["volumes"] == pool_pod()["spec"]["containers"][0]["volumeMounts"] == []
+    spec = pool_pod(WITH_VOLUMES)["spec"]
+    room = {"medium": "Memory", "sizeLimit": "16Mi"}
+    assert spec["volumes"] == [{"name": "tmp", "emptyDir": {}}, {"name": "source", "emptyDir": room}]
+    assert {"name": "source", "mountPath": "/function"} in spec["containers"][0]["volumeMounts"]
 
 
 def test_a_claim_works_once_leaves_the_pool_and_carries_the_functions_labels():
@@ -108,6 +130,15 @@ def test_an_order_carries_code_limits_and_the_authors_environment_but_none_of_ku
     order = warm.order(made, revision, pool_pod(), {"c": {"k": "v"}})
     assert order["env"] == {"PORT": "8080", "A": "1", "B": "1-$(A)-$(NONE)", "NODE": "node", "C_k": "v"}
     assert (order["files"], order["timeout"], order["concurrency"]) == ({"main.py": "x"}, 5.0, 7)
+
+
+def test_the_source_is_not_read_again_for_a_claim_and_reaches_the_function_as_files_only():
+    made = function()
+    own = template(Config())
+    assert any("configMapKeyRef" in each.get("valueFrom", {}) for each in own["spec"]["containers"][0]["env"])
+    assert needed(own["spec"]["containers"][0]) == set()
+    order = warm.order(made, Revision("abc", {"main.py": "x"}, own), pool_pod(), {})
+    assert (order["files"], order["env"]) == ({"main.py": "x"}, {"PORT": "8080"})
 
 
 def test_a_missing_config_map_is_named():

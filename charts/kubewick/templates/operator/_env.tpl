@@ -18,6 +18,7 @@
   "imagePullPolicy" .Values.functions.imagePullPolicy
   "imagePullSecrets" .Values.functions.imagePullSecrets
   "defaultResources" .Values.functions.defaultResources
+  "imageVolumes" .Values.functions.imageVolumes
   "pools" .Values.warmPool.runtimes
 }}
 {{- include "kubewick.env" (list "KUBEWICK_OPERATOR_" (merge dict .Values.operator.settings $known)) }}
