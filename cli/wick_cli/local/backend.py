@@ -41,6 +41,8 @@ class Processes:
         self._make: Callable[[], Fleet] | None = None
         self._sink: Sink | None = None
         self._scaled: set[Key] = set()
+        self._resting: set[Key] = set()
+        """Functions that were told to be at zero until their next request, whatever the autoscaler has seen before."""
         self._ending: set[asyncio.Task[None]] = set()
         self.warm = asyncio.Event()
         """A runtime waits for the first request."""
@@ -77,6 +79,7 @@ class Processes:
 
     def activate(self, key: Key) -> None:
         """Ask for a first instance (`Backend`)."""
+        self._resting.discard(key)
         if fleet := self.fleets.get(key):
             fleet.activate()
 
@@ -85,6 +88,7 @@ class Processes:
         self._project = project
         if self._make is None or self._sink is None:
             return
+        self._resting &= project.functions.keys()
         for key in self.fleets.keys() - project.functions.keys():
             self._sink.function_gone(key)
             fleet = self.fleets.pop(key)
@@ -125,12 +129,15 @@ class Processes:
             return
         if decision.replicas == 0 and asyncio.get_running_loop().time() - fleet.activated < ACTIVATION_SECONDS:
             raise NotScaled("a request has just started it")
+        if decision.replicas and key in self._resting:
+            return  # decided on what there was before
         self._scaled.add(key)
         fleet.scale(decision.replicas)
 
     async def rest(self, key: Key) -> None:
-        """Bring one function to zero now; returns when nothing of it runs."""
+        """Bring one function to zero until its next request; returns when nothing of it runs."""
         fleet = self.fleets[key]
+        self._resting.add(key)
         fleet.scale(0)
         await fleet.settled()
 

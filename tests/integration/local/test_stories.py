@@ -53,6 +53,14 @@ def test_a_megabyte_posted_at_zero_comes_through_byte_for_byte(up, write):
     assert running.call("echo", body=body).body == body
 
 
+def test_a_function_sent_to_zero_stays_there_until_its_next_request_whatever_its_load_was(up, write):
+    running = up(write("echo", ECHO))
+    for _ in range(20):
+        running.call("echo")
+    # The autoscaler looks each second, and would have an instance for what it saw before.
+    assert "not counted" not in running.wick("cold-start", "echo", "--times", 2, "--pause", 2.5).stdout
+
+
 def test_load_adds_instances_and_idleness_takes_all_of_them_away_until_the_next_request(up, write):
     slow = "import time\ndef handle():\n    time.sleep(0.2)\n    return 'ok'"
     running = up(write("slow", slow, "concurrency: 2\n" + QUICK), options=("--pool", "2"))
