@@ -39,6 +39,14 @@ def test_it_serves_and_neither_it_nor_what_it_starts_sees_these_variables(start,
     }  # fmt: skip
 
 
+def test_a_module_loaded_ahead_in_the_first_process_does_not_see_them_either(start, tmp_path):
+    (tmp_path / "nosy.py").write_text("import os; open(os.environ['SEEN'], 'w').write(' '.join(os.environ))")
+    seen = tmp_path / "seen"
+    start(KUBEWICK_PRELOAD="nosy", PYTHONPATH=tmp_path, SEEN=seen, **given({"main.py": "def handle(): pass\n"}))
+    assert "KUBEWICK_PRELOAD" in seen.read_text()
+    assert "KUBEWICK_SOURCE" not in seen.read_text()
+
+
 def test_the_files_arrive_byte_for_byte(start, tmp_path):
     files = {
         "main.py": "def handle():\r\n    return 'ok'\r\n",
