@@ -95,6 +95,7 @@ def _forget_rules() -> None:
     config = STATE / "kube-proxy.json"
     if config.exists() and tools.path("kube-proxy").exists():
         machine.run(tools.path("kube-proxy"), f"--config={config}", "--cleanup")
+    network.forget_firewall()
 
 
 def _remove_log_links() -> None:
