@@ -74,6 +74,7 @@ class Client(Outlet):
         self._pending: deque[Exchange] = deque()
         self._holds = Hold.NONE
         self._left = 0
+        self._unread: Exchange | None = None
         self._url = b""
         self._kept: list[bytes] = []
         self._read: dict[bytes, bytes] = {}
@@ -267,6 +268,8 @@ class Client(Outlet):
             exchange.upgrade = b""  # what follows is read as HTTP already
             self._pending.append(exchange)
             self.hold(Hold.PIPELINE)
+        if exchange.length and b"upgrade" in read and parser.should_upgrade():
+            self._unread, self.incoming = exchange, None  # the parser leaves its body to us: see `_other_protocol`
 
     def _check(self, exchange: Exchange, url: bytes) -> Refused | None:
         """What is wrong with the head as such."""
@@ -306,7 +309,17 @@ class Client(Outlet):
             self._read[name] += b", " + value
 
     def _other_protocol(self, rest: bytes) -> None:
-        """After a request that asks for an upgrade the parser stops: what follows waits for the answer."""
+        """After a request that asks for an upgrade the parser stops: what follows waits for the answer.
+
+        It stops behind the head even where a body follows. Such a request is answered as if it had not asked.
+        """
+        if self._unread is not None:
+            self.incoming, self._unread = self._unread, None
+            self._left = self.incoming.length
+            rest = self._counted_body(rest) if rest else b""
+            if rest:
+                self._feed(rest)
+            return
         exchange = self.exchange
         if exchange is not None and exchange.upgrade and not exchange.settled and not self._pending:
             exchange.tail = rest

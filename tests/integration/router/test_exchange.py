@@ -320,6 +320,27 @@ async def test_an_upgrade_is_spliced_both_ways(world):
     assert not world.r.plane.splices
 
 
+async def test_a_request_goes_before_the_bytes_behind_it_however_hasty_the_instance_switches(world):
+    kept = asyncio.get_running_loop().create_future()
+
+    async def script(connection):
+        await connection.head()
+        connection.send(OK)
+        kept.set_result(connection)
+        await asyncio.Event().wait()
+
+    await world.serve(script)
+    client = await world.client()
+    client.send(GET)
+    await client.answer()
+    instance = await kept
+    client.send_now(UPGRADE + b"tail")  # and in the same turn of the router's loop, before it could have been read:
+    instance.send_now(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+    assert (await client.head()).startswith(b"HTTP/1.1 101")
+    assert (await instance.head()).startswith(b"GET ")
+    assert await instance.exactly(4) == b"tail"
+
+
 async def test_an_upgrade_that_is_not_taken_leaves_the_connection_to_http(world):
     await world.serve(always(OK))
     client = await world.client()
@@ -327,6 +348,60 @@ async def test_an_upgrade_that_is_not_taken_leaves_the_connection_to_http(world)
     assert (await client.answer())[2] == b"ok"
     assert (await client.answer())[2] == b"ok"
     await world.quiet()
+
+
+async def echo(connection):
+    """Answers with each request's first line and body."""
+    while True:
+        head = await connection.head()
+        length = [
+            int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+        ]
+        said = head.split(b" HTTP")[0] + b"|" + (await connection.exactly(length[0]) if length else b"")
+        assert b"upgrade" not in head.lower()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said))
+
+
+ASKING = [b"Upgrade\r\nUpgrade: echo", b"Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ"]
+
+
+@pytest.mark.parametrize("asking", ASKING, ids=["echo", "h2c, as Java's client asks with each first request"])
+@pytest.mark.parametrize("after", [b"", GET], ids=["alone", "another behind it"])
+async def test_the_body_of_a_request_that_asks_for_an_upgrade_is_its_body_and_no_request(world, asking, after):
+    await world.serve(echo)
+    head = POST + b"Connection: %b\r\nContent-Length: %d\r\n\r\n" % (asking, len(GET))
+    whole = head + GET + after
+    wanted = [b"POST /|" + GET, *([b"GET /x|"] if after else [])]
+    for cut in (0, len(head) - 1, len(head), len(head) + 1, len(head) + len(GET), len(whole) - 1):
+        client = await world.client()
+        client.send_now(whole[:cut])
+        await asyncio.sleep(0)
+        client.send_now(whole[cut:])
+        assert [(await client.answer())[2] for _ in wanted] == wanted
+        client.send(GET)
+        assert (await client.answer())[2] == b"GET /x|"
+        await client.close()
+    await world.quiet()
+
+
+async def test_an_upgrade_behind_a_request_in_flight_keeps_its_body(world):
+    await world.serve(echo)
+    client = await world.client()
+    asking = POST + b"Connection: %b\r\nContent-Length: %d\r\n\r\n" % (ASKING[0], len(GET))
+    client.send(GET + asking + GET + GET)
+    assert [(await client.answer())[2] for _ in range(3)] == [b"GET /x|", b"POST /|" + GET, b"GET /x|"]
+    await world.quiet()
+
+
+@pytest.mark.parametrize("asking", ASKING, ids=["echo", "h2c"])
+async def test_an_upgrade_with_a_body_of_no_told_length_is_refused_and_nothing_behind_it_is_read(world, asking):
+    await world.serve(echo)
+    client = await world.client()
+    client.send(POST + b"Connection: %b\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" % asking + GET)
+    status, head, body = await client.answer()
+    assert (status, json.loads(body)["error"]["code"]) == (411, "bad-request")
+    assert b"connection: close" in head.lower()
+    assert await client.rest() == b""
 
 
 async def test_http2_is_not_smuggled_in_by_an_upgrade(world):
