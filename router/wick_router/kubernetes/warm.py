@@ -38,9 +38,12 @@ class WarmPods:
         """A warm pod appeared or changed."""
         pool = self._pools.setdefault(_pool(new), {})
         uid = new["metadata"]["uid"]
-        if warm.is_free(new) or (uid in self._waiting and warm.has_address(new)):
+        free = warm.is_free(new)
+        if free or (uid in self._waiting and warm.has_address(new)):
             pool[uid] = new
-            self._starting.discard(uid)
+            if free:  # from here on its kubelet's word counts
+                self._starting.discard(uid)
+                self._waiting.discard(uid)
             return
         pool.pop(uid, None)
         if warm.has_address(new):

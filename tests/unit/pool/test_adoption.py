@@ -118,12 +118,25 @@ def test_a_replica_set_that_wants_no_pods_is_no_home():
     assert read(replica_set(1)).resources == {"limits": {"cpu": "1"}}
 
 
+def test_a_home_tells_its_rollout_and_its_pods_that_serve_and_wants_one_where_no_number_is_told():
+    told = msgspec.json.decode(replica_set(1))
+    del told["spec"]["replicas"]
+    told["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": "7"}
+    told["status"] = {"readyReplicas": 2}
+    found = read(Raw(msgspec.json.encode(told)))
+    assert (found.rollout, found.ready) == (7, 2)
+
+
 def test_of_two_replica_sets_of_one_revision_the_younger_adopts():
     assert decide(facts(homes=[home(created="2"), home(created="3"), home(created="1")])).home.created == "3"
 
 
 def test_adoption_names_this_very_pod_and_gives_it_the_labels_and_the_owner_its_replica_set_would():
-    patch = adopt({"metadata": {"uid": "p", "resourceVersion": "7"}}, read(replica_set(1)))["metadata"]
+    told = msgspec.json.decode(replica_set(1))
+    told["spec"]["template"]["metadata"]["annotations"] = {"by": "its author"}
+    found = read(Raw(msgspec.json.encode(told)))
+    patch = adopt({"metadata": {"uid": "p", "resourceVersion": "7"}}, found)["metadata"]
     assert (patch["uid"], patch["ownerReferences"]) == ("p", [OWNER])
     assert "resourceVersion" not in patch  # the kubelet's next status must not put the adoption off
     assert patch["labels"]["pod-template-hash"] == "h"
+    assert patch["annotations"] == {"by": "its author", "controller.kubernetes.io/pod-deletion-cost": "100"}

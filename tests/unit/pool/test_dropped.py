@@ -40,5 +40,5 @@ def test_a_pod_that_ended_and_was_not_told_to_go_is_left_alone():
 def test_one_that_went_by_itself_is_forgotten():
     dropped = Dropped()
     dropped.look([pod()], 0.0)
-    dropped.look([], PATIENCE)
+    assert dropped.look([], PATIENCE) == []
     assert dropped.look([pod()], PATIENCE) == []

@@ -12,9 +12,9 @@ POOL = ("n", "python")
 WHERE = ("n", "p")
 
 
-def pod(*, ready=False, address="10.0.0.1"):
+def pod(*, ready=False, address="10.0.0.1", **metadata):
     condition = {"type": "Ready", "status": "True" if ready else "False"}
-    metadata = {"uid": "u", "namespace": "n", "name": "p", "labels": {names.POOL: "python"}}
+    metadata = {"uid": "u", "namespace": "n", "name": "p", "labels": {names.POOL: "python"}} | metadata
     return {"metadata": metadata, "status": {"podIP": address, "conditions": [condition]}}
 
 
@@ -45,6 +45,55 @@ def test_a_pod_that_went_before_its_word_arrived_is_not_offered():
     pods.deleted(WHERE, pod())
     pods.waits(pod())
     assert pods.take(POOL) is None
+
+
+def listening(*states):
+    """A router's view after these states of one pod."""
+    pods = WarmPods(lambda found: found[0])
+    for state in states:
+        pods.changed(WHERE, state, None)
+    return pods
+
+
+def test_a_pod_that_is_not_ready_any_more_is_not_offered():
+    assert listening(pod(ready=True)).take(POOL) == pod(ready=True)
+    assert listening(pod(ready=True), pod()).take(POOL) is None
+
+
+def test_a_pods_own_word_counts_until_its_kubelets_and_never_brings_back_an_older_state():
+    pods = listening(pod())
+    pods.waits(pod())
+    pods.changed(WHERE, pod(ready=True), pod())
+    pods.waits(pod())
+    assert pods.any(POOL) == pod(ready=True)
+    pods.changed(WHERE, pod(), pod(ready=True))
+    assert pods.take(POOL) is None
+
+
+def test_a_pod_that_said_it_waits_and_is_told_to_go_is_not_offered():
+    pods = listening(pod())
+    pods.waits(pod())
+    pods.changed(WHERE, pod(deletionTimestamp="2026-01-01T00:00:00Z"), pod())
+    assert pods.take(POOL) is None
+
+
+def test_a_taken_pod_is_no_sample_and_is_offered_again_once_put_back():
+    pods = listening(pod(ready=True))
+    taken = pods.take(POOL)
+    assert pods.any(POOL) is None
+    pods.put_back(taken)
+    assert pods.take(POOL) == taken
+
+
+def test_of_a_pod_that_is_gone_nothing_is_remembered():
+    pods = listening(pod())
+    pods.waits(pod())
+    pods.take(POOL)
+    pods.deleted(WHERE, pod())
+    pods.changed(WHERE, pod(), None)
+    assert pods.take(POOL) is None
+    pods.changed(WHERE, pod(ready=True), pod())
+    assert pods.take(POOL) == pod(ready=True)
 
 
 def test_only_pods_of_an_empty_pool_that_have_an_address_are_worth_asking():

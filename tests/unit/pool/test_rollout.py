@@ -9,8 +9,8 @@ from wick_operator.pool.adoption import Home
 from wick_operator.pool.rollout import Remembered, behind
 
 
-def home(revision, number, ready):
-    return Home(Key("n", "f"), revision, "2026-01-01T00:00:00Z", number, ready, {}, {}, {}, {})
+def home(revision, number, ready, name="f"):
+    return Home(Key("n", name), revision, "2026-01-01T00:00:00Z", number, ready, {}, {}, {}, {})
 
 
 HOMES = st.lists(
@@ -53,3 +53,8 @@ def test_each_rollout_is_given_one_pod_and_memory_has_an_end(monkeypatch):
     first = [known.first_time(home("a", number, 0)) for number in (1, 1, 2, 3, 3)]
     assert first == [True, False, True, True, False]
     assert known.first_time(home("a", 1, 0))
+
+
+def test_a_rollout_is_one_functions_and_one_revisions():
+    known = Remembered()
+    assert all(known.first_time(each) for each in (home("a", 1, 0), home("b", 1, 0), home("a", 1, 0, "g")))

@@ -23,6 +23,21 @@ def test_more_starts_never_mean_a_smaller_pool(settings, rate, more, refill, bur
     assert size(settings, rate + more, refill, burst + larger) >= one
 
 
+@given(SETTINGS, RATE, REFILL, REFILL, BURST)
+def test_a_longer_refill_never_means_a_smaller_pool(settings, rate, refill, longer, burst):
+    assert size(settings, rate, refill + longer, burst) >= size(settings, rate, refill, burst)
+
+
+@given(SETTINGS, st.lists(st.floats(0, 100), max_size=50), st.integers(0, 70))
+def test_a_pool_at_rest_is_at_its_minimum_after_a_look_for_each_pod_too_many(settings, starts, kept):
+    demand, now = Demand(), 100 + MEMORY
+    for at in sorted(starts):
+        demand.started(at)
+    for _ in range(max(1, kept - settings.min)):
+        kept = step(size(settings, demand.rate(now), demand.refill, demand.burst(now)), kept, starting=False)
+    assert kept == settings.min
+
+
 def test_a_pool_at_rest_has_its_minimum_and_a_pool_switched_off_has_none():
     assert size(Settings(min=2, max=9), 0, 1, 0) == 2
     assert size(Settings(min=0, max=0), 50, 1, 50) == 0
