@@ -67,10 +67,9 @@ class World:
         [pod] = await eventually_async(made)
         code = self._folder / pod["metadata"]["name"]
         code.mkdir()
-        [volume] = [each["configMap"] for each in pod["spec"]["volumes"] if "configMap" in each]
-        data = (await self.cluster.get(CONFIG_MAPS, self.namespace, volume["name"]))["data"]
-        for item in volume["items"]:
-            (code / item["path"]).write_text(data[item["key"]])
+        for volume in [each["configMap"] for each in pod["spec"].get("volumes", ()) if "configMap" in each]:
+            for item in volume["items"]:
+                (code / item["path"]).write_text(await self._value(volume["name"], item["key"]))
         return await self._start(pod, code, "ready")
 
     async def run(self, pod):
@@ -81,7 +80,13 @@ class World:
 
     async def _start(self, pod, code, state):
         address = f"{_OURS}.{next(_numbers)}"
-        given = {each["name"]: each["value"] for each in pod["spec"]["containers"][0]["env"] if "value" in each}
+        given = {}
+        for each in pod["spec"]["containers"][0]["env"]:
+            reference = each.get("valueFrom", {}).get("configMapKeyRef")
+            if "value" in each:
+                given[each["name"]] = each["value"]
+            elif reference:
+                given[each["name"]] = await self._value(reference["name"], reference["key"])
         environment = {**os.environ, **given, "KUBEWICK_HOST": address, "KUBEWICK_CODE": str(code)}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "wick_runtime"),
@@ -101,6 +106,9 @@ class World:
             field_manager="kubelet",
             subresource="status",
         )
+
+    async def _value(self, config_map, key):
+        return (await self.cluster.get(CONFIG_MAPS, self.namespace, config_map))["data"][key]
 
     async def _is(self, address, state):
         try:
