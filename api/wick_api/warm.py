@@ -30,6 +30,9 @@ from wick_api.revision import Revision, digest
 SHAPE = f"{names.GROUP}/shape"
 """Label of a warm pod: what it can become."""
 
+RESTARTS = f"{names.GROUP}/restarts"
+"""Annotation of a claimed pod: how often its container had been restarted before, where it was."""
+
 _SHAPE_LENGTH = 10
 
 FROM_ZERO_TO_ONE = (
@@ -178,8 +181,10 @@ def claim(pod: Manifest, function: Function, revision: Revision) -> dict[str, An
         "name": function.key.name,
         "uid": function.metadata.uid,
     }
+    before = restarts(pod)
     return {
         "metadata": {
+            **({"annotations": {RESTARTS: str(before)}} if before else {}),
             "resourceVersion": pod["metadata"]["resourceVersion"],
             "ownerReferences": [owner],
             "labels": {
@@ -247,6 +252,21 @@ def unadopted(pod: Manifest) -> bool:
     metadata = pod["metadata"]
     owned = any(owner.get("controller") for owner in metadata.get("ownerReferences") or ())
     return names.CLAIMED_BY in metadata.get("labels", {}) and not owned
+
+
+def restarts(pod: Manifest) -> int:
+    """How often its container was restarted."""
+    return sum(each.get("restartCount", 0) for each in pod.get("status", {}).get("containerStatuses") or ())
+
+
+def forgot(pod: Manifest) -> bool:
+    """Whether a claimed pod's container was restarted: it has come back as a pool's, and will never have its function.
+
+    The kubelet starts it with what the pod's spec says, and calls it ready: that it waits for a function, nobody sees.
+    """
+    metadata = pod["metadata"]
+    before = int((metadata.get("annotations") or {}).get(RESTARTS, "0"))
+    return names.CLAIMED_BY in metadata.get("labels", {}) and restarts(pod) > before
 
 
 def token(key: str, namespace: str, runtime: str) -> str:

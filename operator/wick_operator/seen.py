@@ -55,6 +55,12 @@ class Deployment(Struct, frozen=True):
     """Field managers of `spec.replicas`."""
     trouble: Trouble | None
 
+    def resources(self) -> Mapping[str, Any]:
+        """Of the function's container."""
+        container = self.child.manifest()["spec"]["template"]["spec"]["containers"][0]
+        found: Mapping[str, Any] = container.get("resources", {})
+        return found
+
 
 class Pod(Struct, frozen=True):
     """An instance."""

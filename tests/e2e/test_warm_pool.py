@@ -108,6 +108,18 @@ def owned(cluster, name):
     return pod
 
 
+MORTAL = """
+import os
+
+def handle(request):
+    if request.body == b"die":
+        for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
+            if pid not in (1, os.getpid()):
+                os.kill(pid, 9)
+    return os.environ["POD"]
+"""
+
+
 @pytest.fixture
 def pool(cluster):
     """A namespace with a pool at its size."""
@@ -191,6 +203,18 @@ def test_a_claimed_pod_takes_no_second_function_even_from_who_has_its_token(pool
     assert pool.call("guarded", body=token.encode()).body == b"409"
     eventually(lambda: {each["metadata"]["name"] for each in pool.pods("guarded")} & set(before))
     assert pool.call("guarded", body=b"guessed").body == b"401"
+
+
+def test_a_function_whose_container_is_restarted_serves_on_in_another_pod(pool):
+    before = warm(pool)
+    pool.deploy(function("mortal", MORTAL, env=[SETTINGS["env"][4]], timeout="20s"))
+    first = pool.call("mortal").body.decode()
+    assert first in before
+    eventually(lambda: owned(pool, "mortal"))
+    assert pool.call("mortal", body=b"die").status >= 500
+    serving = eventually(lambda: (answer := pool.call("mortal")).status == 200 and answer.body.decode())
+    assert serving != first
+    assert owned(pool, "mortal")["metadata"]["name"] == serving
 
 
 def test_code_that_does_not_load_is_told_at_once_its_pod_goes_and_a_fix_works(pool):

@@ -3,6 +3,7 @@
 ```
                          function gone, code failed, or nobody came in time
    claimed ---------------------------------------------------------------------> DELETE
+      |  its container was restarted, adopted or not: it has no function any more --> DELETE
       |  runtime says ready
       |     its ReplicaSet wants pods, however late -------------------------------> ADOPT
       |     its revision's ReplicaSet wants none:
@@ -86,6 +87,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     """Of the Deployment's spec; None where there is no Deployment."""
     current: str
     """Revision of the Deployment's template."""
+    forgot: bool = False
+    """Its container was restarted since the claim."""
     homes: Sequence[Home] = ()
     """The function's ReplicaSets whose own `spec.replicas` is at least 1."""
 
@@ -99,6 +102,8 @@ class Plan(Struct, frozen=True):
 
 def decide(facts: Facts) -> Plan:
     """The next step for one claimed pod."""
+    if facts.forgot:
+        return Plan(Step.DELETE)
     if not facts.function_exists:
         return Plan(Step.DELETE if facts.age > GONE_PATIENCE else Step.WAIT)
     if facts.state == READY:

@@ -85,4 +85,5 @@ class WarmPool:
             exists=entry is not None and entry.function.metadata.deletion_timestamp is None,
             replicas=deployment.wanted if deployment else None,
             current=deployment.revision if deployment else "",
+            resources=deployment.resources() if deployment else None,
         )

@@ -46,6 +46,8 @@ class Known(Struct, frozen=True):
     """Of its Deployment's spec; None where there is none."""
     current: str
     """Revision of the Deployment's template."""
+    resources: Mapping[str, Any] | None = None
+    """What that gives its container; None where it is not known."""
 
 
 class Registrar:
@@ -86,7 +88,7 @@ class Registrar:
 
     def changed(self, address: Address, new: Manifest, _old: Manifest | None) -> None:
         """A claimed pod appeared or changed."""
-        if warm.unadopted(new) and "deletionTimestamp" not in new["metadata"]:
+        if "deletionTimestamp" not in new["metadata"] and (warm.unadopted(new) or warm.forgot(new)):
             self._claimed[address] = new
             if address not in self._tasks:
                 self._tasks[address] = self._group.create_task(self._follow(address, self._clock()))
@@ -110,7 +112,7 @@ class Registrar:
         self._rolled(tuple(homes.values()))
 
     async def _follow(self, address: Address, since: float) -> None:
-        pause, serving = FIRST_LOOK, False
+        pause, serving, resized = FIRST_LOOK, False, False
         key = _key(self._claimed[address])
         moved = self._moved.setdefault(key, asyncio.Event())
         try:
@@ -119,7 +121,11 @@ class Registrar:
                     async with self._permits:
                         facts = await self._facts(pod, self._clock() - since, serving=serving)
                         serving = facts.state == READY
-                        await self._step(pod, decide(facts))
+                        if serving and not resized and (resources := self._resources(pod)) is not None:
+                            await self._resize(pod, resources)
+                            resized = True
+                            facts = await self._facts(pod, self._clock() - since, serving=True)
+                        await self._step(pod, decide(facts), resized=resized)
                 except (Conflict, NotFound):
                     pass  # it changed under our hands: look again
                 except (ApiError, Unreachable, TimeoutError) as error:
@@ -132,7 +138,7 @@ class Registrar:
             if not any(_key(pod) == key for pod in self._claimed.values()):
                 self._moved.pop(key, None)
 
-    async def _step(self, pod: Manifest, plan: Plan) -> None:
+    async def _step(self, pod: Manifest, plan: Plan, *, resized: bool) -> None:
         metadata = pod["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
         if plan.step is Step.DELETE:
@@ -141,15 +147,21 @@ class Registrar:
         elif plan.step is Step.SCALE:
             await self._wake(_key(pod))
         elif plan.home is not None:
-            await self._resize(pod, plan.home)
+            if not resized:
+                await self._resize(pod, plan.home.resources)
             await self._fence.patch(PODS, namespace, name, adopt(pod, plan.home))
             metrics.ADOPTIONS.inc()
             self._claimed.pop((namespace, name), None)
 
-    async def _resize(self, pod: Manifest, home: Home) -> None:
+    def _resources(self, pod: Manifest) -> Mapping[str, Any] | None:
+        """What its function asks for, known before any ReplicaSet wants the pod: then the adoption need not wait."""
+        known = self._known(_key(pod))
+        return known.resources if known.current == pod["metadata"]["labels"].get(names.REVISION) else None
+
+    async def _resize(self, pod: Manifest, resources: Mapping[str, Any]) -> None:
         """Give the pod what its function asks for: before the adoption, after which nobody looks at it any more."""
         metadata = pod["metadata"]
-        if change := warm.resize(home.resources, pod):
+        if change := warm.resize(resources, pod):
             try:
                 await self._fence.patch(PODS, metadata["namespace"], metadata["name"], change, subresource="resize")
             except (Refused, NotFound) as error:  # a quota, or a cluster that resizes nothing: it serves as it is
@@ -174,6 +186,7 @@ class Registrar:
             revision=pod["metadata"]["labels"].get(names.REVISION, ""),
             replicas=known.replicas,
             current=known.current,
+            forgot=warm.forgot(pod),
             homes=tuple(self._homes.get(key, {}).values()),
         )
 

@@ -23,7 +23,8 @@ def instance(pod: Manifest, started: Started | None = None) -> Instance | None:
     """The instance a pod is, or None while it has no address and after it has ended.
 
     `started` is how this router started the function in it, where it did. A warm pod another router claimed may not
-    have its function yet, whatever the kubelet says, until the Deployment owns it; so it is dialled, not trusted.
+    have its function yet, whatever the kubelet says, until the Deployment owns it; so it is dialled, not trusted. One
+    whose container was restarted has none any more.
     """
     metadata, status = pod["metadata"], pod.get("status", {})
     address = status.get("podIP")
@@ -34,7 +35,7 @@ def instance(pod: Manifest, started: Started | None = None) -> Instance | None:
         host=address,
         port=_port(pod),
         revision=metadata["labels"].get(names.REVISION, ""),
-        ready=started is not None or (diagnosis.is_ready(pod) and not warm.unadopted(pod)),
+        ready=not warm.forgot(pod) and (started is not None or (diagnosis.is_ready(pod) and not warm.unadopted(pod))),
         terminating="deletionTimestamp" in metadata,
         origin="warm-pool" if names.CLAIMED_BY in metadata["labels"] else "deployment",
         phases=started.phases if started else (),

@@ -9,7 +9,7 @@ from cluster.waiting import PATIENCE, eventually_async
 from operating.proxy import proxy
 from wick_api import names, warm
 from wick_kube.cluster import Cluster
-from wick_kube.resource import PODS, REPLICA_SETS
+from wick_kube.resource import DEPLOYMENTS, PODS, REPLICA_SETS
 from wick_operator.fence import Fence
 from wick_operator.pool.audit import EVERY, LOOKS, Audit
 from wick_operator.pool.registrar import Known
@@ -192,6 +192,39 @@ async def test_a_pod_whose_code_does_not_load_goes(world):
 
     async def gone():
         return not await world.pods()
+
+    await eventually_async(gone)
+
+
+async def test_a_claimed_pod_has_what_its_function_asks_for_before_any_replica_set_wants_it(world, registrar):
+    [pod] = await world.pool(1)
+    function = await world.function(resources={"requests": {"cpu": "77m"}})
+    template = (await world.cluster.get(DEPLOYMENTS, world.namespace, "hello"))["spec"]["template"]
+    wanted = template["spec"]["containers"][0]["resources"]
+    registrar["known"] = Known(exists=True, replicas=None, current=function.status["revision"], resources=wanted)
+    await world.start(function)
+
+    async def resized():
+        own = (await world.pods())[pod["metadata"]["name"]]
+        assert own["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "77m"
+        return not world.owners(own)
+
+    await eventually_async(resized)
+
+
+async def test_a_pod_whose_container_was_restarted_goes_for_it_has_no_function_any_more(world, registrar):
+    [pod] = await world.pool(1)
+    function = await world.function()
+    await world.start(function)
+    registrar["known"] = Known(exists=True, replicas=1, current=function.status["revision"])
+    await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
+    await world.settled_in(pod)
+    restarted = {"name": "function", "image": "", "imageID": "", "ready": True, "restartCount": 1}
+    name, change = pod["metadata"]["name"], {"status": {"containerStatuses": [restarted]}}
+    await world.cluster.patch(PODS, world.namespace, name, change, field_manager="kubelet", subresource="status")
+
+    async def gone():
+        return name not in await world.pods()
 
     await eventually_async(gone)
 

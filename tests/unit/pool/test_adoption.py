@@ -53,6 +53,8 @@ def facts(**changed):
     ("changed", "step"),
     [
         ({}, Step.ADOPT),
+        ({"forgot": True}, Step.DELETE),
+        ({"forgot": True, "state": "pool", "function_exists": False}, Step.DELETE),
         ({"homes": []}, Step.WAIT),
         ({"homes": [home(observed=False)]}, Step.WAIT),
         ({"homes": [home("r2")], "current": "r2"}, Step.DELETE),
@@ -84,6 +86,7 @@ SITUATIONS = st.builds(
     revision=st.sampled_from(["r1", "r2"]),
     replicas=st.sampled_from([None, 0, 1, 5]),
     current=st.sampled_from(["r1", "r2"]),
+    forgot=st.booleans(),
     homes=st.lists(st.builds(home, st.sampled_from(["r1", "r2"]), st.sampled_from("123")), max_size=3),
 )
 
@@ -96,6 +99,7 @@ def test_a_pod_is_adopted_only_into_its_own_revision_that_wants_pods(situation):
         assert plan.home in situation.homes
         assert plan.home.revision == situation.revision
         assert situation.state == "ready"
+        assert not situation.forgot
 
 
 @given(SITUATIONS)

@@ -181,3 +181,16 @@ def test_a_pool_differs_from_the_one_before_by_its_size_and_by_what_was_left_out
     assert drift.differs(manifest.deployment("n", "python", Settings(), CONFIG, size), before)
     same = manifest.deployment("n", "python", Settings(preload=("json",)), CONFIG, size)
     assert drift.differs(same, before) == (size != 1)
+
+
+@given(st.integers(0, 5), st.integers(0, 5))
+def test_a_claimed_pod_has_lost_its_function_once_its_container_was_restarted_more_often_than_before(before, since):
+    made, pod = function(), pool_pod()
+    pod["status"]["containerStatuses"] = [{"name": "function", "restartCount": before}]
+    assert not warm.forgot(pod)  # it waits, however often it was restarted
+    patch = warm.claim(pod, made, Revision("abc", {}, template()))
+    claimed = warm.claimed(pod, patch)
+    claimed["metadata"]["annotations"] = patch["metadata"].get("annotations", {})
+    assert not warm.forgot(claimed)
+    claimed["status"]["containerStatuses"][0]["restartCount"] += since
+    assert warm.forgot(claimed) == (since > 0)
