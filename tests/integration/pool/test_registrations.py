@@ -11,7 +11,7 @@ from wick_kube.resource import PODS
 from wick_router.kubernetes.early import Early
 from wick_router.kubernetes.registration import LONGEST_HOLD, Registrations
 
-OTHER = Key("elsewhere", "starts-by-its-deployment")
+OTHER, THIRD = Key("elsewhere", "starts-by-its-deployment"), Key("elsewhere", "so-does-this-one")
 
 
 @pytest.fixture
@@ -35,6 +35,8 @@ async def owed(world):
 async def test_a_claim_waits_for_a_start_by_deployment_and_no_longer(owed):
     registrations, start, scaled, claimed = owed
     registrations.awaits(OTHER)
+    registrations.awaits(THIRD)
+    registrations.serves(THIRD)
     registrations.add(*start)
     added = asyncio.get_running_loop().time()
     await asyncio.sleep(LONGEST_HOLD / 10)
@@ -46,10 +48,13 @@ async def test_a_claim_waits_for_a_start_by_deployment_and_no_longer(owed):
     assert scaled == [start[0]]
 
 
-async def test_a_router_that_ends_writes_the_claims_it_owes(owed):
+@pytest.mark.parametrize("held", [False, True], ids=["in line", "held back"])
+async def test_a_router_that_ends_writes_the_claims_it_owes(owed, held):
     registrations, start, scaled, claimed = owed
     registrations.awaits(OTHER)
     registrations.add(*start)
+    while held and registrations._next is None:  # noqa: ASYNC110 - nobody tells when it is taken out of the line
+        await asyncio.sleep(0)
     await registrations.close()
     assert await claimed()
     assert scaled == [start[0]]
