@@ -214,7 +214,7 @@ def test_a_function_whose_container_is_restarted_serves_on_in_another_pod(pool):
     assert pool.call("mortal", body=b"die").status >= 500
     serving = eventually(lambda: (answer := pool.call("mortal")).status == 200 and answer.body.decode())
     assert serving != first
-    assert owned(pool, "mortal")["metadata"]["name"] == serving
+    eventually(lambda: owned(pool, "mortal")["metadata"]["name"] == serving)
 
 
 def test_code_that_does_not_load_is_told_at_once_its_pod_goes_and_a_fix_works(pool):
