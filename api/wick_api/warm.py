@@ -265,8 +265,9 @@ def forgot(pod: Manifest) -> bool:
     The kubelet starts it with what the pod's spec says, and calls it ready: that it waits for a function, nobody sees.
     """
     metadata = pod["metadata"]
-    before = int((metadata.get("annotations") or {}).get(RESTARTS, "0"))
-    return names.CLAIMED_BY in metadata.get("labels", {}) and restarts(pod) > before
+    before = (metadata.get("annotations") or {}).get(RESTARTS, "")
+    told = int(before) if before.isdecimal() else 0  # anybody may have written there who may write to pods
+    return names.CLAIMED_BY in metadata.get("labels", {}) and restarts(pod) > told
 
 
 def token(key: str, namespace: str, runtime: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from wick_runtime.channel import pair
 from wick_runtime.config import Limits, Target
 from wick_runtime.frame import pack_call
 
@@ -28,7 +29,7 @@ def rehearse(play: Callable[[dict[str, Any], socket.socket], None]) -> None:
     """`play` takes an order to load, and the socket by which the function is called once."""
     target = Target(code=FOLDER, handler=f"{MODULE}:handle")
     order = {"target": target._asdict(), "limits": Limits()._asdict(), "env": {"NAME": ""}}
-    ours, theirs = socket.socketpair()
+    ours, theirs = pair()
     with ours, theirs, _put_back():
         ours.sendall(pack_call("GET", b"/", [(b"host", b"")], b"", time.monotonic() + 1, 1, False, b"", True))  # noqa: FBT003 - the fields of a frame
         ours.shutdown(socket.SHUT_WR)

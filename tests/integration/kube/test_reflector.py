@@ -6,6 +6,7 @@ import contextlib
 import pytest
 
 from cluster.kubectl import fresh_namespace
+from cluster.meanwhile import meanwhile
 from cluster.waiting import PATIENCE, eventually_async
 from wick_kube.cluster import Cluster
 from wick_kube.reflector import Reflector
@@ -36,14 +37,9 @@ async def watching(cluster, namespace, *, streams_lists=True):
     heard = Heard()
     reflector = Reflector(cluster, CONFIG_MAPS, heard, namespace=namespace, labels="watched=yes")
     reflector._streams_lists = streams_lists
-    task = asyncio.create_task(reflector.run())
-    try:
+    async with meanwhile(reflector.run()):
         await asyncio.wait_for(reflector.synced.wait(), PATIENCE)
         yield reflector, heard
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def put(cluster, namespace, name, value):

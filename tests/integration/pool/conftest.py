@@ -15,6 +15,7 @@ from msgspec import structs
 from cluster.control_plane import ControlPlane
 from cluster.images import PROJECT
 from cluster.kubectl import establish
+from cluster.meanwhile import meanwhile
 from cluster.waiting import PATIENCE, eventually_async
 from wick_api import names
 from wick_api.function import Source, parse
@@ -182,13 +183,8 @@ class World:
         through = cluster or self.cluster
         fence = Fence(through, lambda: 60.0, PATIENCE)
         told = (lambda _: known(), rolled, (self.namespace,), lambda: pace * monotonic())
-        task = asyncio.create_task(Registrar(through, fence, self.session, *told).run())
-        try:
+        async with meanwhile(Registrar(through, fence, self.session, *told).run()):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     async def audited(self, pods):
         """The operator has looked at these warm pods as often as it takes to find one that nobody claimed."""

@@ -1,10 +1,10 @@
 """The pool's own Deployment, kept by the operator's part that does so."""
 
-import asyncio
 import contextlib
 import json
 from time import monotonic
 
+from cluster.meanwhile import meanwhile
 from cluster.waiting import PATIENCE, eventually_async
 from wick_kube.resource import NAMESPACES
 from wick_operator.config import Config
@@ -23,13 +23,8 @@ async def keeping(world, function, **installation):
     audit = Audit(fence, world.session)
     keeper = Keeper(world.cluster, fence, config, known.get, lambda _: None, audit, monotonic)
     keeper.touch(function.key)
-    task = asyncio.create_task(keeper.run())
-    try:
+    async with meanwhile(keeper.run()):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def annotate(world, **settings):

@@ -1,16 +1,13 @@
 """A new revision of a running function through the pool, with kube-controller-manager's Deployments."""
 
-import asyncio
-import contextlib
-from time import monotonic
-
 import pytest
 
+from cluster.meanwhile import meanwhile
 from cluster.waiting import PATIENCE, eventually_async
 from wick_api import names
 from wick_kube.resource import PODS
 from wick_operator.fence import Fence
-from wick_operator.pool.registrar import Known, Registrar
+from wick_operator.pool.registrar import Known
 from wick_operator.pool.update import Updates
 
 NEW = "def handle(request):\n    return 'new'\n"
@@ -24,23 +21,16 @@ async def running(world):
     fence = Fence(world.cluster, lambda: 60.0, PATIENCE)
     updates = Updates(world.cluster, fence, world.session, lambda _: function, "the installation's secret")
     known = Known(exists=True, replicas=1, current=function.status["revision"])
-    registrar = Registrar(
-        world.cluster, fence, world.session, lambda _: known, updates.consider, (world.namespace,), monotonic
-    )
-    tasks = [asyncio.create_task(updates.run()), asyncio.create_task(registrar.run())]
-    started = await world.start(function)
-    await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
-    old = started.pod["metadata"]["name"]
+    async with meanwhile(updates.run()), world.operator(lambda: known, rolled=updates.consider):
+        started = await world.start(function)
+        await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
+        old = started.pod["metadata"]["name"]
 
-    async def adopted():
-        return owned(await world.pods(), old)
+        async def adopted():
+            return owned(await world.pods(), old)
 
-    await eventually_async(adopted)
-    yield function, old
-    for task in tasks:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await eventually_async(adopted)
+        yield function, old
 
 
 def owned(pods, name):

@@ -13,6 +13,7 @@ import pytest
 from cluster import process
 from cluster.control_plane import ControlPlane, wait_until_ready
 from cluster.kubectl import establish, fresh_namespace
+from cluster.meanwhile import meanwhile
 from cluster.tools import Missing
 from cluster.waiting import eventually_async
 from wick_api.names import Key
@@ -184,11 +185,8 @@ async def world(own_plane, request):
         await made.becomes(lambda: {made.key("warm"), made.key("cold")} <= made.plane.lanes.keys())
         await made.becomes(lambda: [slot.ready for slot in made.slots("warm")] == [True])
         made.trickle = Trickle()
-        task = asyncio.create_task(made.trickle.go_on(router.port, f"/function/{namespace}/warm/"))
-        yield made
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        async with meanwhile(made.trickle.go_on(router.port, f"/function/{namespace}/warm/")):
+            yield made
 
 
 async def many_more(world, count=100):

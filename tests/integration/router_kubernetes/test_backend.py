@@ -1,10 +1,10 @@
 """The Kubernetes backend against a real API server: what the router hears, and what it writes."""
 
 import asyncio
-import contextlib
 
 import pytest
 
+from cluster.meanwhile import meanwhile
 from cluster.waiting import eventually_async
 from wick_api.names import Key
 from wick_api.reason import Reason
@@ -53,12 +53,9 @@ async def cluster(kubeconfig):
 async def running(kubeconfig, namespace):
     sink = Listening()
     backend = KubernetesBackend(Config(namespaces=(namespace,), kubeconfig=str(kubeconfig)))
-    task = asyncio.create_task(backend.run(sink))
-    await hears(lambda: sink.in_touch)
-    yield backend, sink
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with meanwhile(backend.run(sink)):
+        await hears(lambda: sink.in_touch)
+        yield backend, sink
 
 
 async def hears(condition):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_api import warm
+from wick_api import names, warm
 from wick_api.environment import Unresolvable, needed
 from wick_api.function import parse
 from wick_api.revision import Revision
@@ -194,3 +194,9 @@ def test_a_claimed_pod_has_lost_its_function_once_its_container_was_restarted_mo
     assert not warm.forgot(claimed)
     claimed["status"]["containerStatuses"][0]["restartCount"] += since
     assert warm.forgot(claimed) == (since > 0)
+
+
+def test_an_annotation_of_somebody_else_breaks_no_look_at_a_claimed_pod():
+    pod = pool_pod()
+    pod["metadata"] |= {"labels": {names.CLAIMED_BY: "hello"}, "annotations": {warm.RESTARTS: "none"}}
+    assert not warm.forgot(pod)
