@@ -169,3 +169,15 @@ def adopt(pod: Manifest, home: Home) -> dict[str, Any]:
             "annotations": {**home.annotations, DELETION_COST: "100"},
         }
     }
+
+
+def claim_and_adopt(claim: Manifest, adoption: Manifest) -> dict[str, Any]:
+    """A `claim` and the adoption of the same pod in one merge patch, for a ReplicaSet that wants pods already."""
+    before, after = claim["metadata"], adoption["metadata"]
+    return {
+        "metadata": {
+            **after,
+            "labels": {**before["labels"], **after["labels"]},
+            "annotations": {**before.get("annotations", {}), **after["annotations"]},
+        }
+    }

@@ -27,6 +27,7 @@ from wick_kube.resource import PODS, REPLICA_SETS
 from wick_operator import metrics
 from wick_operator.fence import Fence
 from wick_operator.pool.adoption import READY, Facts, Home, Plan, Step, adopt, decide, home
+from wick_operator.pool.resize import resize
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Registrar:
         fence: Fence,
         session: aiohttp.ClientSession,
         known: Callable[[Key], Known],
-        rolled: Callable[[Sequence[Home]], None],
+        rolled: Callable[[Key, Sequence[Home]], None],
         namespaces: tuple[str | None, ...],
         clock: Callable[[], float],
     ) -> None:
@@ -109,7 +110,7 @@ class Registrar:
             del self._homes[key]
         if key in self._moved:
             self._moved[key].set()
-        self._rolled(tuple(homes.values()))
+        self._rolled(key, tuple(homes.values()))
 
     async def _follow(self, address: Address, since: float) -> None:
         pause, serving, resized = FIRST_LOOK, False, False
@@ -122,7 +123,7 @@ class Registrar:
                         facts = await self._facts(pod, self._clock() - since, serving=serving)
                         serving = facts.state == READY
                         if serving and not resized and (resources := self._resources(pod)) is not None:
-                            await self._resize(pod, resources)
+                            await resize(self._fence, pod, resources)
                             resized = True
                             facts = await self._facts(pod, self._clock() - since, serving=True)
                         await self._step(pod, decide(facts), resized=resized)
@@ -148,7 +149,7 @@ class Registrar:
             await self._wake(_key(pod))
         elif plan.home is not None:
             if not resized:
-                await self._resize(pod, plan.home.resources)
+                await resize(self._fence, pod, plan.home.resources)
             await self._fence.patch(PODS, namespace, name, adopt(pod, plan.home))
             metrics.ADOPTIONS.inc()
             self._claimed.pop((namespace, name), None)
@@ -157,15 +158,6 @@ class Registrar:
         """What its function asks for, known before any ReplicaSet wants the pod: then the adoption need not wait."""
         known = self._known(_key(pod))
         return known.resources if known.current == pod["metadata"]["labels"].get(names.REVISION) else None
-
-    async def _resize(self, pod: Manifest, resources: Mapping[str, Any]) -> None:
-        """Give the pod what its function asks for: before the adoption, after which nobody looks at it any more."""
-        metadata = pod["metadata"]
-        if change := warm.resize(resources, pod):
-            try:
-                await self._fence.patch(PODS, metadata["namespace"], metadata["name"], change, subresource="resize")
-            except (Refused, NotFound) as error:  # a quota, or a cluster that resizes nothing: it serves as it is
-                log.warning("%s/%s keeps a warm pod's resources: %s", metadata["namespace"], metadata["name"], error)
 
     async def _wake(self, key: Key) -> None:
         """Write what the router would have, had it lived; unlike a plain 1 it never undoes the autoscaler's number."""

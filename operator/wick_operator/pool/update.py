@@ -3,7 +3,8 @@
 ```
    rollout is behind --a free pod that fits?--no--> the Deployment rolls alone
       |  POST /specialize
-      +--200--> claim (PATCH) -> the registrar adopts it -> the ReplicaSet has a ready pod, and the old ones go
+      +--200--> resize, claim and adopt (one PATCH) -> the ReplicaSet has a ready pod, and the old ones go
+      |           (its controller has not seen yet that it wants one: claim, and the registrar adopts it)
       +--422--> DELETE the pod; the old revision goes on serving, and the Deployment's own pod says why
       +--409--> a router was first: the next pod, at most `TRIES`
 ```
@@ -32,7 +33,8 @@ from wick_kube.resource import CONFIG_MAPS, PODS
 from wick_kube.specialization import Failed, Loaded, Refused
 from wick_operator import metrics
 from wick_operator.fence import Fence
-from wick_operator.pool.adoption import Home
+from wick_operator.pool.adoption import Home, adopt, claim_and_adopt
+from wick_operator.pool.resize import resize
 from wick_operator.pool.rollout import Remembered, behind
 
 log = logging.getLogger(__name__)
@@ -62,11 +64,17 @@ class Updates:
         self._function, self._key = function, key
         self._waiting: asyncio.Queue[Home] = asyncio.Queue(MOST_WAITING)
         self._remembered = Remembered()
+        self._latest: dict[Key, Home] = {}
+        """The ReplicaSet that each rollout waits for, as last seen; for as long as it does."""
 
-    def consider(self, homes: Sequence[Home]) -> None:
-        """Something about a function's ReplicaSets changed."""
+    def consider(self, key: Key, homes: Sequence[Home]) -> None:
+        """Something about a function's ReplicaSets changed; `homes` are those that want pods."""
         home = behind(homes)
-        if home is not None and not self._waiting.full() and self._remembered.first_time(home):
+        if home is None:
+            self._latest.pop(key, None)
+            return
+        self._latest[key] = home
+        if not self._waiting.full() and self._remembered.first_time(home):
             self._waiting.put_nowait(home)
 
     async def run(self) -> None:
@@ -99,7 +107,7 @@ class Updates:
         config_maps = await specialization.config_maps(self._cluster, home.key.namespace, revision)
         outcome: str = Obstacle.SHAPE
         for pod in [pod for pod in free if not warm.obstacle(revision.template, pod)][:TRIES]:
-            outcome = await self._give(pod, function, revision, config_maps)
+            outcome = await self._give(pod, function, revision, config_maps, home)
             if outcome != Obstacle.CONFLICT:
                 break
         return outcome
@@ -108,16 +116,21 @@ class Updates:
         pods = await self._cluster.list(PODS, function.key.namespace, labels=f"{names.POOL}={function.spec.runtime}")
         return [pod for pod in pods if warm.is_free(pod)]
 
-    async def _give(self, pod: Manifest, function: Function, revision: Revision, config_maps: Mapping[str, Any]) -> str:
+    async def _give(
+        self,
+        pod: Manifest,
+        function: Function,
+        revision: Revision,
+        config_maps: Mapping[str, Any],
+        home: Home,
+    ) -> str:
         claim = warm.claim(pod, function, revision)
         order = warm.order(function, revision, warm.claimed(pod, claim), config_maps)
         token = warm.token(self._key, function.key.namespace, function.spec.runtime)
         metadata = pod["metadata"]
         match await specialization.specialize(self._session, pod, order, token):
             case Loaded():
-                # Nobody else can have it any more, and the kubelet may have written its status: whatever the version.
-                del claim["metadata"]["resourceVersion"]
-                await self._fence.patch(PODS, metadata["namespace"], metadata["name"], claim)
+                await self._register(pod, claim, home)
                 metrics.UPDATES.inc()
                 return Obstacle.NONE
             case Failed(message):
@@ -125,3 +138,19 @@ class Updates:
                 return message
             case Refused(taken):
                 return Obstacle.CONFLICT if taken else Obstacle.REFUSED
+
+    async def _register(self, pod: Manifest, claim: dict[str, Any], home: Home) -> None:
+        """One write, where it can be: two would wait for the refill that the first one begins."""
+        metadata = pod["metadata"]
+        await resize(self._fence, pod, home.resources)
+        wanted = self._wants(home)
+        # Nobody else can have it any more, and the kubelet may have written its status: whatever the version.
+        del claim["metadata"]["resourceVersion"]
+        change = claim_and_adopt(claim, adopt(pod, home)) if wanted else claim
+        await self._fence.patch(PODS, metadata["namespace"], metadata["name"], change)
+        metrics.ADOPTIONS.inc(wanted)
+
+    def _wants(self, home: Home) -> bool:
+        """Whether the ReplicaSet still waits for a pod, and its controller knows that it does."""
+        latest = self._latest.get(home.key)
+        return latest is not None and latest.owner == home.owner and latest.observed

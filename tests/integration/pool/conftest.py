@@ -174,7 +174,7 @@ class World:
             return answer.status, await answer.text()
 
     @contextlib.asynccontextmanager
-    async def operator(self, known, *, cluster=None, pace=1, rolled=lambda _: None):
+    async def operator(self, known, *, cluster=None, pace=1, rolled=lambda _key, _homes: None):
         """The operator's part that follows claims, while the block runs.
 
         `known()` is its view of the function, asked for at each look, and `rolled` is told of its ReplicaSets. It sees

@@ -73,7 +73,7 @@ class Looks:
         self.count += 1
         return self.known
 
-    def rolled(self, homes):
+    def rolled(self, _key, homes):
         self.homes = homes
 
     async def again(self):

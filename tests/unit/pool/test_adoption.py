@@ -17,6 +17,7 @@ from wick_operator.pool.adoption import (
     Home,
     Step,
     adopt,
+    claim_and_adopt,
     decide,
 )
 from wick_operator.pool.adoption import home as read
@@ -144,3 +145,20 @@ def test_adoption_names_this_very_pod_and_gives_it_the_labels_and_the_owner_its_
     assert "resourceVersion" not in patch  # the kubelet's next status must not put the adoption off
     assert patch["labels"]["pod-template-hash"] == "h"
     assert patch["annotations"] == {"by": "its author", "controller.kubernetes.io/pod-deletion-cost": "100"}
+
+
+def test_a_pod_claimed_and_adopted_in_one_write_is_as_after_two():
+    def merged(pod, patch):
+        before, after = pod["metadata"], patch["metadata"]
+        whole = {part: {**before.get(part, {}), **after.get(part, {})} for part in ("labels", "annotations")}
+        kept = {part: {key: value for key, value in whole[part].items() if value is not None} for part in whole}
+        return {"metadata": {**before, **after, **kept}}
+
+    pod = {
+        "metadata": {"uid": "p", "labels": {"kubewick.dev/pool": "python", "pod-template-hash": "pools", "own": "x"}}
+    }
+    labels = {"kubewick.dev/pool": None, "pod-template-hash": None, "kubewick.dev/claimed-by": "f"}
+    owner = {"kind": "Function", "name": "f", "uid": "v"}
+    claim = {"metadata": {"annotations": {"a": "1"}, "ownerReferences": [owner], "labels": labels}}
+    adoption = adopt(pod, home())
+    assert merged(pod, claim_and_adopt(claim, adoption)) == merged(merged(pod, claim), adoption)
