@@ -8,13 +8,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 
 from wick_api import names
 from wick_api.environment import needed
 from wick_api.revision import Revision
+from wick_kube import control_port
 from wick_kube.cluster import Cluster
 from wick_kube.resource import CONFIG_MAPS
 
@@ -54,12 +54,10 @@ class _Report(Struct):
     phases: dict[str, float] = msgspec.field(default_factory=dict)
 
 
-async def specialize(
-    session: aiohttp.ClientSession, pod: Mapping[str, Any], order: Mapping[str, Any], token: str
-) -> Loaded | Failed | Refused:
+async def specialize(pod: Mapping[str, Any], order: Mapping[str, Any], token: str) -> Loaded | Failed | Refused:
     """Give the pod what `wick_api.warm.order` made; at most `LOAD_SECONDS`."""
     began = time.monotonic()
-    answer = await _post(session, pod, order, token)
+    answer = await _post(pod, order, token)
     if answer is None:
         return Refused(taken=False)
     status, report = answer
@@ -80,18 +78,16 @@ async def config_maps(cluster: Cluster, namespace: str, revision: Revision) -> d
     return {name: each.get("data") or {} for name, each in zip(wanted, found, strict=True) if each}
 
 
-async def _post(
-    session: aiohttp.ClientSession, pod: Mapping[str, Any], order: Mapping[str, Any], token: str
-) -> tuple[int, _Report] | None:
-    address = pod["status"]["podIP"]
-    host = f"[{address}]" if ":" in address else address
+async def _post(pod: Mapping[str, Any], order: Mapping[str, Any], token: str) -> tuple[int, _Report] | None:
     try:
-        async with session.post(
-            f"http://{host}:{names.CONTROL_PORT}/specialize",
-            data=msgspec.json.encode(order),
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-            timeout=aiohttp.ClientTimeout(total=LOAD_SECONDS, sock_connect=1),
-        ) as response:
-            return response.status, msgspec.json.decode(await response.read(), type=_Report)
-    except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError, msgspec.ValidationError):
+        status, body = await control_port.post(
+            pod["status"]["podIP"],
+            names.CONTROL_PORT,
+            "/specialize",
+            token,
+            msgspec.json.encode(order),
+            LOAD_SECONDS,
+        )
+        return status, msgspec.json.decode(body, type=_Report)
+    except (control_port.Broken, OSError, TimeoutError, msgspec.DecodeError, msgspec.ValidationError):
         return None

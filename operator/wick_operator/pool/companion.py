@@ -38,7 +38,7 @@ class WarmPool:
         self._keeper = Keeper(
             cluster, fence, config, self._usable, self._view.deployments.get, Audit(fence, session), monotonic
         )
-        self._updates = Updates(cluster, fence, session, self._function, config.pool_key)
+        self._updates = Updates(cluster, fence, self._function, config.pool_key)
         self._registrar = Registrar(cluster, fence, session, self._known, self._updates.consider, namespaces, monotonic)
 
     async def run(self) -> None:

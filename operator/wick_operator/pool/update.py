@@ -18,8 +18,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import aiohttp
-
 from wick_api import names, warm
 from wick_api.environment import Unresolvable
 from wick_api.function import Function
@@ -56,11 +54,10 @@ class Updates:
         self,
         cluster: Cluster,
         fence: Fence,
-        session: aiohttp.ClientSession,
         function: Callable[[Key], Function | None],
         key: str,
     ) -> None:
-        self._cluster, self._fence, self._session = cluster, fence, session
+        self._cluster, self._fence = cluster, fence
         self._function, self._key = function, key
         self._waiting: asyncio.Queue[Home] = asyncio.Queue(MOST_WAITING)
         self._remembered = Remembered()
@@ -128,7 +125,7 @@ class Updates:
         order = warm.order(function, revision, warm.claimed(pod, claim), config_maps)
         token = warm.token(self._key, function.key.namespace, function.spec.runtime)
         metadata = pod["metadata"]
-        match await specialization.specialize(self._session, pod, order, token):
+        match await specialization.specialize(pod, order, token):
             case Loaded():
                 await self._register(pod, claim, home)
                 metrics.UPDATES.inc()

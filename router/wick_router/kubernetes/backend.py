@@ -89,7 +89,7 @@ class KubernetesBackend:
             self._cluster = await stack.enter_async_context(await Cluster.connect(self._config.kubeconfig))
             session = await stack.enter_async_context(aiohttp.ClientSession())
             if self._config.pool_key:
-                self._claims = Claims(self._cluster, self._warm, session, self._config.pool_key)
+                self._claims = Claims(self._cluster, self._warm, self._config.pool_key)
                 self._early = Early(session, self._warm.waits)
                 stack.push_async_callback(self._early.close)
             self._activation = Activation(self._cluster, self, self._claims)

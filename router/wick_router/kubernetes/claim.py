@@ -19,7 +19,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 from msgspec import Struct
 
 from wick_api import names, warm
@@ -72,10 +71,9 @@ class Broken(Struct, frozen=True):
 class Claims:
     """See the module; `key` is the installation's secret from which tokens are derived."""
 
-    def __init__(self, cluster: Cluster, pods: WarmPods, session: aiohttp.ClientSession, key: str) -> None:
+    def __init__(self, cluster: Cluster, pods: WarmPods, key: str) -> None:
         self._cluster = cluster
         self._pods = pods
-        self._session = session
         self._key = key
         self._revisions = Revisions(cluster)
         self._permits = asyncio.Semaphore(AT_ONCE)
@@ -160,7 +158,7 @@ class Claims:
     async def _specialize(
         self, pod: Manifest, claim: dict[str, Any], body: dict[str, Any], pool: tuple[str, str]
     ) -> Started | Broken | Obstacle:
-        match await specialization.specialize(self._session, pod, body, warm.token(self._key, *pool)):
+        match await specialization.specialize(pod, body, warm.token(self._key, *pool)):
             case Loaded(phases):
                 return Started(pod, phases, claim)
             case Failed(message):

@@ -159,7 +159,7 @@ class World:
         warm = WarmPods(lambda pods: pods[0])
         for pod in await self.cluster.list(PODS, self.namespace, labels=names.POOL):
             warm.changed((self.namespace, pod["metadata"]["name"]), pod, None)
-        return Claims(self.cluster, warm, self.session, CONFIG.pool_key)
+        return Claims(self.cluster, warm, CONFIG.pool_key)
 
     async def start(self, function):
         """As a router does: the pod that serves, and its claim."""

@@ -19,7 +19,7 @@ async def running(world):
     await world.pool(2)
     function = await world.function()
     fence = Fence(world.cluster, lambda: 60.0, PATIENCE)
-    updates = Updates(world.cluster, fence, world.session, lambda _: function, "the installation's secret")
+    updates = Updates(world.cluster, fence, lambda _: function, "the installation's secret")
     known = Known(exists=True, replicas=1, current=function.status["revision"])
     async with meanwhile(updates.run()), world.operator(lambda: known, rolled=updates.consider):
         started = await world.start(function)
