@@ -65,7 +65,7 @@ class Processes:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, connect=1.0)) as session:
             pool = Pool(self._pool_size, self._nest(), session)
             async with pool.running():
-                self._make = lambda: Fleet(pool, session, sink, self._line)
+                self._make = lambda: Fleet(pool, sink, self._line)
                 self._sink = sink
                 self.follow(self._project)
                 sink.synced(in_touch=True)

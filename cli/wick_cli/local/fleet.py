@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
-
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_api.reason import Reason
@@ -58,10 +56,8 @@ class _Unit:
 class Fleet:
     """All instances of one function, and how many there should be."""
 
-    def __init__(
-        self, pool: Pool, session: aiohttp.ClientSession, sink: Sink, line: Callable[[Key, str], None]
-    ) -> None:
-        self._pool, self._session, self._sink, self._line = pool, session, sink, line
+    def __init__(self, pool: Pool, sink: Sink, line: Callable[[Key, str], None]) -> None:
+        self._pool, self._sink, self._line = pool, sink, line
         self._units: list[_Unit] = []
         self._numbers = itertools.count(1)
         self._retry: asyncio.TimerHandle | None = None
@@ -183,7 +179,7 @@ class Fleet:
             runtime = await self._pool.take()
             took = (clock() - began) * 1000
             runtime.line = lambda line: self._line(self.function.key, line)
-            phases = await runtime.specialize(self._session, body)
+            phases = await runtime.specialize(body)
             whole = (clock() - began) * 1000
         except (LoadFailed, Unstartable) as error:
             if runtime:

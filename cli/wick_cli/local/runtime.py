@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from wick_api.reason import Reason
+from wick_kube import control_port
 
 HOST = "127.0.0.1"
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -84,22 +86,19 @@ class Runtime:
         except aiohttp.ClientConnectionError:
             return False
 
-    async def specialize(
-        self, session: aiohttp.ClientSession, body: Mapping[str, Any]
-    ) -> tuple[tuple[str, float], ...]:
+    async def specialize(self, body: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
         """Make it this function; the phases of the start in ms. `LoadFailed` is the author's, `Unstartable` ours."""
-        headers = {"Authorization": f"Bearer {self._token}"}
+        order = msgspec.json.encode(body)
         try:
-            async with (
-                asyncio.timeout(LOAD_SECONDS),
-                session.post(f"http://{HOST}:{self.control_port}/specialize", json=body, headers=headers) as answer,
-            ):
-                said = await answer.json(content_type=None)
+            status, answer = await control_port.post(
+                HOST, self.control_port, "/specialize", self._token, order, LOAD_SECONDS
+            )
+            said = msgspec.json.decode(answer, type=dict[str, Any])
         except TimeoutError as error:
             raise LoadFailed(Reason.LOAD_FAILED, f"the code did not load within {LOAD_SECONDS:g} s") from error
-        except (aiohttp.ClientError, ValueError) as error:
+        except (control_port.Broken, OSError, ValueError) as error:
             raise Unstartable(f"the runtime broke off while loading the function: {error}") from error
-        if answer.status == 200:  # noqa: PLR2004 - HTTP's own number
+        if status == 200:  # noqa: PLR2004 - HTTP's own number
             return tuple((str(name), float(took)) for name, took in said.get("phases", {}).items())
         raise LoadFailed(Reason.LOAD_FAILED, load_error(said))
 
