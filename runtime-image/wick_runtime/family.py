@@ -43,8 +43,16 @@ class Child:
         self.first: tuple[int, socket.socket] | None = None
         """Number and socket of the handler process that was ordered along with the code, until it is known whether
         the code takes one."""
+        self.worker: Worker | None = None
+        """The first handler process, where it is this one itself."""
         self.pings: dict[int, float] = {}
         """Moments at which its loop was asked whether it turns, by the number of each question still open."""
+
+    def becomes(self, worker: Worker) -> None:
+        """It is itself the handler process."""
+        self.worker = worker
+        if self.pid:
+            worker.forked(self.pid)
 
     def ping(self, number: int, now: float) -> None:
         """Ask its loop whether it turns."""
@@ -120,6 +128,8 @@ class Family:
             one.forked(pid)
         else:
             one.pid = pid
+            if one.worker is not None:
+                one.worker.forked(pid)
             if one.verdict is not None:  # condemned before anybody knew its number
                 one.kill()
 
@@ -127,4 +137,6 @@ class Family:
         if isinstance(one, Worker):
             one.exited(status)
         elif one is not None:
+            if one.worker is not None:
+                one.worker.exited(status)
             self._died(one, status)

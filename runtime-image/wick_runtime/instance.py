@@ -81,6 +81,8 @@ class Instance:
         self._server: Server | None = None
         self._admission: Admission | None = None
         self._family = Family(self._died)
+        self._hung_up = False
+        """Every handler process was told to end."""
         self._deaths = 0
         self._quiet: list[int] = []
         self._outcome: asyncio.Future[None] | None = None
@@ -229,7 +231,7 @@ class Instance:
     def _fork_process(self, worker: Worker, sock: socket.socket) -> None:
         """A handler process: from the template, or with an import of its own where that cannot be forked."""
         child = self._child
-        if child is not None and not child.closed and child.forkable:
+        if child is not None and not child.closed and child.kind == "processes" and child.forkable:
             self._family.order(child.channel, worker, {}, sock)
             return
         order = {
@@ -276,12 +278,12 @@ class Instance:
         child.kind = message["kind"]
         child.forkable = message.get("forkable", False)
         child.loaded_at = time.monotonic()
-        if child.kind == "processes":
-            self._front(child)
-        else:
+        if child.kind == "inline":
             child.drop_first()
             self._adopt(child)
             self._ready()
+        else:
+            self._front(child)
 
     def _adopt(self, child: Child) -> None:
         """Quiet connections of the worker before go to this one."""
@@ -302,11 +304,13 @@ class Instance:
         server = self._server = self._data_server(processes)
         processes.bind(server)
         first = None
-        if child.forkable and child.first is not None:
+        if child.first is not None:
             number, sock = child.first
             first, child.first = (processes.ordered(), sock), None
-            self._family.expect(number, first[0])
-        child.drop_first()
+            if child.kind == "process":
+                child.becomes(first[0])
+            else:
+                self._family.expect(number, first[0])
         self.spawn(self._serve_processes(child, processes, server, first))
 
     async def _serve_processes(
@@ -382,7 +386,11 @@ class Instance:
         if child.failed or child is not self._child:
             return
         self._cancel("load")
-        if self._state is State.DRAINING:
+        if child.kind == "process":  # one handler process of several: the front knows, and has others made
+            self._child = None
+            if self._hung_up:
+                self._finish(0)
+        elif self._state is State.DRAINING:
             self._finish(lost)
         elif not child.kind:
             message = f"the process {how} while it loaded the code"
@@ -447,10 +455,11 @@ class Instance:
         await server.drain(lambda: 0 if self._admission is None else self._admission.in_flight)
         if self._processes is not None:
             self._processes.close()
+        self._hung_up = True
         child = self._child
         if child is None or child.closed:
             self._finish(0)
-        else:
+        elif child.kind != "process":
             child.channel.send({"op": "stop"})
 
     def _out_of_grace(self) -> None:

@@ -3,16 +3,20 @@
 ::
 
     fork --> import --> init --+-- asynchronous handler: serves the data port in its own event loop
-                               +-- synchronous handler, safe to fork: a template the handler processes are forked from
-                               +-- synchronous handler, not safe to fork: the first handler process itself
+                               +-- synchronous handler, quickly loaded or not safe to fork: the first handler process
+                               +-- synchronous handler, else: a template the handler processes are forked from
 
 In the pool the fork comes first and the order later (role ``spare``), so that a start does not wait for it.
 
 A process with threads, or with a socket that its import opened, must not be forked: the threads would be missing in
-the child and the socket shared with it. Each handler process then imports the code for itself.
+the child and the socket shared with it. Each handler process then imports the code for itself. So it does where there
+is no `init` or `shutdown`, which run once, and the import takes no longer than `SHARED`: a fork before the first
+request costs that request 3 ms of the 9 that a start takes (most of it for pages, which are copied when they are first
+written to), and saves no more than that at each further process.
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import stat
@@ -20,7 +24,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from wick_runtime import adapters
 from wick_runtime.channel import Channel, Closed, Message
@@ -33,6 +37,9 @@ from wick_runtime.output import Lines, capture
 from wick_runtime.process import Handle, Process, Setting
 from wick_runtime.serving import serve
 from wick_runtime.table import Table
+
+SHARED: Final = 20.0
+"""Milliseconds of import and `init` beyond which they are done once, in a template."""
 
 
 class Shared(NamedTuple):
@@ -84,14 +91,21 @@ def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
         _close(first)
         return serve(code, channel, shared)
     shared.listener.close()
-    if own:
-        return run_process(sock, code)
-    forkable = safe_to_fork(before)
-    channel.send({"op": "loaded", "kind": "processes", "forkable": forkable, "phases": code.phases})
-    if not forkable:
-        _close(first)
-        return _only_process(channel, code)
-    return _template(channel, code, [({"op": "fork", "id": order["first"]}, [fd]) for fd in first])
+    return run_process(sock, code) if own else _processes(channel, code, order, first, forkable=safe_to_fork(before))
+
+
+def _processes(channel: Channel, code: Code, order: dict[str, Any], first: Sequence[int], *, forkable: bool) -> int:
+    """Be the first handler process, where one was ordered along with the code, or the template of all."""
+    slow = code.phases["import"] + code.phases["init"] > SHARED
+    hooked = code.loaded.init is not None or code.loaded.shutdown is not None
+    alone = first and not (forkable and (slow or hooked))
+    kind = "process" if alone else "processes"
+    channel.send({"op": "loaded", "kind": kind, "forkable": forkable, "phases": code.phases})
+    if alone:
+        return run_process(socket.socket(fileno=first[0]), code)
+    if forkable:
+        return _template(channel, code, [({"op": "fork", "id": order["first"]}, [fd]) for fd in first])
+    return _rest(channel, code)
 
 
 def _close(fds: Sequence[int]) -> None:
@@ -178,16 +192,11 @@ def _template(channel: Channel, code: Code, first: Sequence[Message]) -> int:
     return _shut_down(code)
 
 
-def _only_process(channel: Channel, code: Code) -> int:
-    """Wait for the first order to fork, and be that process."""
-    try:
-        (order, fds), *_ = channel.receive(wait=True)
-    except Closed:
-        return _shut_down(code)
-    if order["op"] != "fork":
-        return _shut_down(code)
-    channel.send({"op": "forked", "id": order["id"], "pid": os.getpid()})
-    return run_process(socket.socket(fileno=fds[0]), code)
+def _rest(channel: Channel, code: Code) -> int:
+    """Replaces a template, and cannot be one: wait for the end."""
+    with contextlib.suppress(Closed):
+        channel.receive(wait=True)
+    return _shut_down(code)
 
 
 def _shut_down(code: Code) -> int:

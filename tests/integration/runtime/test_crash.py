@@ -126,8 +126,18 @@ def test_a_sync_crash_harms_no_other_request(start, variant, tmp_path, eventuall
     assert answers[0].status == 200
 
 
-def test_the_template_of_sync_handlers_is_replaced_when_it_is_killed(start, variant, eventually):
+def test_a_function_loaded_in_no_time_is_served_by_the_process_that_loaded_it(start, variant, eventually):
     instance = start(code("def"), **variant)
+    handler = int(instance.request("/").text)
+    assert instance.pids()[2:] == [handler]
+    assert instance.request("/?die=kill").status == 502
+    another = int(instance.request("/").text)
+    assert another != handler
+    eventually(lambda: instance.pids()[2:] == [another])
+
+
+def test_the_template_of_sync_handlers_is_replaced_when_it_is_killed(start, variant, eventually):
+    instance = start(code("def") + "    def init(): pass\n", **variant)
     handler = int(instance.request("/").text)
     template = int(Path(f"/proc/{handler}/stat").read_text().split()[3])
     os.kill(template, signal.SIGKILL)

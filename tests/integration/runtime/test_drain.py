@@ -58,6 +58,47 @@ def test_what_is_in_flight_finishes_and_what_is_new_is_refused(start, variant, k
     assert said.count("init ran") == said.count("shutdown ran") == 1
 
 
+QUICK = """
+    import os, time
+    def handle(request):
+        if "die" in request.query: os._exit(3)
+        while not os.path.exists(os.environ["GO"]):
+            time.sleep(0.005)
+        return "done"
+"""
+
+
+def test_the_process_that_loaded_the_code_dies_while_draining_and_the_others_finish(
+    start, variant, tmp_path, eventually
+):
+    go = tmp_path / "go"
+    instance = start(QUICK, GO=go, **variant)
+    [first] = instance.pids()[2:]
+    answers = []
+    slow = [threading.Thread(target=lambda: answers.append(instance.request("/").status)) for _ in range(3)]
+    for thread in slow:
+        thread.start()
+    eventually(lambda: instance.metric("kubewick_function_handler_in_flight") == 3)
+    instance.terminate()
+    eventually(lambda: instance.state() == "draining")
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: answers == [502])
+    go.touch()
+    for thread in slow:
+        thread.join()
+    assert answers == [502, 200, 200]
+    assert instance.process.wait(PATIENCE) == 0
+
+
+def test_an_instance_whose_first_process_has_died_before_ends_as_it_should(start, variant, tmp_path):
+    (tmp_path / "go").touch()
+    instance = start(QUICK, GO=tmp_path / "go", **variant)
+    assert instance.request("/?die=1").status == 502
+    assert instance.request("/").status == 200
+    instance.terminate()
+    assert instance.process.wait(PATIENCE) == 0
+
+
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_a_request_on_a_kept_connection_that_crosses_the_signal_is_answered(start, variant, kind, tmp_path):
     instance = start(code(kind), GO=tmp_path, **variant)
