@@ -66,7 +66,7 @@ async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--starts", type=int, default=1000)
     parser.add_argument(
-        "--within", type=float, default=1500.0, help="seconds; then it stops, and says how many it made"
+        "--within", type=float, default=2400.0, help="seconds; then it stops, and says how many it made"
     )
     options = parser.parse_args()
     async with await Cluster.connect(os.environ["KUBECONFIG"]) as cluster:
