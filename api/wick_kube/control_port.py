@@ -74,8 +74,8 @@ def _is_length(name: bytes) -> bool:
 async def post(host: str, port: int, path: str, token: str, body: bytes, within: float) -> tuple[int, bytes]:
     """Status and body of the answer to this JSON.
 
-    `Broken` or `OSError` where there is none; ``TimeoutError`` where it does not come `within` so many seconds, or no
-    connection in `CONNECT`.
+    `Broken` or `OSError` where there is none, or no connection in `CONNECT`; ``TimeoutError`` where it does not come
+    `within` so many seconds.
     """
     authority = f"[{host}]" if ":" in host else host
     head = (
@@ -84,8 +84,11 @@ async def post(host: str, port: int, path: str, token: str, body: bytes, within:
     )
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(within):
-        async with asyncio.timeout(CONNECT):
-            transport, answer = await loop.create_connection(lambda: _Answer(head.encode() + body), host, port)
+        try:
+            async with asyncio.timeout(CONNECT):
+                transport, answer = await loop.create_connection(lambda: _Answer(head.encode() + body), host, port)
+        except TimeoutError as error:
+            raise Broken(f"no connection in {CONNECT:g} s") from error
         try:
             return await answer.done
         finally:

@@ -89,5 +89,5 @@ async def _post(pod: Mapping[str, Any], order: Mapping[str, Any], token: str) ->
             LOAD_SECONDS,
         )
         return status, msgspec.json.decode(body, type=_Report)
-    except (control_port.Broken, OSError, TimeoutError, msgspec.DecodeError, msgspec.ValidationError):
+    except (control_port.Broken, OSError, msgspec.DecodeError):
         return None

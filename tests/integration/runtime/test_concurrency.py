@@ -1,8 +1,11 @@
 """The limit of requests in flight, and what runs beside what."""
 
+import textwrap
 import threading
 
 import pytest
+
+from cluster.waiting import PATIENCE
 
 CODE = """
     import asyncio, os, time
@@ -85,13 +88,22 @@ def test_a_thousand_keep_alive_connections(start, variant, kind):
         sock.close()
 
 
+THREADS = "\nimport threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+
+
 def test_a_function_whose_import_starts_threads_is_not_forked(start, variant, tmp_path, eventually):
     go = tmp_path / "go"
-    threads = "\nimport threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
-    import textwrap
-
-    instance = start(threads + textwrap.dedent(code("def")), GO=go, **variant)
+    instance = start(THREADS + textwrap.dedent(code("def")), GO=go, **variant)
     crowd = Crowd(instance, 3)
     eventually(lambda: instance.metric("kubewick_function_handler_in_flight") == 3)
     go.touch()
     assert [answer.status for answer in crowd.join()] == [200] * 3
+
+
+def test_a_function_that_cannot_be_forked_is_loaded_once_for_its_first_process(start, variant):
+    source = THREADS + "print('loaded')\ndef init(): pass\ndef handle(): return 'ok'\n"
+    instance = start(source, **variant)
+    assert instance.request("/").status == 200
+    instance.terminate()
+    assert instance.process.wait(PATIENCE) == 0
+    assert [line["message"] for line in instance.lines].count("loaded") == 1

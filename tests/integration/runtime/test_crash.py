@@ -136,6 +136,14 @@ def test_a_function_loaded_in_no_time_is_served_by_the_process_that_loaded_it(st
     eventually(lambda: instance.pids()[2:] == [another])
 
 
+def test_a_function_that_loads_slowly_is_loaded_once_for_all_its_processes(start, variant):
+    instance = start("import time\ntime.sleep(0.05)\nimport os\ndef handle(): return str(os.getpid())\n", **variant)
+    handler = int(instance.request("/").text)
+    template, *processes = instance.pids()[2:]
+    assert processes == [handler]
+    assert int(Path(f"/proc/{handler}/stat").read_text().split()[3]) == template
+
+
 def test_the_template_of_sync_handlers_is_replaced_when_it_is_killed(start, variant, eventually):
     instance = start(code("def") + "    def init(): pass\n", **variant)
     handler = int(instance.request("/").text)
