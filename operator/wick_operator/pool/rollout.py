@@ -30,11 +30,14 @@ class Remembered:
     """Rollouts that had their pod; the oldest are forgotten when there are too many."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, ...], None] = {}
+        self._known: dict[tuple[str, int], None] = {}
 
     def first_time(self, home: Home) -> bool:
-        """Whether this is the first that is heard of the rollout."""
-        name = (*home.key, home.revision, str(home.rollout))
+        """Whether this is the first that is heard of the rollout.
+
+        A ReplicaSet's own identity, because a function that was deleted and made again counts its rollouts anew.
+        """
+        name = (home.owner["uid"], home.rollout)
         if name in self._known:
             return False
         if len(self._known) >= MOST_REMEMBERED:

@@ -1,36 +1,51 @@
 """A new revision of a running function through the pool, with kube-controller-manager's Deployments."""
 
+import msgspec
 import pytest
+from msgspec import Raw, structs
 
 from cluster.meanwhile import meanwhile
 from cluster.waiting import PATIENCE, eventually_async
 from wick_api import names
-from wick_kube.resource import PODS
+from wick_kube.resource import PODS, REPLICA_SETS
 from wick_operator.fence import Fence
+from wick_operator.pool.adoption import home
 from wick_operator.pool.registrar import Known
 from wick_operator.pool.update import Updates
 
 NEW = "def handle(request):\n    return 'new'\n"
 
 
+async def adopted(world, function):
+    """Have a warm pod become the function's own, while the operator's part that does so is at work; its name."""
+    started = await world.start(function)
+    await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
+    old = started.pod["metadata"]["name"]
+
+    async def so():
+        return owned(await world.pods(), old)
+
+    await eventually_async(so)
+    return old
+
+
 @pytest.fixture
-async def running(world):
-    """A function that runs in one adopted pod, a warm pod beside it, and the operator's parts at work."""
+async def parts(world):
+    """A function that is to run in one of two warm pods, what gives updates warm pods, and what the operator knows."""
     await world.pool(2)
     function = await world.function()
     fence = Fence(world.cluster, lambda: 60.0, PATIENCE)
     updates = Updates(world.cluster, fence, lambda _: function, "the installation's secret")
-    known = Known(exists=True, replicas=1, current=function.status["revision"])
-    async with meanwhile(updates.run()), world.operator(lambda: known, rolled=updates.consider):
-        started = await world.start(function)
-        await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
-        old = started.pod["metadata"]["name"]
+    async with meanwhile(updates.run()):
+        yield function, updates, Known(exists=True, replicas=1, current=function.status["revision"])
 
-        async def adopted():
-            return owned(await world.pods(), old)
 
-        await eventually_async(adopted)
-        yield function, old
+@pytest.fixture
+async def running(world, parts):
+    """A function that runs in one adopted pod, a warm pod beside it, and the operator's parts at work."""
+    function, updates, known = parts
+    async with world.operator(lambda: known, rolled=updates.consider):
+        yield function, await adopted(world, function)
 
 
 def owned(pods, name):
@@ -78,3 +93,28 @@ async def test_an_update_that_does_not_load_costs_its_warm_pod_and_the_old_revis
     assert await world.ask(pods[old]) == (200, "hello nobody")
     news = [pod for pod in pods.values() if pod["metadata"]["labels"][names.REVISION] == revision]
     assert not any(names.CLAIMED_BY in pod["metadata"]["labels"] for pod in news)
+
+
+@pytest.mark.parametrize(("observed", "owner"), [(True, ["ReplicaSet"]), (False, ["Function"])])
+async def test_an_update_adopts_its_pod_itself_once_the_replica_sets_controller_knows(world, parts, observed, owner):
+    function, updates, known = parts
+    async with world.operator(lambda: known):
+        await adopted(world, function)
+    warm = await free(world)
+    revision = await world.update(function, NEW)
+
+    async def homes():
+        listed = await world.cluster.list(REPLICA_SETS, world.namespace, labels=names.FUNCTION)
+        found = [home(Raw(msgspec.json.encode(each))) for each in listed]
+        wanted = [each for each in found if each]
+        assert {each.revision for each in wanted if each.observed} == {function.status["revision"], revision}
+        return [structs.replace(each, ready=each.revision != revision, observed=observed) for each in wanted]
+
+    updates.consider(function.key, await eventually_async(homes))
+
+    async def claimed():
+        pod = await world.cluster.get(PODS, world.namespace, warm["metadata"]["name"])
+        assert names.POOL not in pod["metadata"]["labels"]
+        return [each["kind"] for each in pod["metadata"]["ownerReferences"]]
+
+    assert await eventually_async(claimed) == owner

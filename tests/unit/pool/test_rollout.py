@@ -9,8 +9,8 @@ from wick_operator.pool.adoption import Home
 from wick_operator.pool.rollout import Remembered, behind
 
 
-def home(revision, number, ready, name="f"):
-    return Home(Key("n", name), revision, "2026-01-01T00:00:00Z", number, ready, {}, {}, {}, {})
+def home(revision, number, ready, uid="u"):
+    return Home(Key("n", "f"), revision, "2026-01-01T00:00:00Z", number, ready, {}, {}, {}, {"uid": uid})
 
 
 HOMES = st.lists(
@@ -55,6 +55,6 @@ def test_each_rollout_is_given_one_pod_and_memory_has_an_end(monkeypatch):
     assert known.first_time(home("a", 1, 0))
 
 
-def test_a_rollout_is_one_functions_and_one_revisions():
+def test_a_rollout_is_one_replica_sets_so_that_a_function_made_anew_is_not_taken_for_the_one_before():
     known = Remembered()
-    assert all(known.first_time(each) for each in (home("a", 1, 0), home("b", 1, 0), home("a", 1, 0, "g")))
+    assert all(known.first_time(each) for each in (home("a", 1, 0), home("a", 1, 0, "v"), home("a", 2, 0)))
