@@ -43,6 +43,8 @@ _PULL = frozenset(
 _MOUNT = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
 _SLOW_KUBELET = "cache: timed out waiting for the condition"
 """Of a mount or an environment of which it says nothing: the kubelet was busy, and tries again by itself."""
+_HELD_BACK = "didn't match pod anti-affinity rules"
+"""Of a scheduler: only Kubewick gives functions' pods any, for as long as a warm pod stands in for them."""
 _PROBES_BEFORE_BLAME = 3  # readiness failures of a running container before it counts as not listening
 _LONGEST_TEXT = 400
 
@@ -151,6 +153,8 @@ Finding = tuple[Reason, str] | None
 def _unschedulable(pod: Manifest, _: Evidence) -> Finding:
     condition = _condition(pod, "PodScheduled")
     if condition.get("status") != "False" or condition.get("reason") == "SchedulingGated":
+        return None
+    if _HELD_BACK in condition.get("message", ""):
         return None
     text = _clip(condition.get("message", "no node fits"))
     remedy = "make room in the cluster, or change spec.resources, spec.nodeSelector or spec.tolerations"

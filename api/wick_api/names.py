@@ -18,6 +18,7 @@ FUNCTION = f"{GROUP}/function"
 REVISION = f"{GROUP}/revision"
 POOL = f"{GROUP}/pool"  # a warm pod's runtime, while nobody has claimed it
 CLAIMED_BY = f"{GROUP}/claimed-by"  # the function that claimed a warm pod
+STANDS_IN_FOR = f"{GROUP}/stands-in-for"  # the function whose own pods no node takes while this one serves it
 COMPONENT = "app.kubernetes.io/component"  # operator | router | function | pool
 MANAGED_BY = "app.kubernetes.io/managed-by"
 NAME = "app.kubernetes.io/name"

@@ -103,7 +103,7 @@ def shape(template: Manifest) -> str:
     }
     mounts = [mount for mount in spec["containers"][0].get("volumeMounts", ()) if mount["name"] != "source"]
     volumes = [volume for volume in spec.get("volumes", ()) if volume["name"] != "source"]
-    for field in ("containers", "volumes", "terminationGracePeriodSeconds"):
+    for field in ("affinity", "containers", "volumes", "terminationGracePeriodSeconds"):
         spec.pop(field, None)
     others = template["spec"]["containers"][1:]
     return digest(spec, container, mounts, volumes, others)[:_SHAPE_LENGTH]
@@ -173,7 +173,8 @@ def claim(pod: Manifest, function: Function, revision: Revision) -> dict[str, An
 
     It takes the pod from its pool's ReplicaSet in the same write (labels and owner), so that the pool refills at once
     and the controller manager has one write less to make. The Function owns it from then on, so that it cannot outlive
-    its function even while no operator runs; its ReplicaSet becomes the controlling owner by adoption.
+    its function even while no operator runs; its ReplicaSet becomes the controlling owner by adoption. Until then, and
+    a little longer, it stands in for the function's own pods, which no node takes meanwhile.
     """
     owner = {
         "apiVersion": names.API_VERSION,
@@ -192,10 +193,18 @@ def claim(pod: Manifest, function: Function, revision: Revision) -> dict[str, An
                 SHAPE: None,
                 "pod-template-hash": None,
                 names.CLAIMED_BY: function.key.name,
+                names.STANDS_IN_FOR: function.key.name,
                 **revision.template["metadata"]["labels"],
             },
         }
     }
+
+
+def useless(claim: Manifest) -> dict[str, Any]:
+    """The claim of a pod in which the function does not load, and which therefore stands in for nothing."""
+    metadata = claim["metadata"]
+    labels = {name: value for name, value in metadata["labels"].items() if name != names.STANDS_IN_FOR}
+    return {"metadata": {**metadata, "labels": labels}}
 
 
 def claimed(pod: Manifest, change: Manifest) -> dict[str, Any]:
@@ -252,6 +261,11 @@ def unadopted(pod: Manifest) -> bool:
     metadata = pod["metadata"]
     owned = any(owner.get("controller") for owner in metadata.get("ownerReferences") or ())
     return names.CLAIMED_BY in metadata.get("labels", {}) and not owned
+
+
+def stands_in(pod: Manifest) -> bool:
+    """Whether the function's own pods are held back while this one serves it."""
+    return names.STANDS_IN_FOR in pod["metadata"].get("labels", {})
 
 
 def restarts(pod: Manifest) -> int:

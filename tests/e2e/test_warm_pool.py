@@ -18,6 +18,7 @@ SIZE = 3
 KEY = f"{release.NAME}-pool"
 POOL = "kubewick.dev/pool"
 FUNCTION = "kubewick.dev/function"
+STANDS_IN_FOR = "kubewick.dev/stands-in-for"
 ENVIRONMENT = """
 import json, os, tempfile
 from lib.words import GREETING
@@ -94,6 +95,12 @@ def live(cluster):
     }
 
 
+def taken_by_nodes(cluster, prefix):
+    """Names of the pods so called that a node was ever given."""
+    events = cluster.get("events", "--field-selector", "reason=Scheduled")["items"]
+    return [each["involvedObject"]["name"] for each in events if each["involvedObject"]["name"].startswith(prefix)]
+
+
 def has_its_size(cluster, size=SIZE):
     eventually(lambda: len(warm(cluster)) == size, every=0.2)
 
@@ -162,7 +169,7 @@ def test_a_warm_pod_has_the_environment_of_a_cold_one_name_by_name_whichever_way
     by_environment = pool.call("unpooled").json
     assert by_environment.keys() == cold.keys()
     assert {name for name in cold if cold[name] != by_environment[name]} == OF_THE_POD | OF_THE_FUNCTION
-    assert [volumes(each) for name in ("unpooled", "tell") for each in pool.pods(name)] == [[], ["source"]]
+    assert [volumes(each) for name in ("unpooled", "tell") for each in pool.pods(name)] == [[], []]
     assert [volumes(each) for each in pool.get("pods", "--selector", POOL)["items"]] == [[]] * SIZE
 
 
@@ -178,6 +185,8 @@ def test_the_adopted_pod_is_the_deployments_in_every_way(pool):
     template = pool.get("deployment", "mine")["spec"]["template"]
     assert template["metadata"]["labels"].items() <= pod["metadata"]["labels"].items()
     assert POOL not in pod["metadata"]["labels"]
+    eventually(lambda: STANDS_IN_FOR not in pool.get("pod", name)["metadata"]["labels"])
+    assert taken_by_nodes(pool, "mine-") == [], "its Deployment has made a pod beside the warm one, which no node took"
     eventually(
         lambda: (
             pool.get("pod", name)["spec"]["containers"][0]["resources"]

@@ -7,7 +7,7 @@ from typing import Any
 from wick_api import names
 from wick_api.function import Function, FunctionSpec
 from wick_operator.config import Config
-from wick_operator.desired import environment, volumes
+from wick_operator.desired import environment, placement, volumes
 
 _TIME_TO_STOP = 10  # seconds beyond the grace: to run shutdown hooks and end
 _LONGEST_GRACE = 3600
@@ -44,6 +44,7 @@ def _pod(function: Function, config: Config, files: Mapping[str, str], revision:
         "serviceAccountName": spec.service_account_name,
         "imagePullSecrets": sorted(pull, key=lambda secret: str(secret["name"])),
         "nodeSelector": dict(spec.node_selector),
+        "affinity": placement.affinity(function.key, spec, config, resources),
         "tolerations": list(spec.tolerations),
         "priorityClassName": spec.priority_class_name,
     }

@@ -6,12 +6,7 @@ it begins at once. That is a quarter of a second of each start, so volumes are l
     what is needed        comes                             as a volume all the same
     /tmp                  with the image (its ``VOLUME``)   of an author's image; where ephemeral storage is counted
     the source            as environment variables          where it is large, or holds what no variable can;
-                                                            of a function that starts in warm pods
     Secrets, ConfigMaps   as volumes
-
-The last exception is for the pause's sake. When a warm pod has become a function, the function's ReplicaSet makes a pod
-before it can be given the warm one, and drops it then. While its kubelet waits for a volume, that costs the node
-nothing; without one the node starts it and stops it again, each time (measured: README).
 
 `Config.image_volumes` off: everything as a volume.
 """
@@ -21,11 +16,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from wick_api import names, warm
+from wick_api import names
 from wick_api.function import Function, FunctionSpec, Mount
 from wick_api.revision import to_key
 from wick_operator.config import Config
-from wick_operator.pool import settings
 
 Manifest = dict[str, Any]
 
@@ -55,19 +49,8 @@ def needed(spec: FunctionSpec, config: Config, files: Mapping[str, str], resourc
     counted = any(_COUNTED in part for part in resources.values())
     return Needed(
         tmp=counted or not config.image_volumes,
-        source=not config.image_volumes or not fit_the_environment(files) or starts_warm(spec, config, resources),
+        source=not config.image_volumes or not fit_the_environment(files),
     )
-
-
-def starts_warm(spec: FunctionSpec, config: Config, resources: Mapping[str, Any]) -> bool:
-    """Whether its instances come from the installation's warm pods, as far as the spec tells.
-
-    A namespace may have no pool all the same: its annotation is not part of what a revision is made from.
-    """
-    pool = settings.installation(config.pools).get(spec.runtime) if config.pool_key else None
-    if pool is None or not pool.max or warm.hindered(spec):
-        return False
-    return warm.unresizable(resources, pool.resources) is warm.Obstacle.NONE
 
 
 def fit_the_environment(files: Mapping[str, str]) -> bool:

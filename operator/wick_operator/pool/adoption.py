@@ -6,6 +6,7 @@
       |  its container was restarted, adopted or not: it has no function any more --> DELETE
       |  runtime says ready
       |     its ReplicaSet wants pods, however late -------------------------------> ADOPT
+      |        then, once that has no pod too many, the function's own may start -> RELEASE
       |     its revision's ReplicaSet wants none:
       |        the Deployment is at 0, and the router that claimed had its time -> SCALE to 1
       |        the Deployment runs another revision -------------------------> DELETE (it drains)
@@ -13,7 +14,9 @@
 ```
 
 Adoption waits for the *ReplicaSet's* own `spec.replicas`: relabelled while that is still 0, the pod would be adopted
-only to be deleted (1 of 120, measured).
+only to be deleted (1 of 120, measured). The ReplicaSet has made a pod of its own by then, which the scheduler holds
+back as long as the warm one stands in for it (`desired.placement`); it is dropped at the adoption, and only then is the
+label taken away.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,6 +41,8 @@ SCALE_PATIENCE = 1.5
 """Seconds the router that claimed has to scale the Deployment itself."""
 ADOPT_PATIENCE = 60.0
 """Seconds after which a pod that cannot be adopted goes."""
+RELEASE_PATIENCE = 5.0
+"""Seconds after the adoption until the function's own pods may run, though its ReplicaSet has not dropped one yet."""
 READY = "ready"
 """What a runtime says of itself once its function serves."""
 ROLLOUT = "deployment.kubernetes.io/revision"
@@ -50,6 +55,7 @@ class Step(StrEnum):
     WAIT = "wait"
     SCALE = "scale"
     ADOPT = "adopt"
+    RELEASE = "release"
     DELETE = "delete"
 
 
@@ -72,6 +78,8 @@ class Home(Struct, frozen=True):
     """The reference by which a pod is its own."""
     observed: bool = True
     """Whether its controller knows that it wants pods; until then that would take a pod for one too many."""
+    settled: bool = False
+    """Whether it has a pod that serves, and none too many."""
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -87,6 +95,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     """Of the Deployment's spec; None where there is no Deployment."""
     current: str
     """Revision of the Deployment's template."""
+    adopted: bool = False
+    """A ReplicaSet has it; then `age` counts from there."""
     forgot: bool = False
     """Its container was restarted since the claim."""
     homes: Sequence[Home] = ()
@@ -106,6 +116,9 @@ def decide(facts: Facts) -> Plan:
         return Plan(Step.DELETE)
     if not facts.function_exists:
         return Plan(Step.DELETE if facts.age > GONE_PATIENCE else Step.WAIT)
+    if facts.adopted:
+        settled = all(each.settled for each in facts.homes if each.revision == facts.revision)
+        return Plan(Step.RELEASE if settled or facts.age > RELEASE_PATIENCE else Step.WAIT)
     if facts.state == READY:
         return _serving(facts)
     patience = {"failed": 0.0, "pool": CLAIM_PATIENCE}.get(facts.state, SPECIALIZE_PATIENCE)
@@ -132,14 +145,14 @@ def home(raw: Raw) -> Home | None:
     metadata, spec = manifest["metadata"], manifest["spec"]
     if spec.get("replicas", 1) < 1:
         return None
-    template = spec["template"]
+    template, status = spec["template"], manifest.get("status", {})
     labels = template["metadata"].get("labels", {})
     return Home(
         key=Key(metadata["namespace"], labels.get(names.FUNCTION, "")),
         revision=labels.get(names.REVISION, ""),
         created=metadata.get("creationTimestamp", ""),
         rollout=int((metadata.get("annotations") or {}).get(ROLLOUT, 0)),
-        ready=manifest.get("status", {}).get("readyReplicas", 0),
+        ready=status.get("readyReplicas", 0),
         labels=labels,
         annotations=template["metadata"].get("annotations") or {},
         resources=template["spec"]["containers"][0].get("resources", {}),
@@ -150,7 +163,8 @@ def home(raw: Raw) -> Home | None:
             "uid": metadata["uid"],
             "controller": True,
         },
-        observed=manifest.get("status", {}).get("observedGeneration", 0) >= metadata.get("generation", 0),
+        observed=status.get("observedGeneration", 0) >= metadata.get("generation", 0),
+        settled=status.get("readyReplicas", 0) > 0 and status.get("replicas", 0) <= spec.get("replicas", 1),
     )
 
 
@@ -171,13 +185,21 @@ def adopt(pod: Manifest, home: Home) -> dict[str, Any]:
     }
 
 
+def release(pod: Manifest) -> dict[str, Any]:
+    """The merge patch after which nodes may take the function's own pods."""
+    return {"metadata": {"uid": pod["metadata"]["uid"], "labels": {names.STANDS_IN_FOR: None}}}
+
+
 def claim_and_adopt(claim: Manifest, adoption: Manifest) -> dict[str, Any]:
-    """A `claim` and the adoption of the same pod in one merge patch, for a ReplicaSet that wants pods already."""
+    """A `claim` and the adoption of the same pod in one merge patch, for a ReplicaSet that wants pods already.
+
+    Its pod is with a node by then, so there is nothing to hold back.
+    """
     before, after = claim["metadata"], adoption["metadata"]
     return {
         "metadata": {
             **after,
-            "labels": {**before["labels"], **after["labels"]},
+            "labels": {**before["labels"], **after["labels"], names.STANDS_IN_FOR: None},
             "annotations": {**before.get("annotations", {}), **after["annotations"]},
         }
     }

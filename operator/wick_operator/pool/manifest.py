@@ -79,7 +79,7 @@ def _template(namespace: str, runtime: str, settings: Settings, config: Config, 
     }
     room = {"emptyDir": {"medium": "Memory", "sizeLimit": CODE_ROOM}}
     spec = {
-        **template["spec"],
+        **{field: value for field, value in template["spec"].items() if field != "affinity"},
         "containers": [waiting],
         "volumes": _with_room(template["spec"]["volumes"], config, room),
         "terminationGracePeriodSeconds": GRACE,

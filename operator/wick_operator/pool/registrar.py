@@ -4,9 +4,8 @@ One task a claimed pod, made when the watch shows the claim, whoever made it; so
 anew, finishes what it finds. Each look gathers, lets `adoption.decide` decide, and acts through the fence. Deployments
 and ReplicaSets come from mirrors and wake the task when they change, so a claim costs the API server its adoption only.
 
-A ReplicaSet that wants a pod makes one before it can be given the warm one, and drops it again at the adoption. The
-kubelet takes 0.3 s from a pod's arrival to its sandbox; an adoption quicker than that spares the node a whole start. So
-a pod that has once said that it serves is not asked again when its ReplicaSet moves.
+A pod is followed past its adoption, until the label that holds the function's own pods back is gone; one that has once
+said that it serves is not asked again.
 """
 
 import asyncio
@@ -26,7 +25,7 @@ from wick_kube.reflector import Address, Reflector
 from wick_kube.resource import PODS, REPLICA_SETS
 from wick_operator import metrics
 from wick_operator.fence import Fence
-from wick_operator.pool.adoption import READY, Facts, Home, Plan, Step, adopt, decide, home
+from wick_operator.pool.adoption import READY, Facts, Home, Plan, Step, adopt, decide, home, release
 from wick_operator.pool.resize import resize
 
 log = logging.getLogger(__name__)
@@ -89,10 +88,11 @@ class Registrar:
 
     def changed(self, address: Address, new: Manifest, _old: Manifest | None) -> None:
         """A claimed pod appeared or changed."""
-        if "deletionTimestamp" not in new["metadata"] and (warm.unadopted(new) or warm.forgot(new)):
+        unsettled = warm.unadopted(new) or warm.stands_in(new) or warm.forgot(new)
+        if "deletionTimestamp" not in new["metadata"] and unsettled:
             self._claimed[address] = new
             if address not in self._tasks:
-                self._tasks[address] = self._group.create_task(self._follow(address, self._clock()))
+                self._tasks[address] = self._group.create_task(self._follow(address))
         else:
             self._claimed.pop(address, None)
 
@@ -112,21 +112,21 @@ class Registrar:
             self._moved[key].set()
         self._rolled(key, tuple(homes.values()))
 
-    async def _follow(self, address: Address, since: float) -> None:
-        pause, serving, resized = FIRST_LOOK, False, False
+    async def _follow(self, address: Address) -> None:
+        pause, course = FIRST_LOOK, _Course(self._clock())
         key = _key(self._claimed[address])
         moved = self._moved.setdefault(key, asyncio.Event())
         try:
             while (pod := self._claimed.get(address)) is not None:
                 try:
                     async with self._permits:
-                        facts = await self._facts(pod, self._clock() - since, serving=serving)
-                        serving = facts.state == READY
-                        if serving and not resized and (resources := self._resources(pod)) is not None:
+                        facts = await self._facts(pod, course)
+                        course.serving = facts.state == READY
+                        if course.serving and not course.resized and (resources := self._resources(pod)) is not None:
                             await resize(self._fence, pod, resources)
-                            resized = True
-                            facts = await self._facts(pod, self._clock() - since, serving=True)
-                        await self._step(pod, decide(facts), resized=resized)
+                            course.resized = True
+                            facts = await self._facts(pod, course)
+                        await self._step(pod, decide(facts), course)
                 except (Conflict, NotFound):
                     pass  # it changed under our hands: look again
                 except (ApiError, Unreachable, TimeoutError) as error:
@@ -139,7 +139,7 @@ class Registrar:
             if not any(_key(pod) == key for pod in self._claimed.values()):
                 self._moved.pop(key, None)
 
-    async def _step(self, pod: Manifest, plan: Plan, *, resized: bool) -> None:
+    async def _step(self, pod: Manifest, plan: Plan, course: "_Course") -> None:
         metadata = pod["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
         if plan.step is Step.DELETE:
@@ -147,12 +147,15 @@ class Registrar:
             await self._fence.delete(PODS, namespace, name, uid=metadata["uid"])
         elif plan.step is Step.SCALE:
             await self._wake(_key(pod))
+        elif plan.step is Step.RELEASE:
+            await self._fence.patch(PODS, namespace, name, release(pod))
+            self._claimed.pop((namespace, name), None)
         elif plan.home is not None:
-            if not resized:
+            if not course.resized:
                 await resize(self._fence, pod, plan.home.resources)
             await self._fence.patch(PODS, namespace, name, adopt(pod, plan.home))
             metrics.ADOPTIONS.inc()
-            self._claimed.pop((namespace, name), None)
+            course.adopted, course.since = True, self._clock()
 
     def _resources(self, pod: Manifest) -> Mapping[str, Any] | None:
         """What its function asks for, known before any ReplicaSet wants the pod: then the adoption need not wait."""
@@ -166,21 +169,35 @@ class Registrar:
         except Refused:
             return  # it is not at zero any more
 
-    async def _facts(self, pod: Manifest, age: float, *, serving: bool) -> Facts:
-        """Of a pod that said it serves only what the mirrors know: adoption races the kubelet, see the module."""
+    async def _facts(self, pod: Manifest, course: "_Course") -> Facts:
+        """Of a pod that said it serves only what the mirrors know."""
         key = _key(pod)
+        adopted = course.adopted or not warm.unadopted(pod)
+        serving = course.serving or adopted
         state = READY if serving else str((await evidence.readyz(self._session, pod)).get("state", ""))
         known = self._known(key)
         return Facts(
             function_exists=known.exists,
             state=state,
-            age=age,
+            age=self._clock() - course.since,
             revision=pod["metadata"]["labels"].get(names.REVISION, ""),
             replicas=known.replicas,
             current=known.current,
+            adopted=adopted,
             forgot=warm.forgot(pod),
             homes=tuple(self._homes.get(key, {}).values()),
         )
+
+
+class _Course(Struct):
+    """How far one pod has come."""
+
+    since: float
+    """When this operator first saw the claim, or adopted the pod."""
+    serving: bool = False
+    """It said that it serves."""
+    resized: bool = False
+    adopted: bool = False
 
 
 class _ReplicaSets:

@@ -163,7 +163,7 @@ class Claims:
             case Loaded(phases):
                 return Started(pod, phases, claim)
             case Failed(message):
-                return Broken(pod, Failure(Reason.LOAD_FAILED, message), claim)
+                return Broken(pod, Failure(Reason.LOAD_FAILED, message), warm.useless(claim))
             case Refused(taken):
                 return Obstacle.CONFLICT if taken else Obstacle.REFUSED
 

@@ -216,6 +216,7 @@ class World:
             pods = await self.pods()
             assert list(pods) == [name]
             assert self.owners(pods[name]) == ["ReplicaSet"]
+            assert names.STANDS_IN_FOR not in pods[name]["metadata"]["labels"]
             assert await self.replicas() == 1
             assert name not in await self.waiting()
             return pods[name]

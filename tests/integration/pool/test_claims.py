@@ -75,6 +75,7 @@ async def test_code_that_does_not_load_is_told_with_file_and_line(world):
     assert broken.failure.reason is Reason.LOAD_FAILED
     assert "main.py:1" in broken.failure.message
     assert "nothing_of_the_kind" in broken.failure.message
+    assert names.STANDS_IN_FOR not in broken.claim["metadata"]["labels"], "its own pods would wait for nothing"
 
 
 async def test_an_empty_pool_is_an_obstacle_not_an_error(world):

@@ -4,6 +4,7 @@ import contextlib
 import signal
 
 import pytest
+from msgspec import structs
 
 from cluster.waiting import PATIENCE, eventually_async
 from operating.proxy import proxy
@@ -112,6 +113,17 @@ async def test_a_pod_is_adopted_once_the_replica_sets_controller_knows_that_it_i
             assert await released()
             await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
         await world.settled_in(pod)
+
+
+async def test_a_pod_that_a_router_of_an_older_release_claimed_is_adopted_too(world, registrar):
+    [pod] = await world.pool(1)
+    function = await world.function()
+    router = await world.informed()
+    started = await router.start(function)
+    assert await router.register(structs.replace(started, claim=warm.useless(started.claim)))
+    registrar["known"] = Known(exists=True, replicas=1, current=function.status["revision"])
+    await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
+    await world.settled_in(pod)
 
 
 async def test_a_router_that_died_before_scaling_is_finished_for(world, registrar):

@@ -74,11 +74,14 @@ class Doors:
 
 
 @contextlib.contextmanager
-def failing(door, verb, path, faults):
-    """The next calls to what `path` ends meet these, one after the other; each was met when the block ends."""
+def failing(door, verb, path, faults, *, after=0):
+    """The next calls to what `path` ends, `after` so many, meet these in turn; each was met when the block ends."""
+
+    def so(call):
+        return call.verb == verb and call.path.endswith(path)
 
     def meant(call):
-        return call.verb == verb and call.path.endswith(path)
+        return so(call) and sum(map(so, door.seen)) > after
 
     with contextlib.ExitStack() as stack:
         met = [stack.enter_context(door.failing(meant, times=1, **each)) for each in faults]
@@ -87,7 +90,7 @@ def failing(door, verb, path, faults):
 
 
 @WHATEVER
-@pytest.mark.parametrize("write", ["claim", "scale", "resize", "adoption"])
+@pytest.mark.parametrize("write", ["claim", "scale", "resize", "adoption", "release"])
 async def test_a_start_goes_through_every_fault_of_every_write(world, pod, doors, write, faults):
     name = pod["metadata"]["name"]
     function = await world.function(resources={"requests": {"cpu": "77m"}})
@@ -97,9 +100,10 @@ async def test_a_start_goes_through_every_fault_of_every_write(world, pod, doors
         "scale": (doors.routers, "/deployments/hello/scale"),
         "resize": (doors.operators, f"/pods/{name}/resize"),
         "adoption": (doors.operators, f"/pods/{name}"),
+        "release": (doors.operators, f"/pods/{name}"),
     }[write]
     known = Known(exists=True, replicas=1, current=function.status["revision"])
-    with failing(door, "patch", path, faults):
+    with failing(door, "patch", path, faults, after=write == "release"):
         async with world.operator(lambda: known, cluster=doors.cluster):
             assert await world.call(doors.port) == (200, "hello nobody")
             own = await world.settled_in(pod)

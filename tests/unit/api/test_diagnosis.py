@@ -145,6 +145,14 @@ def test_a_kubelet_that_was_too_busy_to_read_the_source_and_tries_again_is_no_tr
     assert diagnosis.of_pod(pod(waiting("CreateContainerConfigError", text))) is None
 
 
+def test_a_pod_that_no_node_takes_while_a_warm_one_stands_in_for_it_is_no_trouble_but_others_pods_are():
+    def refused(text):
+        return pod(conditions=[{**NO_ROOM, "message": f"0/1 nodes are available: 1 node(s) {text}."}])
+
+    assert diagnosis.of_pod(refused("didn't match pod anti-affinity rules")) is None
+    assert diagnosis.of_pod(refused("didn't satisfy existing pods anti-affinity rules")).reason is Reason.UNSCHEDULABLE
+
+
 def test_more_is_fetched_only_where_it_tells_more():
     assert diagnosis.needs(pod(RUNNING, ready=True)) == diagnosis.Needs()
     assert diagnosis.needs(pod(RUNNING)) == diagnosis.Needs(events=True, readyz=True)

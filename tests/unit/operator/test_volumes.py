@@ -13,7 +13,6 @@ from wick_operator.desired.template import render
 from wick_operator.desired.volumes import LARGEST_FILE, LARGEST_SOURCE, MOST_FILES, fit_the_environment
 
 PLAIN, OLD, POOLED = Config(), Config(image_volumes=False), Config(pool_key="k")
-FROM_SECRET = {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}
 COUNTED = {"limits": {"ephemeral-storage": "1Gi"}}
 LARGE = {"source": {"inline": {"main.py": "x" * (LARGEST_FILE + 1)}}}
 
@@ -53,23 +52,6 @@ def test_a_volume_is_there_only_for_what_would_be_lost_without_it(spec, names):
 def test_where_folders_of_images_are_not_used_everything_is_a_volume():
     assert volumes(OLD) == ["tmp", "source"]
     assert volumes(OLD, image="x") == ["tmp"]
-
-
-@pytest.mark.parametrize(
-    ("spec", "pools", "names"),
-    [
-        ({}, '{"python": {}}', ["source"]),
-        ({"resources": {"limits": {"memory": "256Mi"}}}, '{"python": {}}', ["source"]),
-        ({"resources": {"limits": {"memory": "257Mi"}}}, '{"python": {}}', []),
-        (FROM_SECRET, '{"python": {}}', []),
-        ({"nodeSelector": {"a": "b"}}, '{"python": {}}', []),
-        ({}, '{"python": {"max": 0, "min": 0}}', []),
-        ({}, '{"other": {}}', []),
-    ],
-)
-def test_the_pod_made_beside_a_warm_one_waits_for_a_volume_until_it_is_dropped(spec, pools, names):
-    assert volumes(Config(pool_key="k", pools=pools), **spec) == names
-    assert volumes(Config(pools=pools), **spec) == [], "there are no pools without a key"
 
 
 def test_storage_that_the_installation_counts_for_all_is_counted_for_each():

@@ -11,6 +11,7 @@ from wick_operator.pool.adoption import (
     ADOPT_PATIENCE,
     CLAIM_PATIENCE,
     GONE_PATIENCE,
+    RELEASE_PATIENCE,
     SCALE_PATIENCE,
     SPECIALIZE_PATIENCE,
     Facts,
@@ -19,15 +20,16 @@ from wick_operator.pool.adoption import (
     adopt,
     claim_and_adopt,
     decide,
+    release,
 )
 from wick_operator.pool.adoption import home as read
 
 OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "f-h", "uid": "u", "controller": True}
 
 
-def home(revision="r1", created="2026-01-01T00:00:00Z", *, observed=True):
+def home(revision="r1", created="2026-01-01T00:00:00Z", *, observed=True, settled=False):
     labels = {"kubewick.dev/revision": revision, "kubewick.dev/function": "f", "pod-template-hash": "h"}
-    return Home(Key("n", "f"), revision, created, 1, 0, labels, {}, {}, OWNER, observed)
+    return Home(Key("n", "f"), revision, created, 1, 0, labels, {}, {}, OWNER, observed, settled)
 
 
 def replica_set(replicas):
@@ -71,6 +73,13 @@ def facts(**changed):
         ({"state": "failed"}, Step.DELETE),
         ({"function_exists": False}, Step.WAIT),  # a new leader may not have heard of it yet
         ({"function_exists": False, "age": GONE_PATIENCE + 0.1}, Step.DELETE),
+        ({"adopted": True}, Step.WAIT),
+        ({"adopted": True, "homes": [home(settled=True)]}, Step.RELEASE),
+        ({"adopted": True, "homes": [home("r2"), home(settled=True)]}, Step.RELEASE),
+        ({"adopted": True, "homes": [home(), home("r2", settled=True)]}, Step.WAIT),
+        ({"adopted": True, "homes": []}, Step.RELEASE),
+        ({"adopted": True, "age": RELEASE_PATIENCE + 0.1}, Step.RELEASE),
+        ({"adopted": True, "forgot": True}, Step.DELETE),
         ({"age": ADOPT_PATIENCE + 0.1}, Step.ADOPT),
         ({"age": ADOPT_PATIENCE + 0.1, "homes": []}, Step.DELETE),
     ],
@@ -87,8 +96,11 @@ SITUATIONS = st.builds(
     revision=st.sampled_from(["r1", "r2"]),
     replicas=st.sampled_from([None, 0, 1, 5]),
     current=st.sampled_from(["r1", "r2"]),
+    adopted=st.booleans(),
     forgot=st.booleans(),
-    homes=st.lists(st.builds(home, st.sampled_from(["r1", "r2"]), st.sampled_from("123")), max_size=3),
+    homes=st.lists(
+        st.builds(home, st.sampled_from(["r1", "r2"]), st.sampled_from("123"), settled=st.booleans()), max_size=3
+    ),
 )
 
 
@@ -101,12 +113,21 @@ def test_a_pod_is_adopted_only_into_its_own_revision_that_wants_pods(situation):
         assert plan.home.revision == situation.revision
         assert situation.state == "ready"
         assert not situation.forgot
+        assert not situation.adopted
+
+
+@given(SITUATIONS)
+def test_a_functions_own_pods_are_let_go_only_after_the_adoption_and_not_held_back_long_after_it(situation):
+    step = decide(situation).step
+    assert step is not Step.RELEASE or situation.adopted
+    if situation.adopted and situation.age > RELEASE_PATIENCE:
+        assert step in {Step.RELEASE, Step.DELETE}
 
 
 @given(SITUATIONS)
 def test_no_claimed_pod_waits_for_ever(situation):
     if situation.age > ADOPT_PATIENCE:
-        assert decide(situation).step in {Step.DELETE, Step.ADOPT}
+        assert decide(situation).step in {Step.DELETE, Step.ADOPT, Step.RELEASE}
 
 
 @pytest.mark.parametrize(
@@ -116,6 +137,21 @@ def test_a_home_tells_whether_its_controller_knows_what_it_wants(status, observe
     told = msgspec.json.decode(replica_set(1))
     told["metadata"]["generation"], told["status"] = 3, status
     assert read(Raw(msgspec.json.encode(told))).observed is observed
+
+
+@pytest.mark.parametrize(
+    ("status", "settled"),
+    [
+        ({}, False),
+        ({"replicas": 1}, False),  # its own, which no node may take
+        ({"replicas": 2, "readyReplicas": 1}, False),
+        ({"replicas": 1, "readyReplicas": 1}, True),
+    ],
+)
+def test_a_home_is_settled_once_it_has_a_pod_that_serves_and_none_too_many(status, settled):
+    told = msgspec.json.decode(replica_set(1))
+    told["status"] = status
+    assert read(Raw(msgspec.json.encode(told))).settled is settled
 
 
 def test_a_replica_set_that_wants_no_pods_is_no_home():
@@ -147,7 +183,7 @@ def test_adoption_names_this_very_pod_and_gives_it_the_labels_and_the_owner_its_
     assert patch["annotations"] == {"by": "its author", "controller.kubernetes.io/pod-deletion-cost": "100"}
 
 
-def test_a_pod_claimed_and_adopted_in_one_write_is_as_after_two():
+def test_a_pod_claimed_and_adopted_in_one_write_is_as_after_all_three():
     def merged(pod, patch):
         before, after = pod["metadata"], patch["metadata"]
         whole = {part: {**before.get(part, {}), **after.get(part, {})} for part in ("labels", "annotations")}
@@ -157,8 +193,14 @@ def test_a_pod_claimed_and_adopted_in_one_write_is_as_after_two():
     pod = {
         "metadata": {"uid": "p", "labels": {"kubewick.dev/pool": "python", "pod-template-hash": "pools", "own": "x"}}
     }
-    labels = {"kubewick.dev/pool": None, "pod-template-hash": None, "kubewick.dev/claimed-by": "f"}
+    labels = {
+        "kubewick.dev/pool": None,
+        "pod-template-hash": None,
+        "kubewick.dev/claimed-by": "f",
+        "kubewick.dev/stands-in-for": "f",
+    }
     owner = {"kind": "Function", "name": "f", "uid": "v"}
     claim = {"metadata": {"annotations": {"a": "1"}, "ownerReferences": [owner], "labels": labels}}
     adoption = adopt(pod, home())
-    assert merged(pod, claim_and_adopt(claim, adoption)) == merged(merged(pod, claim), adoption)
+    one_by_one = merged(merged(merged(pod, claim), adoption), release(pod))
+    assert merged(pod, claim_and_adopt(claim, adoption)) == one_by_one

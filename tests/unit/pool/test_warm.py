@@ -114,6 +114,11 @@ def test_a_claim_works_once_leaves_the_pool_and_carries_the_functions_labels():
     assert patch["labels"]["kubewick.dev/function"] == patch["labels"]["kubewick.dev/claimed-by"] == "f"
 
 
+def test_no_warm_pod_waits_for_another():
+    assert "affinity" in template()["spec"]
+    assert "affinity" not in pool_pod()["spec"]
+
+
 def test_an_order_carries_code_limits_and_the_authors_environment_but_none_of_kubewicks():
     spec = {
         "env": [
