@@ -42,6 +42,7 @@ GIVEN = {
     "operator": {
         "admin_host",
         "admin_port",
+        "anti_affinity",
         "cluster_domain",
         "default_resources",
         "excluded_namespaces",

@@ -53,6 +53,8 @@ class Config:
     """URL of the Prometheus-compatible server that `spec.scale` queries go to when they name none."""
     pools: str = '{"python": {"min": 1, "max": 10}}'
     """Warm pools by runtime, as JSON; see `wick_operator.pool.settings`."""
+    anti_affinity: bool = True
+    """No node takes a function's own pods while a warm one stands in for them: `wick_operator.desired.placement`."""
     pool_key: str = ""
     """Secret from which warm pods' tokens are derived, the same as the routers'; empty: no warm pools."""
 

@@ -29,7 +29,7 @@ TOPOLOGY = "kubernetes.io/os"
 
 def affinity(key: Key, spec: FunctionSpec, config: Config, resources: Mapping[str, Any]) -> dict[str, Any]:
     """Of a function's own pods; empty where no warm pod can stand in for them. `resources` are the container's."""
-    if not starts_warm(spec, config, resources):
+    if not config.anti_affinity or not starts_warm(spec, config, resources):
         return {}
     term = {"topologyKey": TOPOLOGY, "labelSelector": {"matchLabels": {names.STANDS_IN_FOR: key.name}}}
     return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}

@@ -97,6 +97,7 @@ TOGGLES = {
         for part in ("operator", "router")
     },
     "volumes of their own for functions": {"functions": {"imageVolumes": False}},
+    "no anti-affinity": {"warmPool": {"antiAffinity": False}},
     "no hooks": {"crds": {"upgrade": False}, "uninstall": {"cleanup": False}},
 }
 
@@ -168,11 +169,16 @@ def test_a_runtime_set_to_null_is_not_offered(render, environment):
     assert json.loads(said["KUBEWICK_OPERATOR_RUNTIMES"]) == {"mine": "me/mine:1"}
 
 
-def test_volumes_of_functions_are_switched_by_a_value_that_may_be_false(render, environment):
-    said = [
-        environment(render(TOGGLES[each]), "operator") for each in ("defaults", "volumes of their own for functions")
-    ]
-    assert [each["KUBEWICK_OPERATOR_IMAGE_VOLUMES"] for each in said] == ["true", "false"]
+@pytest.mark.parametrize(
+    ("without", "variable"),
+    [
+        ("volumes of their own for functions", "KUBEWICK_OPERATOR_IMAGE_VOLUMES"),
+        ("no anti-affinity", "KUBEWICK_OPERATOR_ANTI_AFFINITY"),
+    ],
+)
+def test_what_functions_pods_have_is_switched_by_a_value_that_may_be_false(render, environment, without, variable):
+    said = [environment(render(TOGGLES[each]), "operator") for each in ("defaults", without)]
+    assert [each[variable] for each in said] == ["true", "false"]
 
 
 def test_the_parts_can_read_the_environment_the_chart_gives_them(render, environment):

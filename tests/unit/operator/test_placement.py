@@ -38,6 +38,7 @@ def held_back_by(function, config):
 def test_only_functions_that_start_in_warm_pods_wait_for_one(spec, pools, held_back):
     assert bool(held_back_by(make(**spec), Config(pool_key="k", pools=pools))) == held_back
     assert not held_back_by(make(**spec), Config(pools=pools)), "there are no pools without a key"
+    assert not held_back_by(make(**spec), Config(pool_key="k", pools=pools, anti_affinity=False))
 
 
 @given(functions)

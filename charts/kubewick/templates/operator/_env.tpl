@@ -20,6 +20,7 @@
   "defaultResources" .Values.functions.defaultResources
   "imageVolumes" .Values.functions.imageVolumes
   "pools" .Values.warmPool.runtimes
+  "antiAffinity" .Values.warmPool.antiAffinity
 }}
 {{- include "kubewick.env" (list "KUBEWICK_OPERATOR_" (merge dict .Values.operator.settings $known)) }}
 {{- if .Values.warmPool.enabled }}
