@@ -78,13 +78,16 @@ class Bench:
         await self.make(RESIDENT)
 
     async def close(self) -> None:
-        """Remove the namespace with all that is in it, and wait until it is gone."""
+        """Remove the namespace with all that is in it, and wait until it is gone.
+
+        Its controller comes back after half the grace of the pods it finds going, which is 156 s for warm ones.
+        """
         await self.cluster.delete(NAMESPACES, None, NAMESPACE)
 
         async def done() -> bool:
             return await self.cluster.find(NAMESPACES, None, NAMESPACE) is None
 
-        await until(done, 120, pause=0.5)
+        await until(done, 240, pause=0.5)
 
     async def router(self) -> tuple[str, int]:
         """Address of the routers' Service."""

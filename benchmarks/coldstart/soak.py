@@ -83,11 +83,12 @@ async def main() -> int:
             problems = await wrong(bench, answers)
             found = row("soak", [each.milliseconds for each in answers])
             say(f"{found.starts} starts: p50 {found.p50} ms, p95 {found.p95} ms, max {found.longest} ms")
+            for problem in problems:
+                say(problem)
+            say(f"{len(problems)} problems")
         finally:
             watch.cancel()
             await bench.close()
-    for problem in problems:
-        say(problem)
     return 1 if problems or len(answers) < options.starts else 0
 
 
