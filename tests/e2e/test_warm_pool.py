@@ -186,6 +186,7 @@ def test_the_adopted_pod_is_the_deployments_in_every_way(pool):
     assert template["metadata"]["labels"].items() <= pod["metadata"]["labels"].items()
     assert POOL not in pod["metadata"]["labels"]
     eventually(lambda: STANDS_IN_FOR not in pool.get("pod", name)["metadata"]["labels"])
+    assert taken_by_nodes(pool, name) == [name]
     assert taken_by_nodes(pool, "mine-") == [], "its Deployment has made a pod beside the warm one, which no node took"
     eventually(
         lambda: (
