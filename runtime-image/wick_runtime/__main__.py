@@ -19,7 +19,7 @@ signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 import gc  # noqa: E402 - the handler comes before anything that takes time
 from importlib import import_module  # noqa: E402
 
-from wick_runtime.config import SOURCE, Config, Invalid, read  # noqa: E402
+from wick_runtime.config import DORMANT, SOURCE, WOKEN, Config, Invalid, read  # noqa: E402
 from wick_runtime.deferred import deferred  # noqa: E402
 
 WARM = (
@@ -27,7 +27,8 @@ WARM = (
     "urllib.parse",
     *(f"wick_runtime.{name}" for name in ("asgi", "awslambda", "events", "records", "rehearsal", "wsgi")),
 )  # fmt: skip
-"""What an instance of the pool has loaded before it knows its function: nobody waits for it then."""
+"""What an instance of the pool has loaded before it knows its function: nobody waits for it then. For one that was
+dormant somebody does."""
 
 
 def main() -> int:
@@ -35,17 +36,27 @@ def main() -> int:
     gc.disable()  # until there is something to collect: imports make objects that stay
     try:
         config = read(os.environ)
-        for name in [name for name in os.environ if name.startswith(SOURCE)]:
-            del os.environ[name]  # up to 256 KiB that nobody needs once they are files
+        for name in [name for name in os.environ if name.startswith((SOURCE, DORMANT, WOKEN))]:
+            del os.environ[name]  # up to 256 KiB that nobody needs once they are files; and what holds only until now
+        if config.dormant:
+            _sleep(config)
         return _supervise(config)
     except Invalid as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
 
 
+def _sleep(config: Config) -> None:
+    """Become a dormant instance; does not return."""
+    from wick_runtime.dormant import fall_asleep  # noqa: PLC0415 - of no use to others
+    from wick_runtime.port import bind  # noqa: PLC0415 - as above
+
+    fall_asleep(bind(config.host, config.control_port, "KUBEWICK_CONTROL_PORT"))
+
+
 def _supervise(config: Config) -> int:
     """Import the rest now: a bad setting is told at once."""
-    for name in WARM if config.pool else ():
+    for name in WARM if config.pool and config.woken is None else ():
         import_module(name)
     with deferred():
         supervisor = import_module("wick_runtime.supervisor")

@@ -9,10 +9,15 @@ from typing import NamedTuple
 
 SOURCE = "KUBEWICK_SOURCE"
 """The function's files: this variable is the JSON list of their paths, ``KUBEWICK_SOURCE_0`` the first one's text."""
+DORMANT = "KUBEWICK_DORMANT"
+WOKEN = "KUBEWICK_WOKEN"
+"""Set by `dormant`, for the runtime it becomes."""
 INTERFACES = ("auto", "native", "asgi", "wsgi", "cloudevent", "lambda", "functions-framework")
 MAX_CONCURRENCY = 1000
 MAX_TIMEOUT = 86_400.0  # s; a day, longer than any function platform allows
 MAX_BODY = 1 << 40  # bytes
+MAX_FD = 1 << 30  # more than any system lets a process have
+MAX_UPTIME = 1e12  # s
 
 
 class Invalid(Exception):
@@ -51,6 +56,17 @@ class Target(NamedTuple):
     """Tracebacks go into answers, not only into the log."""
 
 
+class Woken(NamedTuple):
+    """What an instance that was dormant has from its former life."""
+
+    listener: int
+    """The control port's descriptor."""
+    connection: int
+    """Descriptor of the connection whose order woke it; nothing has been read from it."""
+    accepted: float
+    """Monotonic seconds at which that came."""
+
+
 class Config(NamedTuple):
     """The whole configuration of an instance."""
 
@@ -68,6 +84,10 @@ class Config(NamedTuple):
     """Modules the zygote imports, so that every fork has them."""
     pool: bool = False
     """No function yet: wait for ``POST /specialize``."""
+    dormant: bool = False
+    """In the pool: wait for it as a process with nothing loaded."""
+    woken: Woken | None = None
+    """It did, and the order is here."""
     token_sha256: str = ""
     """Of the bearer token that ``specialize`` takes, in hex: nothing a function could use may lie in its own pod."""
     parser: str = ""
@@ -96,6 +116,8 @@ def read(environ: Mapping[str, str]) -> Config:
         ),
         preload=tuple(name.strip() for name in environ.get("KUBEWICK_PRELOAD", "").split(",") if name.strip()),
         pool=pool,
+        dormant=_dormant(environ, pool=pool),
+        woken=_woken(environ),
         token_sha256=token_sha256,
         parser=_choice(environ, "KUBEWICK_PARSER", ("", "httptools", "python")),
         loop=_choice(environ, "KUBEWICK_LOOP", ("", "uvloop", "asyncio")),
@@ -169,6 +191,24 @@ def _files(environ: Mapping[str, str]) -> dict[str, str]:
             raise Invalid(f"{SOURCE}_{index}: missing, though {SOURCE} lists {path!r}")
         found[path] = environ[f"{SOURCE}_{index}"]
     return found
+
+
+def _dormant(environ: Mapping[str, str], *, pool: bool) -> bool:
+    dormant = _flag(environ, DORMANT)
+    if dormant and not pool:
+        raise Invalid(f"{DORMANT}: needs KUBEWICK_POOL=1, since only an instance of the pool waits for its function")
+    return dormant
+
+
+def _woken(environ: Mapping[str, str]) -> Woken | None:
+    text = environ.get(WOKEN, "")
+    if not text:
+        return None
+    fields = text.split(",")
+    if len(fields) != len(Woken._fields):
+        raise Invalid(f"{WOKEN}: {text!r} is not two descriptors and a time")
+    listener, connection = (int(number(field, WOKEN, 0, MAX_FD)) for field in fields[:2])
+    return Woken(listener, connection, number(fields[2], WOKEN, 0, MAX_UPTIME, whole=False))
 
 
 def _limits(environ: Mapping[str, str]) -> Limits:

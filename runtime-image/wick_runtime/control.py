@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from types import FrameType
 
 from wick_runtime.channel import Channel
@@ -17,22 +18,26 @@ from wick_runtime.table import Table
 from wick_runtime.worker import Shared
 
 
-def main(config: Config, channel: Channel, shared: Shared, listener: socket.socket) -> int:
-    """Until the instance is over; its exit code."""
+def main(config: Config, channel: Channel, shared: Shared, port: Sequence[socket.socket]) -> int:
+    """Until the instance is over; its exit code. `port` is the listening socket, and connections accepted from it."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ignored)  # the supervisor gets them and says so on the channel
     try:
-        return run(_main(config, channel, shared, listener), config.loop)
+        return run(_main(config, channel, shared, *port), config.loop)
     except BaseException:  # noqa: BLE001 - the last frame of this process: show it and end
         sys.excepthook(*sys.exc_info())
         return 70
 
 
-async def _main(config: Config, channel: Channel, shared: Shared, listener: socket.socket) -> int:
+async def _main(
+    config: Config, channel: Channel, shared: Shared, listener: socket.socket, *accepted: socket.socket
+) -> int:
     instance = Instance(config, channel, shared)
-    port = ControlPort(instance, instance.spawn)
+    port = ControlPort(instance, instance.spawn, config.woken)
     server = Server(port, choose(config.parser), Table(), Settings(config.target.function, timeout=600.0))
     port.bind(server)
+    for sock in accepted:
+        await server.adopt(sock)
     await server.listen(listener)
     asyncio.get_running_loop().add_reader(channel.fileno(), instance.supervisor_said)
     sys.stderr.write(

@@ -1,9 +1,11 @@
 """The control port: liveness, readiness, metrics and `specialize`, over the same HTTP server as the data port."""
 
 import json
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
+from wick_runtime.config import Woken
 from wick_runtime.http.exchange import Exchange
 from wick_runtime.http.refusal import Headers, Refusal
 from wick_runtime.http.server import Server
@@ -23,7 +25,7 @@ class Instance(Protocol):
     def readiness(self) -> Reply: ...
     async def liveness(self) -> Reply: ...
     def metrics(self) -> str: ...
-    async def specialize(self, body: bytes) -> Reply: ...
+    async def specialize(self, body: bytes, before: Mapping[str, float]) -> Reply: ...
     def authorized(self, token: str) -> bool: ...
 
 
@@ -33,8 +35,11 @@ class ControlPort:
     hold = MAX_BODY
     max_body = MAX_BODY
 
-    def __init__(self, instance: Instance, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    def __init__(
+        self, instance: Instance, spawn: Callable[[Coroutine[Any, Any, None]], None], woken: Woken | None = None
+    ) -> None:
         self.server: Server
+        self._woken = woken
         self._instance = instance
         self._spawn = spawn
 
@@ -66,10 +71,12 @@ class ControlPort:
             self._specialize(exchange)
 
     def _specialize(self, exchange: Exchange) -> None:
+        woken, self._woken = self._woken, None  # an order after the first finds the instance awake
         if not self._instance.authorized(bearer(exchange.headers)):
             _reply(exchange, (401, {"error": {"code": "unauthorized", "message": "a bearer token is needed"}}))
             return
-        self._spawn(self._later(exchange, self._instance.specialize(exchange.take_body())))
+        before = {} if woken is None else {"wake": (time.monotonic() - woken.accepted) * 1000}
+        self._spawn(self._later(exchange, self._instance.specialize(exchange.take_body(), before)))
 
     async def _later(self, exchange: Exchange, reply: Coroutine[Any, Any, Reply]) -> None:
         _reply(exchange, await reply)

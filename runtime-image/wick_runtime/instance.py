@@ -41,7 +41,7 @@ from wick_runtime.pool import Processes, Worker
 from wick_runtime.source import REMEDY, unpack
 from wick_runtime.specialize import Order, parse
 from wick_runtime.stand_in import StandIn
-from wick_runtime.state import State, readiness, refusal
+from wick_runtime.state import State, readiness, refusal, taken
 from wick_runtime.worker import Shared
 
 LOAD_TIMEOUT: Final = 300.0
@@ -90,10 +90,14 @@ class Instance:
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def begin(self) -> None:
-        """Load what the environment names; in the pool, have a process ready for what will be named."""
+        """Load what the environment names; in the pool, have a process ready for what will be named.
+
+        Where an order is there already, whatever would be made ready would only be in its way.
+        """
         if self._state is State.POOL:
-            self._spare = self._fork_child({"role": "spare"})
-            self._rehearse()
+            if self._config.woken is None:
+                self._spare = self._fork_child({"role": "spare"})
+                self._rehearse()
         elif self._unpacked(self._config.files):
             self._load()
 
@@ -139,19 +143,15 @@ class Instance:
         known = self._config.token_sha256
         return same(sha256(token.encode()).hexdigest(), known) or (not known and not self._config.pool)
 
-    async def specialize(self, body: bytes) -> Reply:
-        """Load a function into an instance of the pool; once."""
+    async def specialize(self, body: bytes, before: Mapping[str, float]) -> Reply:
+        """Load a function into an instance of the pool; once. `before` are the phases that led here."""
         if self._state is not State.POOL:
-            return 409, {
-                "state": self._state,
-                "reason": "AlreadySpecialized",
-                "message": "this instance has a function",
-            }
+            return taken(self._state)
         try:
             order = parse(body, self._config)
         except Invalid as problem:
             return 422, {"state": self._state, "reason": "InvalidOrder", "message": str(problem), "file": "", "line": 0}
-        self._state = State.LOADING
+        self._state, self._phases = State.LOADING, dict(before)
         outcome = self._outcome = self._loop.create_future()
         self._specialized(order)
         await outcome
@@ -274,7 +274,7 @@ class Instance:
         self._cancel("load")
         phases = message["phases"]
         born = phases.pop("born")
-        self._phases = {"fork": max(born - child.ordered, 0.0) * 1000, **phases}
+        self._phases = {**self._phases, "fork": max(born - child.ordered, 0.0) * 1000, **phases}
         child.kind = message["kind"]
         child.forkable = message.get("forkable", False)
         child.loaded_at = time.monotonic()

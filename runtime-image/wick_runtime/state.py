@@ -33,6 +33,11 @@ def readiness(state: State, failure: Mapping[str, Any], port: int) -> tuple[int,
     return 503, {"state": state, **said, **(failure if state is State.FAILED else {})}
 
 
+def taken(state: State) -> tuple[int, dict[str, Any]]:
+    """What an order is answered that comes too late."""
+    return 409, {"state": state, "reason": "AlreadySpecialized", "message": "this instance has a function"}
+
+
 def refusal(failure: Mapping[str, Any]) -> Refusal:
     """What requests are told when the code could not be loaded."""
     place = f"{failure['file']}:{failure['line']}: " if failure.get("file") and failure.get("line") else ""

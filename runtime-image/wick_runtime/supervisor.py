@@ -13,13 +13,12 @@ SIGTERM and SIGINT go to the control process as a message; when it ends, everyth
 import gc
 import importlib
 import os
-import socket
 import sys
 from typing import Any
 
-from wick_runtime import control, worker
+from wick_runtime import control, port, worker
 from wick_runtime.channel import Channel, pair
-from wick_runtime.config import Config, Invalid
+from wick_runtime.config import Config
 from wick_runtime.forker import Forker
 from wick_runtime.http.parser import choose
 from wick_runtime.table import Table
@@ -27,8 +26,8 @@ from wick_runtime.table import Table
 
 def main(config: Config) -> int:
     """Run an instance to its end; the exit code."""
-    listener = bind(config.host, config.port, "PORT")
-    control_listener = bind(config.host, config.control_port, "KUBEWICK_CONTROL_PORT")
+    listener = port.bind(config.host, config.port, "PORT")
+    control_port = port.control(config)
     shared = worker.Shared(Table(), listener, config.parser, config.loop, config.patience)
     ours, theirs = pair()
     for name in config.preload:
@@ -42,9 +41,10 @@ def main(config: Config) -> int:
     pid = os.fork()
     if pid == 0:
         ours.close()
-        os._exit(control.main(config, Channel(theirs), shared, control_listener))
+        os._exit(control.main(config, Channel(theirs), shared, control_port))
     theirs.close()
-    control_listener.close()
+    for sock in control_port:
+        sock.close()
 
     def start(order: dict[str, Any], fds: list[int]) -> int:
         return worker.main(order, fds, shared)
@@ -54,18 +54,6 @@ def main(config: Config) -> int:
         return forker.run(watched=pid)
     finally:
         forker.end()
-
-
-def bind(host: str, port: int, name: str) -> socket.socket:
-    """A TCP socket that does not listen yet: until then clients are refused, not left hanging."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-    except OSError as error:
-        raise Invalid(f"{name}: cannot use {host}:{port}: {error.strerror}") from error
-    return sock
 
 
 def preload(config: Config) -> None:

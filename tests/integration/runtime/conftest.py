@@ -59,7 +59,8 @@ class Instance:
         line = eventually(lambda: next((x for x in self.output if "control port" in x), None) or self.process.poll())
         assert isinstance(line, str), self.output
         words = line.replace(",", "").split()
-        self.port, self.control_port = int(words[3]), int(words[6])
+        self.port = 0 if "dormant" in words else int(words[3])
+        self.control_port = int(words[-1])
         if not any("POOL" in name for name in env):
             eventually(lambda: self.state() != "loading" or "GO" in env)
 

@@ -48,6 +48,19 @@ def test_a_pool_instance_needs_a_token():
         read({"KUBEWICK_POOL": "1"})
 
 
+def test_only_an_instance_of_the_pool_can_be_dormant():
+    assert read({"KUBEWICK_DORMANT": "1", "KUBEWICK_POOL": "1", "KUBEWICK_TOKEN_SHA256": "0"}).dormant
+    with pytest.raises(Invalid, match="KUBEWICK_DORMANT: needs KUBEWICK_POOL=1"):
+        read({"KUBEWICK_DORMANT": "1"})
+
+
+def test_what_a_dormant_instance_leaves_to_the_runtime_is_checked():
+    assert read({"KUBEWICK_WOKEN": "3,5,12.5"}).woken == (3, 5, 12.5)
+    for text in ("3", "3,5", "3,5,12.5,", "3,-1,12.5", "3,x,12.5", "3,5,nan", "3,5,soon"):
+        with pytest.raises(Invalid, match="KUBEWICK_WOKEN"):
+            read({"KUBEWICK_WOKEN": text})
+
+
 @pytest.mark.parametrize("path", ["../main.py", "/etc/passwd", "a//b.py", ""])
 def test_a_file_outside_the_code_directory_is_refused_by_its_path(path):
     with pytest.raises(Invalid, match=f"KUBEWICK_SOURCE: {path!r} is not a path inside"):

@@ -15,8 +15,8 @@ OWN = {
     "", "adapters", "admission", "answer", "channel", "config", "context", "control", "control_port", "deadlines",
     "deferred", "ending", "failure", "family", "forker", "frame", "http", "http.connection", "http.exchange",
     "http.gate", "http.head", "http.parser", "http.refusal", "http.rules", "http.server", "inline", "instance",
-    "interface", "keeper", "load", "loop", "metric", "native", "output", "pool", "process", "request", "serving",
-    "source", "specialize", "stand_in", "state", "supervisor", "table", "tally", "worker",
+    "interface", "keeper", "load", "loop", "metric", "native", "output", "pool", "port", "process", "request",
+    "serving", "source", "specialize", "stand_in", "state", "supervisor", "table", "tally", "worker",
 }  # fmt: skip
 CODE = """
 import json, sys
@@ -48,3 +48,14 @@ def test_before_the_users_code_only_these_modules_are_there():
     assert not modules & HEAVY
     assert not own & ADAPTERS
     assert len(modules - {name for name in modules if name.startswith("wick_runtime")}) < 125
+
+
+def test_a_dormant_instance_has_loaded_next_to_nothing():
+    code = (
+        "import sys; sys.path.append(sys.argv[1]); import wick_runtime.dormant; print(len(sys.modules), *sys.modules)"
+    )
+    command = [sys.executable, "-SP", "-c", code, path()["PYTHONPATH"]]
+    count, *names = subprocess.run(command, capture_output=True, text=True, check=True, env={}).stdout.split()
+    assert {name for name in names if name.startswith("wick_runtime")} == {"wick_runtime", "wick_runtime.dormant"}
+    assert not {"enum", "json", "re", "signal", "site", "socket", "typing"} & set(names)
+    assert int(count) < 45
