@@ -108,6 +108,7 @@ KNOWN: dict[str, Schema] = {
             "properties": {
                 "min": {"type": "integer", "minimum": 0, "maximum": 1000},
                 "max": {"type": "integer", "minimum": 0, "maximum": 1000},
+                "dormant": {"type": "integer", "minimum": 0, "maximum": 1000},
                 "preload": {"type": "array", "items": TEXT},
                 "resources": RESOURCES,
             },

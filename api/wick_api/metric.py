@@ -18,7 +18,7 @@ QUEUE_DEPTH = "kubewick_function_queue_depth"
 COLD_STARTS = "kubewick_function_cold_starts_total"  # + path: warm-pool | deployment | process
 COLD_START_SECONDS = "kubewick_function_cold_start_seconds"  # + path
 COLD_START_PHASE_SECONDS = "kubewick_function_cold_start_phase_seconds"
-"""+ phase: activate | transfer | fork | import | init | first-byte; those of the backend as it names them."""
+"""+ phase: activate | transfer | wake | fork | import | init | first-byte; those of the backend as it names them."""
 COLD_START_FALLBACKS = "kubewick_function_cold_start_fallbacks_total"  # + reason: `warm.Obstacle`
 REFUSED = "kubewick_function_refused_total"  # + reason
 RETRIES = "kubewick_function_retries_total"  # + reason

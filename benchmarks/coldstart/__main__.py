@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 
-from bench import HEAVY, PRELOADED, Bench
+from bench import DORMANT, HEAVY, PRELOADED, Bench
 from machine import Bill, Busy, described
 from run import Run, Starts
 from table import Report, row, say
@@ -48,18 +48,23 @@ async def burst(bench: Bench, run: Run, report: Report, _: argparse.Namespace) -
 
 
 async def beyond(bench: Bench, run: Run, report: Report, _: argparse.Namespace) -> None:
+    """The functions are ten and the resident one, so that there are eight dormant pods."""
+    await bench.open(3, DORMANT)
+    starts = await run.bursts(3, 10, warm=3, within=45, dormant=8)
+    add(report, "burst of 10, three warm, dormant ones beside", starts)
     await bench.open(3)
-    add(report, "burst of 10, three warm", await run.bursts(3, 10, warm=3, within=45))
+    add(report, "burst of 10, three warm, none dormant", await run.bursts(2, 10, warm=3, within=30))
 
 
 async def large(bench: Bench, run: Run, report: Report, _: argparse.Namespace) -> None:
-    await bench.open(10)
-    add(report, "burst of 50, ten warm", await run.bursts(1, 50, warm=10, within=45))
+    await bench.open(10, DORMANT)
+    add(report, "burst of 50, ten warm, ten dormant", await run.bursts(1, 50, warm=10, within=45, dormant=10))
 
 
 async def dry(bench: Bench, run: Run, report: Report, _: argparse.Namespace) -> None:
-    await bench.open(5)
-    add(report, "back to back, five warm", await run.back_to_back(30, warm=5))
+    await bench.open(5, DORMANT)
+    add(report, "back to back until dry: five warm, ten dormant", await run.back_to_back(2, 15, warm=5, dormant=10))
+    add(report, "back to back beyond: 30 of these", await run.back_to_back(1, 30, warm=5, dormant=10))
 
 
 async def sustained(bench: Bench, run: Run, report: Report, _: argparse.Namespace) -> None:
@@ -106,8 +111,8 @@ async def floor(bench: Bench, run: Run, report: Report, _: argparse.Namespace) -
 PARTS: dict[str, tuple[Part, float]] = {
     "sequential": (sequential, 280),
     "burst": (burst, 80),
-    "beyond": (beyond, 80),
-    "dry": (dry, 60),
+    "beyond": (beyond, 110),
+    "dry": (dry, 110),
     "large": (large, 80),
     "floor": (floor, 45),
     "deployment": (deployment, 220),

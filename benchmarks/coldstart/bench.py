@@ -20,6 +20,8 @@ MANAGER = "kubewick-benchmark"
 NAMESPACE = "kubewick-coldstart"
 RESIDENT = "resident"
 """A function that is never called: a pool goes with the last function that could use it."""
+DORMANT = 10
+"""Most dormant pods, as by the chart's default."""
 PLAIN = "plain"
 """Label of the Deployments to compare with."""
 
@@ -70,9 +72,9 @@ class Bench:
             if label in labels and value in {None, labels[label]}:
                 yield pod
 
-    async def open(self, pool: int, **settings: Any) -> None:
-        """Make the namespace with a pool of this size, 0 for none."""
-        sizes = json.dumps({"python": {"min": pool, "max": pool, **settings}})
+    async def open(self, pool: int, dormant: int = 0, **settings: Any) -> None:
+        """Make the namespace with a pool of so many warm pods and dormant ones, 0 for none."""
+        sizes = json.dumps({"python": {"min": pool, "max": pool, "dormant": dormant, **settings}})
         metadata = {"name": NAMESPACE, "annotations": {f"{names.GROUP}/pool": sizes}}
         await self.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, field_manager=MANAGER)
         await self.make(RESIDENT)
@@ -129,13 +131,18 @@ class Bench:
         await self.remove_plain()
         await self.quiet()
 
-    def free(self) -> int:
-        """Warm pods that wait for a function."""
-        return sum(warm.is_free(pod) and pod["metadata"]["uid"] not in self.used for pod in self.pods(names.POOL))
+    def free(self) -> tuple[int, int]:
+        """Warm pods and dormant ones that wait for a function."""
+        waiting = [
+            warm.is_dormant(pod)
+            for pod in self.pods(names.POOL)
+            if warm.is_free(pod) and pod["metadata"]["uid"] not in self.used
+        ]
+        return waiting.count(False), waiting.count(True)
 
-    async def pool_has(self, size: int) -> None:
-        """Until so many pods are warm, and no more: a pool that shrinks goes one pod a second."""
-        await self.until(lambda: self.free() == size, 60)
+    async def pool_has(self, size: int, dormant: int = 0) -> None:
+        """Until so many pods wait, and no more: a pool that shrinks goes one pod a second."""
+        await self.until(lambda: self.free() == (size, dormant), 120)
 
     async def renewed(self, size: int, preload: list[str]) -> None:
         """Until the pool's pods are all of the kind that loads these modules ahead."""

@@ -95,25 +95,27 @@ class Run:
         await self.removed(names)
         return Starts(answers)
 
-    async def bursts(self, times: int, count: int, warm: int, within: float) -> Starts:
-        """All at once, with so many pods warm; as often as `within` seconds allow."""
+    async def bursts(self, times: int, count: int, warm: int, within: float, dormant: int = 0) -> Starts:
+        """All at once, with so many pods warm and dormant; as often as `within` seconds allow."""
         answers: list[Answer] = []
         end = time.monotonic() + within
         for _ in range(times):
             if time.monotonic() > end:
                 break
             names = await self.functions(count)
-            await self._bench.pool_has(warm)
+            await self._bench.pool_has(warm, dormant)
             answers += await asyncio.gather(*(self.call(name) for name in names))
             await self.removed(names)
         return Starts(answers)
 
-    async def back_to_back(self, count: int, warm: int) -> Starts:
+    async def back_to_back(self, times: int, count: int, warm: int, dormant: int) -> Starts:
         """One after the other without a pause."""
-        names = await self.functions(count)
-        await self._bench.pool_has(warm)
-        answers = [await self.call(name) for name in names]
-        await self.removed(names)
+        answers: list[Answer] = []
+        for _ in range(times):
+            names = await self.functions(count)
+            await self._bench.pool_has(warm, dormant)
+            answers += [await self.call(name) for name in names]
+            await self.removed(names)
         return Starts(answers)
 
     async def sustained(self, count: int, warm: int) -> tuple[Starts, float, float]:
@@ -125,7 +127,7 @@ class Run:
         drained = time.monotonic()
 
         for name in names[warm:]:
-            await self._bench.until(lambda: self._bench.free() > 0, 60)
+            await self._bench.until(lambda: self._bench.free()[0] > 0, 60)
             answers.append(await self.call(name))
         rate = (count - warm) / (time.monotonic() - drained)
         await self.removed(names)

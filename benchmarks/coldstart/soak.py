@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 
-from bench import NAMESPACE, Bench
+from bench import DORMANT, NAMESPACE, Bench
 from client import Answer
 from run import Run
 from table import row, say
@@ -25,18 +25,18 @@ POOL = 10
 BATCH = 50
 """Functions that exist at one time."""
 PATIENCE = 3.0
-"""Seconds to wait for a warm pod; a start goes on without one after that, by its Deployment."""
+"""Seconds to wait for a pod of the pool; a start goes on without one after that, by its Deployment."""
 
 
 async def batch(bench: Bench, run: Run, count: int) -> list[Answer]:
-    """So many starts, each as soon as a pod is warm."""
+    """So many starts, each as soon as a pod waits."""
     made = await run.functions(count)
     answers = []
     for name in made:
         try:
-            await bench.until(lambda: bench.free() > 0, PATIENCE)
+            await bench.until(lambda: any(bench.free()), PATIENCE)
         except TimeoutError:
-            say(f"{name} starts without a warm pod")
+            say(f"{name} starts without a pod of the pool")
         answers.append(await run.call(name))
     await run.removed(made)
     return answers
@@ -50,7 +50,7 @@ async def wrong(bench: Bench, answers: list[Answer]) -> list[str]:
     try:
         await bench.pool_has(POOL)
     except TimeoutError:
-        found.append(f"the pool has {bench.free()} pods, not {POOL}")
+        found.append("the pool has {} warm and {} dormant pods, not {} and none".format(*bench.free(), POOL))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(30):
             await bench.quiet()  # the last start's claim is written, and its pod collected, seconds after its function
@@ -73,7 +73,7 @@ async def main() -> int:
         bench = Bench(cluster)
         watch = asyncio.create_task(bench.watch())
         try:
-            await bench.open(POOL)
+            await bench.open(POOL, DORMANT)
             run = Run(bench, *await bench.router())
             answers: list[Answer] = []
             began = time.monotonic()

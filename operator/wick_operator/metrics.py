@@ -31,6 +31,8 @@ SLO_LATENCY_RATIO = Gauge(
 )
 POOL_SIZE = Gauge("kubewick_pool_size", "Warm pods wanted", ["namespace", "runtime"])
 POOL_READY = Gauge("kubewick_pool_ready", "Warm pods that wait for a function", ["namespace", "runtime"])
+DORMANT_SIZE = Gauge("kubewick_pool_dormant_size", "Dormant pods wanted", ["namespace", "runtime"])
+DORMANT_READY = Gauge("kubewick_pool_dormant_ready", "Dormant pods that wait for a function", ["namespace", "runtime"])
 ADOPTIONS = Counter("kubewick_pool_adoptions_total", "Claimed pods made their function's own")
 UPDATES = Counter("kubewick_pool_updates_total", "New revisions of running functions that a warm pod served first")
 

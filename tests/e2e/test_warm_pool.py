@@ -72,8 +72,8 @@ def says(word):
     return f"def handle():\n    return {word!r}"
 
 
-def sized(cluster, size):
-    pool = json.dumps({"python": {"min": size, "max": size}})
+def sized(cluster, size, dormant=0):
+    pool = json.dumps({"python": {"min": size, "max": size, "dormant": dormant}})
     kubectl(cluster.kubeconfig, "annotate", "namespace", cluster.namespace, f"{POOL}={pool}", "--overwrite")
 
 
@@ -262,6 +262,26 @@ def test_an_update_under_a_trickle_serves_from_a_warm_pod_and_fails_no_request(p
     took = f"{(new[0].at - applied) * 1000:.0f} ms from apply to the first answer by the new code"
     record_property("update", took)
     sys.stdout.write(took + "\n")
+
+
+def test_a_burst_beyond_the_warm_pods_is_served_by_dormant_ones_with_the_same_environment(pool):
+    tells = "import json, os\n\n\ndef handle():\n    return json.dumps(dict(os.environ))"
+    names = [f"f{number}" for number in range(5)]
+    env = [each for each in SETTINGS["env"] if "configMapKeyRef" not in each.get("valueFrom", {})]
+    pool.deploy(*(function(name, tells, env=env, resources=SMALL) for name in names))
+    sized(pool, 1, dormant=9)
+    has_its_size(pool, 1 + len(names))  # with the resident function there are six that may rest
+    before = warm(pool)
+    answers = at_once(len(names), lambda number: pool.call(names[number]))
+    by_pod = {answer.json["POD"]: answer for answer in answers}
+    assert by_pod.keys() <= set(before)
+    assert len(by_pod) == len(names)
+    assert [("wake;" in answer.headers["server-timing"]) for answer in by_pod.values()].count(False) == 1
+    assert len({frozenset(answer.json) for answer in answers}) == 1
+    eventually(lambda: {owned(pool, name)["metadata"]["name"] for name in names} == by_pod.keys())
+    has_its_size(pool, 1 + len(names))
+    pool.kubectl("delete", "functions", *names, "--wait=false")
+    has_its_size(pool, 1)
 
 
 def test_more_starts_than_warm_pods_lose_no_request_and_leave_the_pool_at_its_size(pool):

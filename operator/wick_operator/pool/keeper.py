@@ -1,4 +1,5 @@
-"""Keeps the pools: one Deployment for each runtime in each namespace that has functions to use it.
+"""Keeps the pools: a Deployment of warm pods, and one of dormant ones where they are wanted, for each runtime in each
+namespace that has functions to use them.
 
 Looks once a second at what changed of what the operator knows, decides the sizes (`sizing`), and applies a pool's
 Deployment when it differs from what was last applied; so functions at rest cost it nothing. A pool nobody can use any
@@ -10,9 +11,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from wick_api import diagnosis, names
+from wick_api import diagnosis, names, warm
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
@@ -26,7 +27,7 @@ from wick_operator.pool import manifest
 from wick_operator.pool import settings as given
 from wick_operator.pool.audit import Audit
 from wick_operator.pool.settings import Settings
-from wick_operator.pool.sizing import Demand, size, step
+from wick_operator.pool.sizing import Demand, dormant, size, step
 from wick_operator.pool.users import Pool, Users
 from wick_operator.seen import Deployment
 
@@ -36,6 +37,18 @@ Manifest = Mapping[str, Any]
 TICK = 1.0
 UNUSED = 30.0
 """Seconds for which no function could use a pool before it is deleted: a new leader may not know all of them yet."""
+
+
+class Part(NamedTuple):
+    """The warm pods of a pool, or its dormant ones: each have a Deployment."""
+
+    namespace: str
+    runtime: str
+    dormant: bool
+
+    @property
+    def pool(self) -> Pool:
+        return self.namespace, self.runtime
 
 
 class Keeper:
@@ -57,13 +70,13 @@ class Keeper:
         self._users = Users(function, deployment, config.runtimes)
         self.touch = self._users.touch
         self._demand: dict[Pool, Demand] = {}
-        self._applied: dict[Pool, dict[str, Any]] = {}
-        self._there: dict[Pool, Manifest] = {}
+        self._applied: dict[Part, dict[str, Any]] = {}
+        self._there: dict[Part, Manifest] = {}
         """The pools' Deployments, as mirrored."""
-        self._unused: dict[Pool, float] = {}
+        self._unused: dict[Part, float] = {}
         """Those that no function could use, and since when."""
         self._annotations: dict[str, Mapping[str, str]] = {}
-        self._ready: dict[Pool, set[str]] = {}
+        self._ready: dict[Part, set[str]] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -94,14 +107,25 @@ class Keeper:
             settings = self._settings(pool)
             if settings is not None and settings.max:
                 demand = self._demand.setdefault(pool, Demand())
-                wanted = size(settings, demand.rate(now), demand.refill, demand.burst(now))
-                before = self._applied.get(pool) or self._there.get(pool)
-                size_before = before["spec"]["replicas"] if before else None
-                await self._keep(pool, settings, step(wanted, size_before, starting=pool in starting))
-        self._unused = {pool: self._unused.get(pool, now) for pool in self._there if pool not in users}
-        late = {pool for pool, since in self._unused.items() if now - since >= UNUSED}
-        for pool in [known for known in self._there if known in late or not self._wanted_at_all(known)]:
-            await self._remove(pool)
+                for part, wanted in self._wanted(pool, settings, demand, now):
+                    await self._keep(part, settings, step(wanted, self._size(part), starting=pool in starting))
+        self._unused = {part: self._unused.get(part, now) for part in self._there if part.pool not in users}
+        late = {part for part, since in self._unused.items() if now - since >= UNUSED}
+        for part in [known for known in self._there if known in late or not self._wanted_at_all(known)]:
+            await self._remove(part)
+
+    def _wanted(self, pool: Pool, settings: Settings, demand: Demand, now: float) -> list[tuple[Part, int]]:
+        """How many pods each part is to have; no dormant part is made for none."""
+        wanted = [(Part(*pool, dormant=False), size(settings, demand.rate(now), demand.refill, demand.burst(now)))]
+        asleep, count = Part(*pool, dormant=True), dormant(settings, self._users.resting(pool))
+        if count or (settings.dormant and asleep in self._there):
+            wanted.append((asleep, count))
+        return wanted
+
+    def _size(self, part: Part) -> int | None:
+        """Pods it was last given; None where there is none yet."""
+        before = self._applied.get(part) or self._there.get(part)
+        return before["spec"]["replicas"] if before else None
 
     def _settings(self, pool: Pool) -> Settings | None:
         try:
@@ -110,37 +134,35 @@ class Keeper:
             log.warning("namespace %s: %s", pool[0], error)
             return self._pools.get(pool[1])
 
-    def _wanted_at_all(self, pool: Pool) -> bool:
-        settings = self._settings(pool)
-        return settings is not None and settings.max > 0
+    def _wanted_at_all(self, part: Part) -> bool:
+        settings = self._settings(part.pool)
+        return settings is not None and settings.max > 0 and (settings.dormant > 0 or not part.dormant)
 
-    async def _keep(self, pool: Pool, settings: Settings, wanted: int) -> None:
-        now = manifest.deployment(*pool, settings, self._config, wanted)
-        metrics.POOL_SIZE.labels(*pool).set(wanted)
-        metrics.POOL_READY.labels(*pool).set(len(self._ready.get(pool, ())))
-        if now == self._applied.get(pool):
+    async def _keep(self, part: Part, settings: Settings, wanted: int) -> None:
+        now = manifest.deployment(*part.pool, settings, self._config, wanted, dormant=part.dormant)
+        _tell(part, wanted, len(self._ready.get(part, ())))
+        if now == self._applied.get(part):
             return
-        if pool not in self._applied and pool in self._there and not drift.differs(now, self._there[pool]):
-            self._applied[pool] = now  # by the leader before: a restart writes nothing
+        if part not in self._applied and part in self._there and not drift.differs(now, self._there[part]):
+            self._applied[part] = now  # by the leader before: a restart writes nothing
             return
         try:
             await self._fence.apply(now)
         except (ApiError, Unreachable) as error:
-            log.warning("pool %s/%s: %s", *pool, error)
+            log.warning("pool %s/%s: %s", *part.pool, error)
         else:
-            self._applied[pool] = now
+            self._applied[part] = now
 
-    async def _remove(self, pool: Pool) -> None:
-        namespace, runtime = pool
+    async def _remove(self, part: Part) -> None:
+        name, uid = manifest.name(part.runtime, dormant=part.dormant), self._there[part]["metadata"]["uid"]
         try:
-            await self._fence.delete(
-                DEPLOYMENTS, namespace, manifest.name(runtime), uid=self._there[pool]["metadata"]["uid"]
-            )
+            await self._fence.delete(DEPLOYMENTS, part.namespace, name, uid=uid)
         except (ApiError, Unreachable) as error:
-            log.warning("pool %s/%s: %s", *pool, error)
+            log.warning("pool %s/%s: %s", *part.pool, error)
         else:
-            self._applied.pop(pool, None)
-            self._demand.pop(pool, None)
+            self._applied.pop(part, None)
+            if not part.dormant:
+                self._demand.pop(part.pool, None)
 
     # What the mirrors tell
 
@@ -151,30 +173,31 @@ class Keeper:
         else:
             self._annotations[name] = annotations
 
-    def pool(self, pool: Pool, deployment: Manifest | None) -> None:
+    def pool(self, part: Part, deployment: Manifest | None) -> None:
         """A pool's Deployment; None: it is gone, so it is applied again if it should be there."""
         if deployment:
-            self._there[pool] = deployment
+            self._there[part] = deployment
         else:
-            self._there.pop(pool, None)
-            self._applied.pop(pool, None)
+            self._there.pop(part, None)
+            self._applied.pop(part, None)
 
     def pod(self, pod: Manifest, ready_after: float | None) -> None:
-        """A warm pod: ready after so many seconds, or None where it is not (any more)."""
-        pool, uid = _pool(pod), pod["metadata"]["uid"]
-        ready = self._ready.setdefault(pool, set())
+        """A pool's pod: ready after so many seconds, or None where it is not (any more)."""
+        part, uid = _part(pod), pod["metadata"]["uid"]
+        ready = self._ready.setdefault(part, set())
         if "deletionTimestamp" not in pod["metadata"]:
             self._audit.seen(pod, self._clock())
         if ready_after is None:
             ready.discard(uid)
         elif uid not in ready:
             ready.add(uid)
-            self._demand.setdefault(pool, Demand()).refilled(ready_after)
+            if not part.dormant:
+                self._demand.setdefault(part.pool, Demand()).refilled(ready_after)
 
     def pod_gone(self, pod: Manifest) -> None:
         """It is no pool's any more."""
         uid = pod["metadata"]["uid"]
-        self._ready.get(_pool(pod), set()).discard(uid)
+        self._ready.get(_part(pod), set()).discard(uid)
         self._audit.gone(uid)
 
 
@@ -194,10 +217,10 @@ class _Pools:
         self._keeper = keeper
 
     def changed(self, _: Address, new: Manifest, _old: Manifest | None) -> None:
-        self._keeper.pool(_pool(new), new)
+        self._keeper.pool(_part(new), new)
 
     def deleted(self, _: Address, old: Manifest) -> None:
-        self._keeper.pool(_pool(old), None)
+        self._keeper.pool(_part(old), None)
 
 
 class _Pods:
@@ -220,6 +243,14 @@ def ready_after(pod: Manifest) -> float | None:
     return max(0.0, (datetime.fromisoformat(since) - made).total_seconds())
 
 
-def _pool(manifest: Manifest) -> Pool:
+def _tell(part: Part, wanted: int, ready: int) -> None:
+    size, waiting = (
+        (metrics.DORMANT_SIZE, metrics.DORMANT_READY) if part.dormant else (metrics.POOL_SIZE, metrics.POOL_READY)
+    )
+    size.labels(*part.pool).set(wanted)
+    waiting.labels(*part.pool).set(ready)
+
+
+def _part(manifest: Manifest) -> Part:
     metadata = manifest["metadata"]
-    return metadata["namespace"], metadata["labels"][names.POOL]
+    return Part(metadata["namespace"], metadata["labels"][names.POOL], warm.is_dormant(manifest))

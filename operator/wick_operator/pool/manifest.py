@@ -6,7 +6,7 @@ for nothing, and only what a claim changes is different here.
 
 from typing import Any
 
-from wick_api import names, warm
+from wick_api import names, quantity, warm
 from wick_api.function import Function, FunctionSpec, Metadata, Source
 from wick_api.revision import LENGTH, digest
 from wick_operator.config import Config
@@ -16,6 +16,8 @@ from wick_operator.pool.settings import Settings
 
 GRACE = 310
 """Seconds a warm pod's function may take to stop; functions with a `timeout` over 300 s take the Deployment path."""
+DORMANT_MEMORY = "12Mi"
+"""Asked for by a pod that only listens; it uses 5 to 7, and pause 1."""
 CODE_ROOM = "16Mi"
 """Memory the code may take where it is kept in a volume; by the CRD it is less than 1 MiB, wherever it is kept."""
 
@@ -25,28 +27,38 @@ TEMPLATE = f"{names.GROUP}/template"
 """Annotation of a pool's Deployment: digest of its pod template as applied, so that what was left out since shows."""
 
 
-def name(runtime: str) -> str:
-    """Name of a runtime's pool in each namespace."""
-    return f"kubewick-pool-{runtime}"
+def name(runtime: str, *, dormant: bool) -> str:
+    """Name of a runtime's pool in each namespace, or of its dormant part."""
+    return f"kubewick-{'dormant' if dormant else 'pool'}-{runtime}"
 
 
-def deployment(namespace: str, runtime: str, settings: Settings, config: Config, replicas: int) -> Manifest:
-    """The pool's Deployment."""
+def deployment(
+    namespace: str, runtime: str, settings: Settings, config: Config, replicas: int, *, dormant: bool = False
+) -> Manifest:
+    """The Deployment of the pool's warm pods, or of its dormant ones."""
+    component = warm.DORMANT if dormant else "pool"
     labels = {
         names.POOL: runtime,
-        names.COMPONENT: "pool",
+        names.COMPONENT: component,
         names.MANAGED_BY: "kubewick",
         names.PART_OF: "kubewick",
     }
     template = _template(namespace, runtime, settings, config, labels)
+    if dormant:
+        _put_to_sleep(template["spec"]["containers"][0])
     whole = {TEMPLATE: digest(template)[:LENGTH]}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": name(runtime), "namespace": namespace, "labels": labels, "annotations": whole},
+        "metadata": {
+            "name": name(runtime, dormant=dormant),
+            "namespace": namespace,
+            "labels": labels,
+            "annotations": whole,
+        },
         "spec": {
             "replicas": replicas,
-            "selector": {"matchLabels": {names.POOL: runtime, names.COMPONENT: "pool"}},
+            "selector": {"matchLabels": {names.POOL: runtime, names.COMPONENT: component}},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "50%", "maxSurge": "50%"}},
             "revisionHistoryLimit": 1,
             "template": template,
@@ -85,6 +97,18 @@ def _template(namespace: str, runtime: str, settings: Settings, config: Config, 
         "terminationGracePeriodSeconds": GRACE,
     }
     return {"metadata": {"labels": {**labels, warm.SHAPE: warm.shape(template)}}, "spec": spec}
+
+
+def _put_to_sleep(container: Manifest) -> None:
+    """Make of a warm pod's container a dormant one's, which preloads nothing: its first start would wait for that."""
+    container["env"] = [
+        *(each for each in container["env"] if each["name"] != "KUBEWICK_PRELOAD"),
+        {"name": "KUBEWICK_DORMANT", "value": "1"},
+    ]
+    given = container["resources"]
+    asked = given.get("requests", {})
+    if "memory" in asked and quantity.parse(asked["memory"]) > quantity.parse(DORMANT_MEMORY):
+        container["resources"] = {**given, "requests": {**asked, "memory": DORMANT_MEMORY}}
 
 
 def _with_room(entries: list[Manifest], config: Config, room: Manifest) -> list[Manifest]:

@@ -2,7 +2,7 @@
 
 The configuration is a JSON object by runtime::
 
-    {"python": {"min": 1, "max": 10, "preload": ["json"], "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}}}}
+    {"python": {"min": 1, "max": 10, "dormant": 10, "preload": ["json"], "resources": {"requests": {"cpu": "10m"}}}}
 
 A namespace may say otherwise for itself in the annotation ``kubewick.dev/pool``, in the same form; ``{"python": {"max":
 0}}`` means no pool there. A runtime without an entry has no pool.
@@ -32,6 +32,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Warm pods kept while nothing happens."""
     max: Annotated[int, Meta(ge=0, le=1000)] = 10
     """Most warm pods, however many starts there are; 0: no pool."""
+    dormant: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Most pods kept besides that load the runtime only when their function comes; see `sizing`."""
     preload: tuple[str, ...] = ()
     """Modules the zygote imports once, so that functions have them for the price of a fork."""
     resources: Mapping[str, Any] = msgspec.field(default_factory=lambda: _SMALL)

@@ -7,7 +7,10 @@ refill time of the last `MEMORY` seconds::
 
     size = clamp(max(ceil(m + 2 sqrt(m)), largest burst), min, max)
 
-Nothing seen for `MEMORY` seconds lets it fall back to `min`.
+Nothing seen for `MEMORY` seconds lets it fall back to `min`. For what a burst asks beyond the warm pods there are
+dormant ones, whose number does not follow the starts, since they cost little and a pod made anew costs much::
+
+    dormant = clamp(functions that may be at zero - min, 0, settings.dormant)
 """
 
 import math
@@ -32,6 +35,11 @@ def size(settings: Settings, rate: float, refill: float, burst: int) -> int:
     mean = max(0.0, rate * refill)
     wanted = max(math.ceil(mean + 2 * math.sqrt(mean)), burst)
     return min(max(wanted, settings.min), settings.max)
+
+
+def dormant(settings: Settings, functions: int) -> int:
+    """Dormant pods wanted where so many functions may be at zero: with the warm ones at most a pod for each."""
+    return max(0, min(settings.dormant, functions - settings.min)) if settings.max else 0
 
 
 def step(wanted: int, before: int | None, *, starting: bool) -> int:

@@ -111,7 +111,7 @@ class Updates:
 
     async def _free(self, function: Function) -> list[dict[str, Any]]:
         pods = await self._cluster.list(PODS, function.key.namespace, labels=f"{names.POOL}={function.spec.runtime}")
-        return [pod for pod in pods if warm.is_free(pod)]
+        return sorted(filter(warm.is_free, pods), key=warm.is_dormant)
 
     async def _give(
         self,

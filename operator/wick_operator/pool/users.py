@@ -33,7 +33,9 @@ class Users:
         self._function, self._deployment, self._runtimes = function, deployment, runtimes
         self._touched: set[Key] = set()
         self._pool: dict[Key, Pool] = {}
-        self._counts: Counter[Pool] = Counter()
+        self._rests: dict[Key, bool] = {}
+        """Whether it may be at zero, as its spec says."""
+        self._counts: Counter[tuple[Pool, bool]] = Counter()
         self._wanted: dict[Key, int] = {}
         """Instances asked for when it was last looked at."""
         self._since: dict[Key, float] = {}
@@ -42,7 +44,11 @@ class Users:
     @property
     def pools(self) -> frozenset[Pool]:
         """Those that some function could use."""
-        return frozenset(self._counts)
+        return frozenset(pool for pool, _ in self._counts)
+
+    def resting(self, pool: Pool) -> int:
+        """How many of a pool's functions may be at zero, whether or not they are."""
+        return self._counts[pool, True]
 
     @property
     def starting(self) -> frozenset[Pool]:
@@ -58,8 +64,9 @@ class Users:
         touched, self._touched = self._touched, set()
         started = []
         for key in touched | self._since.keys():
-            pool = self._of(self._function(key))
-            self._count(key, pool)
+            function = self._function(key)
+            pool = self._of(function)
+            self._count(key, pool, rests=function is not None and function.spec.scale.min == 0)
             if pool is not None and self._starts(key, now):
                 started.append(pool)
         return started
@@ -69,18 +76,19 @@ class Users:
             return None
         return function.key.namespace, function.spec.runtime
 
-    def _count(self, key: Key, pool: Pool | None) -> None:
+    def _count(self, key: Key, pool: Pool | None, *, rests: bool) -> None:
         before = self._pool.pop(key, None)
         if before is not None:
-            self._counts[before] -= 1
-            if not self._counts[before]:
-                del self._counts[before]
+            counted = before, self._rests.pop(key)
+            self._counts[counted] -= 1
+            if not self._counts[counted]:
+                del self._counts[counted]
         if pool is None:
             self._wanted.pop(key, None)
             self._since.pop(key, None)
         else:
-            self._pool[key] = pool
-            self._counts[pool] += 1
+            self._pool[key], self._rests[key] = pool, rests
+            self._counts[pool, rests] += 1
 
     def _starts(self, key: Key, now: float) -> bool:
         """Whether it came up from zero since the last look; notes how far it is."""

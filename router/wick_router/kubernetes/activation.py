@@ -73,6 +73,11 @@ class Activation:
             self._tasks[key] = task
             task.add_done_callback(lambda _: self._tasks.pop(key, None))
 
+    def awaits(self, key: Key) -> None:
+        """The function starts, and not in milliseconds, here or by another router."""
+        if self._registrations is not None:
+            self._registrations.awaits(key)
+
     def serves(self, key: Key) -> None:
         """The function has an instance, or is gone."""
         if self._registrations is not None:
@@ -89,6 +94,7 @@ class Activation:
 
     async def _run(self, key: Key) -> None:
         outcome = await self._warm(key)
+        self.serves(key)
         match outcome:
             case Started():
                 self._backend.started(key, outcome)
@@ -101,8 +107,7 @@ class Activation:
             case _:
                 self._backend.fell_back(key, outcome)
                 log.info("%s starts by its Deployment, not from the warm pool: %s", key, outcome)
-                if self._registrations is not None:
-                    self._registrations.awaits(key)
+                self.awaits(key)
                 await self._scale(key)
 
     def _owe(self, key: Key, taken: Started | Broken) -> None:
@@ -113,7 +118,7 @@ class Activation:
         function = self._backend.wanted(key)
         if self._claims is None or function is None:
             return Obstacle.DISABLED
-        return await self._claims.start(function)
+        return await self._claims.start(function, lambda: self.awaits(key))
 
     async def _scale(self, key: Key) -> None:
         said = "no answer"

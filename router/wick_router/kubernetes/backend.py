@@ -34,7 +34,7 @@ from wick_router.kubernetes.config import Config
 from wick_router.kubernetes.early import Early
 from wick_router.kubernetes.failure import Failure
 from wick_router.kubernetes.inquiry import Inquiries
-from wick_router.kubernetes.pod import instance, key
+from wick_router.kubernetes.pod import at_zero, instance, key
 from wick_router.kubernetes.warm import WarmPods
 
 log = logging.getLogger(__name__)
@@ -143,10 +143,13 @@ class KubernetesBackend:
 
     def pod_changed(self, key: Key, pod: Manifest) -> None:
         """A pod appeared or changed."""
-        uid = pod["metadata"]["uid"]
-        self.seen(key).pods[uid] = pod
+        uid, seen = pod["metadata"]["uid"], self.seen(key)
+        new = uid not in seen.pods
+        seen.pods[uid] = pod
         self._pods[uid] = key
         self._report(key)
+        if new and at_zero(seen.told):
+            self._activation.awaits(key)  # its Deployment starts it, whichever router asked for that
         self.judge(key)
 
     def pod_gone(self, key: Key, pod: Manifest) -> None:

@@ -16,7 +16,7 @@ found by the operator's audit.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -79,8 +79,10 @@ class Claims:
         self._revisions = Revisions(cluster)
         self._permits = asyncio.Semaphore(AT_ONCE)
 
-    async def start(self, function: Function) -> Started | Broken | Failure | Obstacle:
-        """Start the function's present revision in a warm pod, or say why not."""
+    async def start(
+        self, function: Function, waking: Callable[[], None] = lambda: None
+    ) -> Started | Broken | Failure | Obstacle:
+        """Start the function's present revision in a warm pod, or say why not; `waking` is told of a dormant one."""
         revision_name = function.status.get("revision")
         if not revision_name:
             return Obstacle.UNKNOWN
@@ -90,7 +92,7 @@ class Claims:
             try:
                 revision = await self._revisions.get(function.key, revision_name)
                 hindered = warm.obstacle(revision.template, sample)
-                return hindered or await self._become(function, revision)
+                return hindered or await self._become(function, revision, waking)
             except (ApiError, Unreachable, KeyError, ValueError):
                 return Obstacle.UNKNOWN
 
@@ -139,12 +141,16 @@ class Claims:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _become(self, function: Function, revision: Revision) -> Started | Broken | Failure | Obstacle:
+    async def _become(
+        self, function: Function, revision: Revision, waking: Callable[[], None]
+    ) -> Started | Broken | Failure | Obstacle:
         config_maps = await specialization.config_maps(self._cluster, function.key.namespace, revision)
         for _ in range(TRIES):
             pod = self._pods.take(_pool(function))
             if pod is None:
                 return Obstacle.EMPTY
+            if warm.is_dormant(pod):
+                waking()
             claim = warm.claim(pod, function, revision)
             try:
                 body = warm.order(function, revision, warm.claimed(pod, claim), config_maps)

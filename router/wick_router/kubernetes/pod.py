@@ -1,6 +1,6 @@
 """What the router reads from a pod's manifest; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wick_api import diagnosis, names, warm
@@ -40,6 +40,11 @@ def instance(pod: Manifest, started: Started | None = None) -> Instance | None:
         origin="warm-pool" if names.CLAIMED_BY in metadata["labels"] else "deployment",
         phases=started.phases if started else (),
     )
+
+
+def at_zero(instances: Sequence[Instance]) -> bool:
+    """Whether a function with these instances has none that serves, and none that another router gave a warm pod."""
+    return not any(each.ready or each.origin == "warm-pool" for each in instances)
 
 
 def _port(pod: Manifest) -> int:

@@ -1,15 +1,15 @@
 """Tells the cluster of pods that serve already, off every request's path: their claims, then Deployments 0 -> 1.
 
 ```
-   serves --AFTER--> in line --nobody waits for a Deployment's pod, or LONGEST_HOLD is over--> claim, [0 -> 1]
-                        ^                                                                        |
-                        +------------------------------ PACE, then the next ---------------------+
+   serves --AFTER--> in line --no slow start for QUIET, or LONGEST_HOLD is over--> claim, [0 -> 1]
+                        ^                                                              |
+                        +----------------------- PACE, then the next -----------------+
 ```
 
-Each claim makes two pods more: a new warm one, and the one its ReplicaSet drops again when it is given the warm pod. On
-a small node those would come up before the pods that requests wait for. So while functions start by their Deployments
-claims wait; then they are written one after the other, because a function that starts meanwhile should share the node
-with one refill and not with ten. All of it ends before the operator's audit gives an unclaimed pod up.
+Each claim makes a new warm pod. On a small node those would come up before the pods that requests wait for. So while
+functions start slowly, by their Deployments or in dormant pods, claims wait; then they are written one after the other,
+because a function that starts meanwhile should share the node with one refill and not with ten. All of it ends before
+the operator's audit gives an unclaimed pod up.
 """
 
 import asyncio
@@ -27,8 +27,11 @@ AFTER = 0.1
 """Seconds that a pod serves before its claim is written. The write wakes the API server, etcd, the scheduler, four
 controllers, the kubelet and the operator, which would compete with the function for the node's CPU over its first
 answer."""
+QUIET = 1.0
+"""Seconds after a slow start in which claims go on waiting: the next one of a row may be another router's, and is heard
+of when its Deployment has made a pod."""
 LONGEST_HOLD = 6.0
-"""Seconds that claims wait for starts by Deployment; with `SPREAD` below the 8 s in which the operator's audit gives an
+"""Seconds that claims wait for slow starts; with `SPREAD` below the 8 s in which the operator's audit gives an
 unclaimed pod up."""
 PACE = 0.3
 """Seconds between two claims."""
@@ -66,7 +69,9 @@ class Registrations:
         self._next: Owed | None = None
         self._writing: set[asyncio.Task[None]] = set()
         self._awaited: set[Key] = set()
-        """Functions that requests wait for while their Deployment starts a pod."""
+        """Functions that requests wait for while a pod of theirs starts or wakes."""
+        self._quiet_from = 0.0
+        """When the last of them will have served for `QUIET`, in the loop's time."""
         self._calm = asyncio.Event()
         self._calm.set()
         self._task = asyncio.create_task(self._work(), name="registrations")
@@ -80,14 +85,16 @@ class Registrations:
             self._line.put_nowait(owed)
 
     def awaits(self, key: Key) -> None:
-        """Requests wait for a pod of this function's Deployment."""
+        """Requests wait for this function, and not just for milliseconds."""
         self._awaited.add(key)
         self._calm.clear()
         self._loop.call_later(LONGEST_HOLD, self.serves, key)
 
     def serves(self, key: Key) -> None:
         """The function has an instance, or is gone, or had its time."""
-        self._awaited.discard(key)
+        if key in self._awaited:
+            self._awaited.remove(key)
+            self._quiet_from = self._loop.time() + QUIET
         if not self._awaited:
             self._calm.set()
 
@@ -107,15 +114,19 @@ class Registrations:
     async def _work(self) -> None:
         while True:
             self._next = owed = await self._line.get()
-            await asyncio.sleep(owed.since + AFTER - self._loop.time())
             try:
                 async with asyncio.timeout_at(owed.since + LONGEST_HOLD):
-                    await self._calm.wait()
+                    await self._quiet(owed)
             except TimeoutError:
-                log.debug("%s: starts by Deployment go on; its claim is written beside them", owed.key)
+                log.debug("%s: slow starts go on; its claim is written beside them", owed.key)
             self._next = None
             self._write(owed)
             await asyncio.sleep(pause(self._line.qsize()))
+
+    async def _quiet(self, owed: Owed) -> None:
+        """Until no slow start goes on, and none ended just now: of several in a row the next is about to begin."""
+        while (rest := max(owed.since + AFTER, self._quiet_from) - self._loop.time()) > 0 or self._awaited:
+            await (asyncio.sleep(rest) if rest > 0 else self._calm.wait())
 
     def _write(self, owed: Owed) -> None:
         task = asyncio.create_task(self._register(owed), name=f"register {owed.key}")

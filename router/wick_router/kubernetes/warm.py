@@ -67,11 +67,11 @@ class WarmPods:
         self._waiting.discard(uid)
 
     def take(self, pool: Pool) -> Manifest | None:
-        """A free pod, not offered again unless it is `put_back`; None where there is none."""
+        """A free pod, not offered again unless it is `put_back`; None where there is none. Dormant ones come last."""
         free = [pod for uid, pod in self._pools.get(pool, {}).items() if uid not in self._taken]
         if not free:
             return None
-        chosen = self._draw(free)
+        chosen = self._draw([pod for pod in free if not warm.is_dormant(pod)] or free)
         self._taken.add(chosen["metadata"]["uid"])
         return chosen
 

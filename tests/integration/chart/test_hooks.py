@@ -98,6 +98,7 @@ def test_an_uninstall_stops_the_operator_and_then_removes_pools_and_nothing_else
     apply(plane, deployment("kubewick-operator", {"app": "operator"}), NAMESPACE)
     apply(plane, deployment("pool-python", labels), "team-a")
     apply(plane, deployment("pool-python", labels), "team-b")
+    apply(plane, deployment("dormant-python", {**labels, "app.kubernetes.io/component": "dormant"}), "team-a")
     apply(plane, deployment("hello", {**labels, "app.kubernetes.io/component": "function"}), "team-a")
     eventually(lambda: "1/1" in kubectl(plane.kubeconfig, "get", "deploy", "kubewick-operator", "-n", NAMESPACE))
 

@@ -41,11 +41,15 @@ def pods(render):
         }
     )
     template = choice.new(function, CONFIG, {"main.py": ""}).template
-    pool = manifest.deployment(SERVED, "python", Settings(), CONFIG, 1)["spec"]["template"]
+    awake, asleep = (
+        manifest.deployment(SERVED, "python", Settings(), CONFIG, 1, dormant=each)["spec"]["template"]
+        for each in (False, True)
+    )
     return {
         **parts,
         "function": (SERVED, template["metadata"]["labels"], {}),
-        "warm pod": (SERVED, pool["metadata"]["labels"], {}),
+        "warm pod": (SERVED, awake["metadata"]["labels"], {}),
+        "dormant pod": (SERVED, asleep["metadata"]["labels"], {}),
         "neighbour": (SERVED, {"app": "x"}, {}),
         "impostor": (OTHER, parts["router"][1], {}),
         "prometheus": ("monitoring", {"app": "prometheus"}, {}),
@@ -57,6 +61,8 @@ ALLOWED = {
     ("function", CONTROL): {"router", "operator", "prometheus"},
     ("warm pod", DATA): {"router"},
     ("warm pod", CONTROL): {"router", "operator", "prometheus"},
+    ("dormant pod", DATA): {"router"},
+    ("dormant pod", CONTROL): {"router", "operator", "prometheus"},
     ("router", ADMIN["router"]): {"operator", "prometheus"},
     ("operator", ADMIN["operator"]): {"router", "prometheus"},
 }

@@ -46,15 +46,15 @@ class World:
         self.cluster, self.session, self.namespace, self.kubeconfig = cluster, session, namespace, kubeconfig
         self._folder, self.runtimes = folder, {}
 
-    async def pool(self, size):
+    async def pool(self, size, *, dormant=False):
         """A pool of so many running pods."""
-        await self.cluster.apply(
-            manifest.deployment(self.namespace, "python", Settings(), CONFIG, size), field_manager="test"
-        )
-        return await eventually_async(lambda: self._run_pods(size))
+        made = manifest.deployment(self.namespace, "python", Settings(), CONFIG, size, dormant=dormant)
+        await self.cluster.apply(made, field_manager="test")
+        return await eventually_async(lambda: self._run_pods(size, made["metadata"]["labels"][names.COMPONENT]))
 
-    async def _run_pods(self, size):
-        pods = await self.cluster.list(PODS, self.namespace, labels=names.POOL)
+    async def _run_pods(self, size, component):
+        of_it = f"{names.POOL},{names.COMPONENT}={component}"
+        pods = await self.cluster.list(PODS, self.namespace, labels=of_it)
         if len(pods) < size:
             return None
         return [await self.run(pod) for pod in pods]
@@ -239,7 +239,8 @@ class World:
                 process.terminate()
         for process in self.runtimes.values():
             await process.wait()
-        await self.cluster.delete(DEPLOYMENTS, self.namespace, manifest.name("python"))
+        for dormant in (False, True):
+            await self.cluster.delete(DEPLOYMENTS, self.namespace, manifest.name("python", dormant=dormant))
         for name in [each["metadata"]["name"] for each in await self.cluster.list(CONFIG_MAPS, self.namespace)]:
             await self.cluster.delete(CONFIG_MAPS, self.namespace, name)
 

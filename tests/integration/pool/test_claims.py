@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from cluster.waiting import eventually_async
 from wick_api import names, warm
 from wick_api.reason import Reason
@@ -27,6 +29,30 @@ async def test_a_claimed_pod_serves_the_function_with_its_environment_and_the_po
         return [pod["metadata"]["name"] for pod in pool] not in ([], [waiting["metadata"]["name"]])
 
     await eventually_async(refilled)
+
+
+async def test_a_dormant_pod_wakes_for_its_function_and_becomes_its_deployments(world):
+    [waiting] = await world.pool(1, dormant=True)
+    function = await world.function(env=[{"name": "WHO", "value": "world"}])
+    router, woken = await world.informed(), []
+    started = await router.start(function, lambda: woken.append(waiting))
+    assert [name for name, _ in started.phases] == ["transfer", "wake", "fork", "import", "init"]
+    assert woken == [waiting], "claims of others wait meanwhile"
+    assert await world.ask(started.pod) == (200, "hello world")
+    assert await router.register(started)
+    known = Known(exists=True, replicas=1, current=function.status["revision"])
+    async with world.operator(lambda: known):
+        await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
+        settled = await world.settled_in(waiting)
+    assert not warm.is_dormant(settled)
+
+
+async def test_a_warm_pod_is_taken_before_a_dormant_one(world):
+    await world.pool(1, dormant=True)
+    [awake] = await world.pool(1)
+    function = await world.function()
+    started = await (await world.informed()).start(function, lambda: pytest.fail("a dormant pod was woken"))
+    assert started.pod["metadata"]["uid"] == awake["metadata"]["uid"]
 
 
 async def test_a_claim_is_written_once_though_the_pod_changed_and_the_first_answer_was_lost(world):

@@ -4,9 +4,15 @@ import contextlib
 import json
 from time import monotonic
 
+import pytest
+from msgspec import structs
+
+from arbitrary.functions import make
 from cluster.meanwhile import meanwhile
 from cluster.waiting import PATIENCE, eventually_async
-from wick_kube.resource import NAMESPACES
+from wick_api import names
+from wick_api.scale import Scale
+from wick_kube.resource import DEPLOYMENTS, NAMESPACES
 from wick_operator.config import Config
 from wick_operator.fence import Fence
 from wick_operator.pool.audit import Audit
@@ -15,14 +21,15 @@ from wick_operator.pool.settings import ANNOTATION
 
 
 @contextlib.asynccontextmanager
-async def keeping(world, function, **installation):
-    """A keeper that knows this one function."""
+async def keeping(world, *functions, **installation):
+    """A keeper that knows these functions."""
     config = Config(pool_key="the installation's secret", pools=json.dumps({"python": installation}))
     fence = Fence(world.cluster, lambda: 60.0, PATIENCE)
-    known = {function.key: function}
+    known = {function.key: function for function in functions}
     audit = Audit(fence, world.session)
     keeper = Keeper(world.cluster, fence, config, known.get, lambda _: None, audit, monotonic)
-    keeper.touch(function.key)
+    for key in known:
+        keeper.touch(key)
     async with meanwhile(keeper.run()):
         yield
 
@@ -63,3 +70,49 @@ async def test_what_to_preload_reaches_the_pods_and_a_change_of_it_renews_them(w
     assert second["metadata"]["uid"] != first["metadata"]["uid"]
     started = await world.start(function)
     assert await world.ask(started.pod) == (200, "True")
+
+
+def some(world, count):
+    """Functions that need not be in the cluster: the keeper reads the operator's view."""
+    made = [make(f"f{number}") for number in range(count)]
+    return [structs.replace(each, metadata=structs.replace(each.metadata, namespace=world.namespace)) for each in made]
+
+
+async def sizes(world):
+    """Pods asked for, by Deployment."""
+    pools = await world.cluster.list(DEPLOYMENTS, world.namespace, labels=names.POOL)
+    return {each["metadata"]["name"]: each["spec"]["replicas"] for each in pools}
+
+
+AWAKE, ASLEEP = "kubewick-pool-python", "kubewick-dormant-python"
+
+
+@pytest.mark.parametrize(
+    ("functions", "wanted"), [(1, {AWAKE: 1}), (4, {AWAKE: 1, ASLEEP: 3}), (9, {AWAKE: 1, ASLEEP: 5})]
+)
+async def test_dormant_pods_are_kept_for_the_functions_that_the_warm_ones_do_not_reach(world, functions, wanted):
+    async with keeping(world, *some(world, functions), dormant=5):
+        await eventually_async(lambda: _is(sizes(world), wanted))
+
+
+async def test_dormant_pods_go_when_a_namespace_wants_none_and_the_warm_ones_stay(world):
+    async with keeping(world, *some(world, 4), dormant=5):
+        await eventually_async(lambda: _is(sizes(world), {AWAKE: 1, ASLEEP: 3}))
+        await annotate(world, dormant=0)
+        await eventually_async(lambda: _is(sizes(world), {AWAKE: 1}))
+        await annotate(world, dormant=1)
+        await eventually_async(lambda: _is(sizes(world), {AWAKE: 1, ASLEEP: 1}))
+
+
+async def test_a_function_that_never_rests_needs_no_dormant_pod(world):
+    always = structs.replace(some(world, 1)[0].spec, scale=Scale(min=1))
+    resting, *others = some(world, 4)
+    async with keeping(world, resting, *(structs.replace(each, spec=always) for each in others), dormant=5):
+        await eventually_async(lambda: _is(sizes(world), {AWAKE: 1}))
+        await annotate(world, min=0)
+        await eventually_async(lambda: _is(sizes(world), {AWAKE: 0, ASLEEP: 1}))
+
+
+async def _is(found, wanted):
+    assert await found == wanted
+    return True

@@ -9,7 +9,7 @@ from wick_api import names
 from wick_api.names import Key
 from wick_kube.resource import PODS
 from wick_router.kubernetes.early import Early
-from wick_router.kubernetes.registration import LONGEST_HOLD, Registrations
+from wick_router.kubernetes.registration import LONGEST_HOLD, QUIET, Registrations
 
 OTHER, THIRD = Key("elsewhere", "starts-by-its-deployment"), Key("elsewhere", "so-does-this-one")
 
@@ -46,6 +46,25 @@ async def test_a_claim_waits_for_a_start_by_deployment_and_no_longer(owed):
     await eventually_async(claimed, within=LONGEST_HOLD / 2)
     await registrations.close()
     assert scaled == [start[0]]
+
+
+async def test_a_claim_waits_a_moment_longer_for_the_next_slow_start_of_a_row(owed):
+    registrations, start, _, claimed = owed
+    clock = asyncio.get_running_loop().time
+    registrations.awaits(OTHER)
+    registrations.add(*start)
+    added = clock()
+    registrations.serves(OTHER)
+    served = clock()
+    await asyncio.sleep(QUIET / 2)
+    registrations.awaits(THIRD)
+    heard = clock()
+    await asyncio.sleep(QUIET)
+    early = await claimed()
+    assert not early or heard - served > QUIET or clock() - added > LONGEST_HOLD  # on a machine that stood still
+    registrations.serves(THIRD)
+    await eventually_async(claimed)
+    assert clock() - added > min(LONGEST_HOLD, heard - added + 2 * QUIET)
 
 
 @pytest.mark.parametrize("held", [False, True], ids=["in line", "held back"])

@@ -6,7 +6,7 @@ from msgspec import Raw, structs
 
 from cluster.meanwhile import meanwhile
 from cluster.waiting import PATIENCE, eventually_async
-from wick_api import names
+from wick_api import names, warm
 from wick_kube.resource import PODS, REPLICA_SETS
 from wick_operator.fence import Fence
 from wick_operator.pool.adoption import home
@@ -118,3 +118,10 @@ async def test_an_update_adopts_its_pod_itself_once_the_replica_sets_controller_
         return [each["kind"] for each in pod["metadata"]["ownerReferences"]]
 
     assert await eventually_async(claimed) == owner
+
+
+async def test_an_update_asks_warm_pods_before_dormant_ones(world, parts):
+    function, updates, _ = parts
+    await world.pool(1, dormant=True)
+    free = await updates._free(function)
+    assert [warm.is_dormant(pod) for pod in free] == [False, False, True]

@@ -89,6 +89,21 @@ def deployment(namespace, replicas):
     }
 
 
+async def test_a_start_by_another_router_is_heard_of_when_its_pod_appears_and_when_it_serves(
+    cluster, namespace, running
+):
+    backend, _ = running
+    key, heard = Key(namespace, "hello"), []
+    backend._activation.awaits = lambda key: heard.append(("starts", key))
+    backend._activation.serves = lambda key: heard.append(("serves", key))
+    await cluster.create(function(namespace), field_manager="test")
+    await make_pod(cluster, namespace, phase="Pending")
+    await hears(lambda: heard == [("starts", key)])
+    ready = {"type": "Ready", "status": "True"}
+    await set_status(cluster, namespace, podIP="10.1.2.3", podIPs=[{"ip": "10.1.2.3"}], conditions=[ready])
+    await hears(lambda: heard[1:] and set(heard[1:]) == {("serves", key)})
+
+
 async def make_pod(cluster, namespace, **status):
     metadata = {"name": "hello-1", "namespace": namespace, "labels": LABELS}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": POD}

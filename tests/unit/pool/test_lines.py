@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wick_api import names
+from wick_api.warm import DORMANT
 from wick_operator.pool.audit import EVERY, LOOKS
 from wick_router.kubernetes.registration import AFTER, LONGEST_HOLD, PACE, SPREAD, pause
 from wick_router.kubernetes.warm import WarmPods
@@ -44,6 +45,15 @@ def test_a_pod_that_went_before_its_word_arrived_is_not_offered():
     pods.changed(WHERE, pod(), None)
     pods.deleted(WHERE, pod())
     pods.waits(pod())
+    assert pods.take(POOL) is None
+
+
+def test_a_dormant_pod_is_taken_only_where_no_other_is_free():
+    pods = WarmPods(lambda found: found[0])
+    asleep = {names.POOL: "python", names.COMPONENT: DORMANT}
+    pods.changed(WHERE, pod(ready=True, uid="asleep", labels=asleep), None)
+    pods.changed(WHERE, pod(ready=True, uid="awake"), None)
+    assert [pods.take(POOL)["metadata"]["uid"] for _ in range(2)] == ["awake", "asleep"]
     assert pods.take(POOL) is None
 
 

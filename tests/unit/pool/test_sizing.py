@@ -2,9 +2,10 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from wick_operator.pool.settings import Settings
-from wick_operator.pool.sizing import MEMORY, Demand, size, step
+from wick_operator.pool.sizing import MEMORY, Demand, dormant, size, step
 
 SETTINGS = st.builds(lambda low, more: Settings(min=low, max=low + more), st.integers(0, 20), st.integers(1, 50))
 RATE = st.floats(0, 1000)
@@ -55,6 +56,17 @@ def test_a_pool_shrinks_by_one_and_grows_at_once_unless_functions_start(wanted, 
     else:
         assert now == (before if starting else wanted)
     assert step(wanted, None, starting=starting) == wanted
+
+
+@given(SETTINGS, st.integers(0, 50), st.integers(0, 99))
+def test_dormant_pods_make_the_pool_as_large_as_its_functions_are_many_and_no_larger(settings, most, functions):
+    found = dormant(structs.replace(settings, dormant=most), functions)
+    assert 0 <= found <= most
+    assert found in {0, most} or settings.min + found == functions
+
+
+def test_a_pool_switched_off_has_no_dormant_pods_either():
+    assert dormant(Settings(min=0, max=0, dormant=5), 9) == 0
 
 
 def test_a_burst_is_remembered_and_then_forgotten():

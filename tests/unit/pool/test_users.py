@@ -7,13 +7,15 @@ from hypothesis import strategies as st
 
 from arbitrary.functions import make
 from wick_api.names import Key
-from wick_operator.pool.users import STARTING, Users
+from wick_operator.pool.users import STARTING, Users, could_use
 
+POOL = ("default", "python")
 KEYS = [Key("default", name) for name in "abc"]
 OURS, IMAGE, OTHER = ({"source": {"inline": {"main.py": ""}}}, {"image": "x"}, {"runtime": "cobol"})
+ALWAYS = {**OURS, "scale": {"min": 1}}
 deployments = st.builds(SimpleNamespace, wanted=st.integers(0, 2), ready=st.integers(0, 2))
 changes = st.tuples(
-    st.sampled_from(KEYS), st.sampled_from([None, OURS, IMAGE, {**OURS, **OTHER}]), st.none() | deployments
+    st.sampled_from(KEYS), st.sampled_from([None, OURS, ALWAYS, IMAGE, {**OURS, **OTHER}]), st.none() | deployments
 )
 
 
@@ -43,6 +45,9 @@ def test_looking_at_what_changed_is_as_good_as_looking_at_everything(changes, lo
         anew.touch(key)
     anew.look(0.0)
     assert kept.pools == anew.pools
+    may_rest = [each for each in functions.values() if each and could_use(each) and not each.spec.scale.min]
+    ours = [each for each in may_rest if each.spec.runtime == "python"]
+    assert kept.resting(POOL) == anew.resting(POOL) == len(ours)
     assert kept.starting <= kept.pools
 
 
@@ -61,7 +66,7 @@ def test_what_did_not_change_is_not_looked_at():
 
 
 def test_a_start_from_zero_is_told_once_and_goes_on_until_it_is_ready_or_late():
-    key, pool = KEYS[0], ("default", "python")
+    key, pool = KEYS[0], POOL
     there = {key: SimpleNamespace(wanted=0, ready=0)}
     kept = users({key: make(key.name, **OURS)}, there, [])
     kept.touch(key)

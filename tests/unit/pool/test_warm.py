@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_api import names, warm
+from wick_api import names, quantity, warm
 from wick_api.environment import Unresolvable, needed
 from wick_api.function import parse
 from wick_api.revision import Revision
@@ -39,8 +39,8 @@ def template(config=CONFIG, **spec):
     return render(made, config, (made.spec.source.inline if made.spec.source else {}) or {}, "abc")
 
 
-def pool_pod(config=CONFIG, **settings):
-    made = manifest.deployment("n", "python", Settings(**settings), config, 1)["spec"]["template"]
+def pool_pod(config=CONFIG, *, dormant=False, **settings):
+    made = manifest.deployment("n", "python", Settings(**settings), config, 1, dormant=dormant)["spec"]["template"]
     status = {"podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}]}
     metadata = {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "5", **made["metadata"]}
     return {"metadata": metadata, "spec": {**made["spec"], "nodeName": "node"}, "status": status}
@@ -205,3 +205,28 @@ def test_an_annotation_of_somebody_else_breaks_no_look_at_a_claimed_pod():
     pod = pool_pod()
     pod["metadata"] |= {"labels": {names.CLAIMED_BY: "hello"}, "annotations": {warm.RESTARTS: "none"}}
     assert not warm.forgot(pod)
+
+
+@given(st.sampled_from([(), ("json",)]), st.sampled_from(["8Mi", "48Mi", "1Gi"]))
+def test_a_dormant_pod_can_become_what_a_warm_one_can_and_asks_for_less(preload, memory):
+    resources = {"requests": {"cpu": "10m", "memory": memory}, "limits": {"memory": "1Gi"}}
+    awake, asleep = (pool_pod(dormant=each, preload=preload, resources=resources) for each in (False, True))
+    for spec in ({}, {"resources": {"limits": {"memory": "1Gi"}}}, {"serviceAccountName": "x"}, {"timeout": "400s"}):
+        assert warm.obstacle(template(**spec), asleep) == warm.obstacle(template(**spec), awake)
+    asked, limits = (asleep["spec"]["containers"][0]["resources"][part] for part in ("requests", "limits"))
+    assert quantity.parse(asked["memory"]) == min(quantity.parse(memory), quantity.parse("12Mi"))
+    assert (asked["cpu"], limits) == ("10m", resources["limits"])
+    given = {each["name"] for each in asleep["spec"]["containers"][0]["env"]}
+    assert given - {each["name"] for each in awake["spec"]["containers"][0]["env"]} == {"KUBEWICK_DORMANT"}
+    assert "KUBEWICK_PRELOAD" not in given, "its first start would wait for all of them"
+
+
+def test_the_two_parts_of_a_pool_share_neither_name_nor_selector():
+    awake, asleep = (manifest.deployment("n", "python", Settings(), CONFIG, 1, dormant=each) for each in (False, True))
+    assert awake["metadata"]["name"] != asleep["metadata"]["name"]
+    for one, other in ((awake, asleep), (asleep, awake)):
+        wanted = one["spec"]["selector"]["matchLabels"].items()
+        assert wanted <= one["spec"]["template"]["metadata"]["labels"].items()
+        assert not wanted <= other["spec"]["template"]["metadata"]["labels"].items()
+    assert warm.is_dormant(asleep["spec"]["template"])
+    assert not warm.is_dormant(awake["spec"]["template"])

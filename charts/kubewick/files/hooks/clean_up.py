@@ -9,7 +9,7 @@ from urllib.parse import quote
 from api import MERGE, Api, eventually, say
 
 DEPLOYMENTS = "/apis/apps/v1/deployments"
-POOL = quote("app.kubernetes.io/part-of=kubewick,app.kubernetes.io/component=pool")
+POOL = quote("app.kubernetes.io/part-of=kubewick,app.kubernetes.io/component in (pool,dormant)")
 
 
 def main(api, release, namespace, namespaces):
