@@ -113,7 +113,7 @@ PARTS: dict[str, tuple[Part, float]] = {
     "burst": (burst, 80),
     "beyond": (beyond, 110),
     "dry": (dry, 110),
-    "large": (large, 80),
+    "large": (large, 120),
     "floor": (floor, 45),
     "deployment": (deployment, 220),
     "sustained": (sustained, 90),

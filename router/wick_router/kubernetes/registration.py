@@ -3,7 +3,7 @@
 ```
    serves --AFTER--> in line --no slow start for QUIET, or LONGEST_HOLD is over--> claim, [0 -> 1]
                         ^                                                              |
-                        +----------------------- PACE, then the next -----------------+
+                        +----------------------- PACE, then the next ------------------+
 ```
 
 Each claim makes a new warm pod. On a small node those would come up before the pods that requests wait for. So while
