@@ -39,6 +39,8 @@ LOOK = len(ORDER)
 """Bytes to look at; each of the control port's paths ends within them."""
 PATIENCE = 1.0
 """Seconds a client may take for all it does."""
+TICK = 0.001
+"""Seconds below which no time is left: none at all would mean for ever to the kernel."""
 BACKLOG = 128
 """Connections that wait meanwhile; the runtime raises it."""
 JSON = b"application/json"
@@ -107,8 +109,8 @@ def _orders(client: _socket.socket, until: float) -> bool:
 
 def _receive(client: _socket.socket, size: int, flags: int, until: float) -> bytes:
     """Bytes, or nothing at the end; raises `OSError` where that takes longer than to `until`."""
-    left = max(until - time.monotonic(), 0.001)  # zero would mean for ever
-    if left <= 0.001:  # noqa: PLR2004 - as above
+    left = until - time.monotonic()
+    if left < TICK:
         raise TimeoutError
     timeval = struct.pack("ll", int(left), int(left % 1 * 1_000_000))
     client.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, timeval)

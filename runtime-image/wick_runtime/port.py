@@ -2,7 +2,7 @@
 
 import socket
 
-from wick_runtime.config import Config, Invalid
+from wick_runtime.config import WOKEN, Config, Invalid
 
 
 def bind(host: str, port: int, name: str) -> socket.socket:
@@ -28,6 +28,6 @@ def _inherited(fd: int) -> socket.socket:
     try:
         sock = socket.socket(fileno=fd)
     except OSError as error:
-        raise Invalid(f"KUBEWICK_WOKEN: {fd} is not a socket of this process: {error.strerror}") from error
+        raise Invalid(f"{WOKEN}: {fd} is not a socket of this process: {error.strerror}") from error
     sock.set_inheritable(False)  # not for what the function starts
     return sock
