@@ -4,21 +4,19 @@ import queue
 import random
 import threading
 import time
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import msgspec
-
-if TYPE_CHECKING:
-    from wick_router.exchange import Exchange
 
 BACKLOG = 10_000
 """Lines that may wait for a slow reader; more are dropped, and counted."""
 
 
-class Line(msgspec.Struct, omit_defaults=True, rename="camel"):
-    """One request; times in milliseconds."""
+class Entry(msgspec.Struct, omit_defaults=True, rename="camel", kw_only=True):
+    """One request; durations in milliseconds."""
 
-    time: float
+    time: float = 0.0
+    """When it was written, in seconds since 1970."""
     method: str
     path: str
     status: int
@@ -38,32 +36,21 @@ class AccessLog:
     def __init__(self, share: float, stream: IO[bytes], backlog: int = BACKLOG) -> None:
         self._share = share
         self._stream = stream
-        self._lines: queue.Queue[Line | None] = queue.Queue(backlog)
+        self._lines: queue.Queue[Entry | None] = queue.Queue(backlog)
         self._thread = threading.Thread(target=self._write, name="access-log", daemon=True)
         self._random = random.Random()  # noqa: S311 - sampling
         self.dropped = 0
         self._thread.start()
 
-    def log(self, exchange: "Exchange", now: float) -> None:
-        """Note a settled request, perhaps."""
-        if self._random.random() >= self._share:
-            return
-        line = Line(
-            time=time.time(),
-            method=exchange.method.decode("latin-1"),
-            path=exchange.target.decode("latin-1"),
-            status=exchange.status,
-            duration=round((now - exchange.arrived) * 1000, 3),
-            function=str(exchange.lane.key) if exchange.lane else "",
-            request_id=exchange.request_id.decode("latin-1"),
-            client=exchange.client.peer,
-            queued=round(exchange.queued * 1000, 3),
-            connect=round(exchange.connecting * 1000, 3),
-            attempts=exchange.attempts,
-            instance=exchange.served_by,
-        )
+    def sampled(self) -> bool:
+        """Whether the next settled request is to be written."""
+        return self._random.random() < self._share
+
+    def write(self, entry: Entry) -> None:
+        """Queue the entry, with the time; drops and counts it where the backlog is full."""
+        entry.time = time.time()
         try:
-            self._lines.put_nowait(line)
+            self._lines.put_nowait(entry)
         except queue.Full:
             self.dropped += 1
 

@@ -7,7 +7,7 @@ only through `in_plane`, which runs a piece of work in the data plane's loop.
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -19,12 +19,12 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response, Streami
 from wick_api import header
 from wick_api.names import Key
 from wick_router import exposition
+from wick_router.config import Config
 from wick_router.listen import bound
 from wick_router.view import FunctionView, function_view
 
 if TYPE_CHECKING:
     from wick_router.plane import Plane
-    from wick_router.router import Router
 
 T = TypeVar("T")
 ANSWER_TIMEOUT = 10.0
@@ -36,9 +36,7 @@ SLICE = 20
 class Admin:
     """See the module."""
 
-    def __init__(self, router: "Router") -> None:
-        self._router = router
-        config = router.config
+    def __init__(self, plane: "Plane", config: Config, ready: Callable[[], bool]) -> None:
         if config.admin_unix:
             Path(config.admin_unix).unlink(missing_ok=True)
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -50,7 +48,11 @@ class Admin:
         self._socket.listen()  # so that nobody is refused while the thread starts
         self._server = uvicorn.Server(
             uvicorn.Config(
-                application(router), log_config=None, lifespan="off", access_log=False, timeout_graceful_shutdown=1
+                application(plane, ready),
+                log_config=None,
+                lifespan="off",
+                access_log=False,
+                timeout_graceful_shutdown=1,
             )
         )
         self._thread = threading.Thread(target=self._serve, name="admin", daemon=True)
@@ -106,17 +108,16 @@ async def _view(plane: "Plane", key: Key) -> FunctionView | None:
     return function_view(lane) if lane else None
 
 
-def application(router: "Router") -> FastAPI:
-    """The admin API of one router."""
+def application(plane: "Plane", ready: Callable[[], bool]) -> FastAPI:
+    """The admin API of one router; `ready` says whether new requests are welcome."""
     app = FastAPI(title="Kubewick router", version="v1alpha1", docs_url="/docs", redoc_url=None)
-    app.include_router(_health(router))
-    app.include_router(_functions(router.plane))
+    app.include_router(_health(plane, ready))
+    app.include_router(_functions(plane))
     return app
 
 
-def _health(router: "Router") -> APIRouter:
+def _health(plane: "Plane", ready: Callable[[], bool]) -> APIRouter:
     api = APIRouter()
-    plane = router.plane
 
     @api.get("/healthz")
     async def healthz() -> Response:
@@ -127,7 +128,7 @@ def _health(router: "Router") -> APIRouter:
     @api.get("/readyz")
     async def readyz() -> Response:
         """200 while new requests are welcome; says ``degraded`` when the platform cannot be seen."""
-        if not router.ready:
+        if not ready():
             return JSONResponse({"state": "draining"}, 503)
         if not plane.informed:
             return JSONResponse({"state": "starting"}, 503)

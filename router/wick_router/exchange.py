@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from wick_api.header import Refused as RefusedBy
 from wick_api.reason import Refusal
 from wick_router import heads
+from wick_router.access import Entry
 from wick_router.effect import Ticket
 from wick_router.refusal import STATUS_LINES, Refused, answer
 
@@ -85,6 +86,22 @@ class Exchange(Ticket):
         self.kept: list[bytes] = []
 
     # Request
+
+    def access_entry(self, now: float) -> Entry:
+        """What the access log says of the settled request."""
+        return Entry(
+            method=self.method.decode("latin-1"),
+            path=self.target.decode("latin-1"),
+            status=self.status,
+            duration=round((now - self.arrived) * 1000, 3),
+            function=str(self.lane.key) if self.lane else "",
+            request_id=self.request_id.decode("latin-1"),
+            client=self.client.peer,
+            queued=round(self.queued * 1000, 3),
+            connect=round(self.connecting * 1000, 3),
+            attempts=self.attempts,
+            instance=self.served_by,
+        )
 
     def begin(self, now: float) -> None:
         """It is this request's turn on its connection."""

@@ -112,7 +112,9 @@ class Lane:
             return
         exchange.waiting_since = now
         self.carry_out(self.dispatch.wait(exchange, now))
-        self.plane.poker.waiting(self)
+        depth = len(self.dispatch.queue)
+        enough = depth <= self.dispatch.capacity and not self.dispatch.serving()
+        self.poked_depth = self.plane.poker.waiting(self.key, depth, self.poked_depth, enough=enough)
 
     def settled(self, exchange: Exchange, now: float) -> None:
         """A request is over, whatever ended it."""
@@ -130,8 +132,8 @@ class Lane:
             self._measure(exchange, now)
         if effects:
             self.carry_out(effects)
-        if plane.access is not None:
-            plane.access.log(exchange, now)
+        if plane.access is not None and plane.access.sampled():
+            plane.access.write(exchange.access_entry(now))
 
     def carry_out(self, effects: Effects) -> None:
         """Do what was decided, in order."""

@@ -15,12 +15,8 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 from wick_api.names import Key
-
-if TYPE_CHECKING:
-    from wick_router.lane import Lane
 
 log = logging.getLogger(__name__)
 
@@ -43,20 +39,24 @@ class Poker:
         self._tasks: set[asyncio.Task[None]] = set()
         self.outcomes: Counter[str] = Counter()
 
-    def waiting(self, lane: "Lane") -> None:
-        """One more request of this function waits."""
-        depth = len(lane.dispatch.queue)
+    def waiting(self, key: Key, depth: int, mentioned: int, *, enough: bool) -> int:
+        """One more request of this function waits; returns the depth to hand in as `mentioned` the next time.
+
+        `depth` and `mentioned` count requests: now, and when the function was last mentioned. `enough`: the instance
+        that is being started will do for all of them.
+        """
         if depth <= 1:
-            lane.poked_depth = 0
-        if depth <= 2 * lane.poked_depth or not depth:
-            return
-        if depth <= lane.dispatch.capacity and not lane.dispatch.serving():
-            return
-        lane.poked_depth = depth
+            mentioned = 0
+        if depth <= 2 * mentioned or not depth or enough:
+            return mentioned
+        self._mention(key)
+        return depth
+
+    def _mention(self, key: Key) -> None:
         if self._told is not None:
-            self._told(lane.key)
+            self._told(key)
         if self._host:
-            self._mentioned.add(lane.key)
+            self._mentioned.add(key)
             if not self._sending:
                 self._sending = True
                 task = asyncio.get_running_loop().create_task(self._send())

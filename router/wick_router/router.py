@@ -72,7 +72,7 @@ class Router:
         self._sweep.start()
         self._backend_task = asyncio.create_task(self._backend.run(self.plane), name="backend")
         if self.config.admin_port >= 0:
-            self._admin = Admin(self)
+            self._admin = Admin(self.plane, self.config, lambda: self.ready)
             await asyncio.to_thread(self._admin.start)
         self.ready = True
         log.info("serving on %s:%d, %s", self.config.host, self.port, FORM)

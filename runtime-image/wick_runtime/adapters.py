@@ -1,11 +1,10 @@
 """Which adapter calls which form of handler. Each is imported only for a function that has that form."""
 
 import sys
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from wick_runtime import native
-from wick_runtime.inline import Call
+from wick_runtime.inline import Served
 from wick_runtime.interface import AIO, Form, Interface
 from wick_runtime.process import Handle
 
@@ -13,16 +12,6 @@ if TYPE_CHECKING:
     from wick_runtime.load import Loaded
 
 # ruff: noqa: PLC0415 - the point of this module
-
-
-class Served(NamedTuple):
-    """An asynchronous function, ready for the event loop."""
-
-    call: Call
-    startup: Callable[[], Awaitable[None]] | None = None
-    shutdown: Callable[[], Awaitable[None]] | None = None
-    parting: float = 0.0
-    """Seconds between telling a handler that its client left and cancelling it."""
 
 
 def registered(name: str) -> str:

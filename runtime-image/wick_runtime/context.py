@@ -1,7 +1,6 @@
 """What a handler may ask about its invocation."""
 
 import contextvars
-import os
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -91,19 +90,3 @@ class Context:
 
 
 current: Final[contextvars.ContextVar[Context | None]] = contextvars.ContextVar("wick_runtime.context", default=None)
-
-
-def request_ids() -> "Ids":
-    return Ids(os.urandom(8).hex())
-
-
-class Ids:
-    """Ids for requests that came without one: a random prefix a process and a number."""
-
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
-        self._last = 0
-
-    def next(self) -> bytes:
-        self._last += 1
-        return f"{self._prefix}{self._last:08x}".encode()

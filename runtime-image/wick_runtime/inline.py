@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final, NamedTuple
 
 from wick_runtime.admission import CUT, DEADLINE, ERROR, OK, TIMEOUT, Admission
 from wick_runtime.context import Context, Identity, current
@@ -23,9 +23,6 @@ from wick_runtime.http.refusal import Refusal
 from wick_runtime.http.server import Server
 from wick_runtime.output import Lines
 
-if TYPE_CHECKING:
-    from wick_runtime.adapters import Served
-
 AGAIN: Final = 1.0
 """Seconds between two cancellations of a task that will not stop."""
 INBOX: Final = 262_144
@@ -35,6 +32,16 @@ CANCELLED: Final = Refusal(500, "function-error", "the function cancelled itself
 
 Call = Callable[["Run"], Awaitable[None]]
 """Answers a run's exchange; one for each interface."""
+
+
+class Served(NamedTuple):
+    """An asynchronous function, ready for the event loop."""
+
+    call: Call
+    startup: Callable[[], Awaitable[None]] | None = None
+    shutdown: Callable[[], Awaitable[None]] | None = None
+    parting: float = 0.0
+    """Seconds between telling a handler that its client left and cancelling it."""
 
 
 class Run:
@@ -159,7 +166,7 @@ class Inline:
     """The application of an asynchronous worker."""
 
     def __init__(
-        self, call: "Served", admission: Admission, identity: Identity, lines: Lines, *, streams: bool, debug: bool
+        self, call: Served, admission: Admission, identity: Identity, lines: Lines, *, streams: bool, debug: bool
     ) -> None:
         self.server: Server
         self.hold = 0 if streams else admission.limits.max_request_bytes

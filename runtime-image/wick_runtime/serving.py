@@ -15,7 +15,7 @@ from wick_runtime.admission import Admission
 from wick_runtime.channel import Channel, Closed
 from wick_runtime.http.parser import choose
 from wick_runtime.http.server import Server, Settings
-from wick_runtime.inline import Inline
+from wick_runtime.inline import Inline, Served
 from wick_runtime.load import LoadError, failure
 from wick_runtime.loop import run
 
@@ -78,7 +78,7 @@ class _Serving:
         await self._shut_down(served)
         return result
 
-    async def _init(self, served: adapters.Served) -> None:
+    async def _init(self, served: Served) -> None:
         init = self._code.loaded.init
         start = time.monotonic()
         try:
@@ -91,7 +91,7 @@ class _Serving:
             raise failure(error, self._code.target.code, "init failed: ") from error
         self._code.phases["init"] = (time.monotonic() - start) * 1000
 
-    async def _shut_down(self, served: adapters.Served) -> None:
+    async def _shut_down(self, served: Served) -> None:
         if served.shutdown is not None:
             await served.shutdown()
         hook = self._code.loaded.shutdown

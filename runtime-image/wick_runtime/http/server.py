@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from wick_runtime.config import Patience
-from wick_runtime.context import request_ids
 from wick_runtime.http.connection import Connection
 from wick_runtime.http.exchange import Exchange
 from wick_runtime.http.gate import bar, knocked, shut
 from wick_runtime.http.head import Clock
 from wick_runtime.http.parser import Kit
 from wick_runtime.http.refusal import Refusal
+from wick_runtime.http.request_id import request_ids
 from wick_runtime.table import SLOTS, Table
 
 SETTLE: Final = 0.5
