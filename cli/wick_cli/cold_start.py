@@ -10,7 +10,8 @@ import click
 from wick_api.names import Key
 from wick_cli.failure import Failed
 from wick_cli.output import output_option, structured, table
-from wick_cli.platform import Answer, Call, Platform, Target, key_of, target_options
+from wick_cli.platform import Answer, Call, Platform, key_of
+from wick_cli.target import Target, target_options
 
 _BAR = 40  # characters
 _SPARE = 5

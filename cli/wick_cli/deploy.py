@@ -13,8 +13,9 @@ from wick_api.reason import Reason
 from wick_cli.failure import Failed, InvalidFile, TooLate
 from wick_cli.manifest import Document
 from wick_cli.output import condition, structured
-from wick_cli.platform import Platform, Shown, Target, target_options
+from wick_cli.platform import Platform, Shown
 from wick_cli.project import Project, read
+from wick_cli.target import Target, target_options
 
 HOPELESS = {Reason.INVALID_SPEC, Reason.RUNTIME_UNKNOWN, Reason.LOAD_FAILED, Reason.NOT_OWNED, Reason.ROUTE_CONFLICT}
 """Only an edit helps, so nothing is worth waiting for."""

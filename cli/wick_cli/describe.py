@@ -10,7 +10,8 @@ import msgspec
 from wick_api import warm
 from wick_api.function import FunctionSpec, decode_scalar
 from wick_cli.output import age, output_option, structured, table
-from wick_cli.platform import Shown, Target, key_of, target_options
+from wick_cli.platform import Shown, key_of
+from wick_cli.target import Target, target_options
 
 
 @click.command(

@@ -6,7 +6,8 @@ import sys
 import click
 
 from wick_cli.failure import Failed
-from wick_cli.platform import Answer, Call, Target, key_of, target_options
+from wick_cli.platform import Answer, Call, key_of
+from wick_cli.target import Target, target_options
 
 
 @click.command(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import click
 
 from wick_cli.output import age, condition, output_option, structured, table
-from wick_cli.platform import Shown, Target, target_options
+from wick_cli.platform import Shown
+from wick_cli.target import Target, target_options
 
 
 @click.command(

@@ -2,7 +2,8 @@
 
 import click
 
-from wick_cli.platform import Target, key_of, target_options
+from wick_cli.platform import key_of
+from wick_cli.target import Target, target_options
 
 
 @click.command(

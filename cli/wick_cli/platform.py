@@ -1,14 +1,11 @@
-"""What the commands ask of a platform, be it a cluster or a running ``wick up``, and how a person says which one.
+"""What the commands ask of a platform, be it a cluster or a running ``wick up``.
 
 Both speak in Kubernetes-shaped Functions (`metadata`, `spec`, `status`), so a command has one way to show them.
 """
 
-import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-
-import click
 
 from wick_api.names import Key
 from wick_cli.manifest import Document
@@ -68,42 +65,6 @@ class Platform(Protocol):
 
     def delete(self, key: Key) -> None:
         """Remove one function."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """Which platform, as the options say."""
-
-    local: bool
-    port: int
-    context: str | None
-    namespace: str | None
-
-    def open(self) -> Platform:
-        """Connect; the import is here so that ``--local`` never loads the Kubernetes client."""
-        if self.local:
-            from wick_cli.local.client import LocalPlatform  # noqa: PLC0415
-
-            return LocalPlatform(self.port, self.namespace or "default")
-        from wick_cli.cluster import Cluster  # noqa: PLC0415
-
-        return Cluster.connect(self.context, self.namespace)
-
-
-def target_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that choose a platform; the command gets them as one `target`."""
-
-    @click.option("--local", is_flag=True, help="Ask the `wick up` of this machine instead of a cluster.")
-    @click.option("--port", default=8080, show_default=True, help="Port of that `wick up`.")
-    @click.option("--context", help="kubeconfig context; the current one if not given.")
-    @click.option("--namespace", "-n", help="Namespace; the context's, or `default`, if not given.")
-    @functools.wraps(command)
-    def wrapped(
-        *, local: bool, port: int, context: str | None, namespace: str | None, **others: Any
-    ) -> None:  # click passes options by keyword
-        command(target=Target(local, port, context, namespace), **others)
-
-    return wrapped
 
 
 def key_of(platform: Platform, name: str) -> Key:
