@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from wick_api import names
+from wick_api import names, quantity
 from wick_api.duration import Duration
 from wick_api.names import Key
 from wick_api.scale import Scale, scale_rules
@@ -175,10 +175,21 @@ def _check(function: Function) -> None:
     ):
         if wrong:
             raise Invalid(message)
+    _check_resources(spec)
     _check_environment(spec)
     _check_mounts(spec)
     if spec.source and spec.source.inline is not None:
         check_files(spec.source.inline, "spec.source.inline")
+
+
+def _check_resources(spec: FunctionSpec) -> None:
+    for part in ("requests", "limits"):
+        amounts = spec.resources.get(part, {})
+        if not isinstance(amounts, Mapping):
+            raise Invalid(f"spec.resources.{part}: must name resources, such as memory: 128Mi")
+        for name, amount in amounts.items():
+            if problem := quantity.problem(amount):
+                raise Invalid(f"spec.resources.{part}.{name}: {problem}")
 
 
 def _check_environment(spec: FunctionSpec) -> None:

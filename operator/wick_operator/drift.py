@@ -1,24 +1,18 @@
 """Does an object still say what we want? A comparison that knows what the API server adds and how it rewrites.
 
 Wanted is a part of observed: defaults and other people's fields may be there too. Lists are compared entry by entry,
-by the key Kubernetes merges them on where they have one. Quantities are compared by value (``0.5`` is ``500m``).
-A difference that is none costs one apply that changes nothing; one that is missed would last until the next change, so
-what is not understood counts as different.
+by the key Kubernetes merges them on where they have one. Quantities are compared as they are stored (``0.5`` is
+``500m``, ``1n`` is ``1m``). A difference that is none costs one apply that changes nothing; one that is missed would
+last until the next change, so what is not understood counts as different.
 """
 
-from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
+
+from wick_api import quantity
 
 _MERGE_KEYS = ("name", "containerPort", "mountPath", "uid", "port")
 _QUANTITIES = frozenset({"requests", "limits", "divisor"})
-_SCALE = {
-    "n": Decimal("1e-9"),
-    "u": Decimal("1e-6"),
-    "m": Decimal("1e-3"),
-    "": Decimal(1),
-    **{letter: Decimal(10) ** (3 * power) for power, letter in enumerate("kMGTPE", 1)},
-    **{f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", 1)},
-}
 
 
 def differs(wanted: Any, observed: Any, *, quantities: bool = False) -> bool:
@@ -40,7 +34,7 @@ def differs(wanted: Any, observed: Any, *, quantities: bool = False) -> bool:
         return _lists_differ(wanted, observed)
     if not wanted and observed is None:
         return False  # the API server leaves out empty text and false
-    return not quantities or quantity(wanted) is None or quantity(wanted) != quantity(observed)
+    return not quantities or (stored := number(wanted)) is None or stored != number(observed)
 
 
 def _lists_differ(wanted: list[Any], observed: Any) -> bool:
@@ -53,15 +47,11 @@ def _lists_differ(wanted: list[Any], observed: Any) -> bool:
     return any(differs(entry, by_key.get(entry[key])) for entry in wanted)
 
 
-def quantity(value: Any) -> Decimal | None:
-    """The number a Kubernetes quantity stands for, or None."""
+def number(value: Any) -> Fraction | None:
+    """What a quantity is once it is stored, or None where it is none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    text = str(value)
-    suffix = text.lstrip("+-.0123456789")
     try:
-        if suffix in _SCALE:
-            return Decimal(text.removesuffix(suffix)) * _SCALE[suffix]
-        return Decimal(text)
-    except InvalidOperation:
+        return quantity.parse(value)
+    except ValueError:
         return None

@@ -124,7 +124,7 @@ class Recommendation(Struct, frozen=True, gc=False):
 def recommend(scale: Scale, seen: Seen) -> Recommendation:
     """The part that equals Knative's `Scale`, number for number, up to its scale-down delay."""
     ready = seen.ready or 1
-    most, least = math.ceil(scale.up_rate * ready), math.floor(ready / scale.down_rate)
+    most, least = math.ceil(min(scale.up_rate * ready, _MOST)), math.floor(ready / scale.down_rate)
     stable = burst = 0
     for signal in seen.signals:
         stable = max(stable, _instances(signal.stable, signal.target))

@@ -64,7 +64,7 @@ def unreadable(schedule: Schedule) -> str:
     """Why a schedule that passed the CRD's rules cannot be followed; empty when it can."""
     try:
         zone = ZoneInfo(schedule.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         return f"timeZone: no time zone {schedule.time_zone!r} is known"
     try:
         next(iter(CronSim(schedule.start, datetime(2026, 1, 1, tzinfo=zone))))

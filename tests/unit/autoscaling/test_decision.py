@@ -168,3 +168,8 @@ def test_a_fixed_load_converges_within_two_windows_and_stays(load, start, most):
         replicas, now = decision.replicas, now + 1
         numbers.append(replicas)
     assert set(numbers[bound:]) == {max(1, min(most, math.ceil(load / target)))}
+
+
+def test_the_largest_rates_the_crd_allows_are_decided_on():
+    scale = Scale(up_rate=1.7e308, down_rate=1.7e308, target=5e-324)
+    assert decide(scale, Seen(replicas=2, ready=2, signals=(Signal("concurrency", 5e-324, 1.0, 1.0),))).replicas == 10
