@@ -29,6 +29,8 @@ from wick_cli.platform import Answer, Call, Shown
 FIELD_MANAGER = "wick"
 TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 ROUTER = f"{names.PART_OF}=kubewick,{names.COMPONENT}=router"
+CONTROL_SECONDS = 3.0
+"""For a pod to answer there."""
 _CHUNK = 65536
 _POLL_SECONDS = 0.5
 _NEW_PODS_SECONDS = 1.0
@@ -69,8 +71,11 @@ class Cluster:
         return self._json("GET", self._path(names.KIND, key), missing=f"Function {key}")
 
     def instances(self, key: Key) -> list[Shown]:
-        """Its pods."""
-        return [_instance(pod) for pod in self._pods(key)]
+        """Its pods; one that is ready tells how its handler processes come to be."""
+        found = [_instance(pod) for pod in self._pods(key)]
+        for each in [each for each in found if each["state"] == "ready"][-1:]:
+            each["forking"] = self._forking(key.namespace, each["id"])
+        return list(found)
 
     def apply(self, document: Document) -> str:
         """Server-side apply; a conflict with another field manager is an error, never taken by force."""
@@ -162,6 +167,16 @@ class Cluster:
     def _pods(self, key: Key) -> list[dict[str, Any]]:
         query = {"labelSelector": f"{names.FUNCTION}={key.name}"}
         return list(self._json("GET", f"/api/v1/namespaces/{key.namespace}/pods", query=query)["items"])
+
+    def _forking(self, namespace: str, pod: str) -> str:
+        """From the pod's own control port; empty where that cannot be asked, which hinders nothing else."""
+        path = f"/api/v1/namespaces/{namespace}/pods/http:{pod}:{names.CONTROL_PORT}/proxy/readyz"
+        try:
+            response = self._send("GET", path, timeout=urllib3.Timeout(connect=5.0, read=CONTROL_SECONDS))
+            said = json.loads(response.data) if response.status == 200 else {}  # noqa: PLR2004 - HTTP's own number
+        except (Unreachable, urllib3.exceptions.HTTPError, ValueError):
+            return ""
+        return str(said.get("forking", "")) if isinstance(said, dict) else ""
 
     def _router(self) -> Key:
         """The router's Service, wherever Kubewick is installed."""

@@ -45,6 +45,7 @@ def as_text(shown: Shown, instances: Sequence[Shown], now: dt.datetime) -> Itera
         "Instances": f"{status.get('readyReplicas', 0)} ready of {status.get('replicas', 0)}",
         "Revision": status.get("revision"),
         "From zero": from_zero(shown),
+        "Handlers": next((each["forking"] for each in reversed(instances) if each.get("forking")), ""),
         "Last cold start": _cold_start(status.get("lastColdStart") or {}, now),
         "Age": age(metadata.get("creationTimestamp"), now),
     }

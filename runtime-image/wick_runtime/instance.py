@@ -41,7 +41,7 @@ from wick_runtime.pool import Processes, Worker
 from wick_runtime.source import REMEDY, unpack
 from wick_runtime.specialize import Order, parse
 from wick_runtime.stand_in import StandIn
-from wick_runtime.state import State, readiness, refusal, taken
+from wick_runtime.state import State, forking, readiness, refusal, taken
 from wick_runtime.worker import Shared
 
 LOAD_TIMEOUT: Final = 300.0
@@ -77,6 +77,8 @@ class Instance:
         self._spare: Child | None = None
         """Forked ahead, in the pool: waits for its order."""
         self._phases: dict[str, float] = {}
+        self._forking = ""
+        """How handler processes come to be, and why so; empty without any."""
         self._processes: Processes | None = None
         self._server: Server | None = None
         self._admission: Admission | None = None
@@ -115,7 +117,7 @@ class Instance:
     # -- the control port's side
 
     def readiness(self) -> Reply:
-        return readiness(self._state, self._failure, self._port())
+        return readiness(self._state, self._failure, self._port(), self._forking)
 
     async def liveness(self) -> Reply:
         """Ask the worker's loop, if it has one, whether it turns."""
@@ -157,7 +159,7 @@ class Instance:
         await outcome
         if self._failure:
             return 422, {"state": State.FAILED, **self._failure}
-        return 200, {"state": self._state, "phases": self._phases, "port": self._port()}
+        return 200, {"state": self._state, "phases": self._phases, "port": self._port(), **forking(self._forking)}
 
     def _specialized(self, order: Order) -> None:
         if self._unpacked(order.files):
@@ -276,7 +278,9 @@ class Instance:
         born = phases.pop("born")
         self._phases = {**self._phases, "fork": max(born - child.ordered, 0.0) * 1000, **phases}
         child.kind = message["kind"]
-        child.forkable = message.get("forkable", False)
+        child.forkable, self._forking = message.get("forkable", False), message.get("forking", "")
+        if message.get("noted"):
+            sys.stderr.write(f"wick_runtime: {self._forking}\n")
         child.loaded_at = time.monotonic()
         if child.kind == "inline":
             child.drop_first()

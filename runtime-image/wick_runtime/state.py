@@ -23,14 +23,19 @@ SAID = {
 }
 
 
-def readiness(state: State, failure: Mapping[str, Any], port: int) -> tuple[int, dict[str, Any]]:
-    """What ``/readyz`` answers."""
+def readiness(state: State, failure: Mapping[str, Any], port: int, how: str) -> tuple[int, dict[str, Any]]:
+    """What ``/readyz`` answers; `how` handler processes come to be, if there are any."""
     if state is State.READY:
-        return 200, {"state": state, "port": port}
+        return 200, {"state": state, "port": port, **forking(how)}
     if state is State.POOL:
         return 200, {"state": state, "message": "waiting for POST /specialize"}
     said = {"reason": "", "message": "", "file": "", "line": 0, **SAID.get(state, {})}
     return 503, {"state": state, **said, **(failure if state is State.FAILED else {})}
+
+
+def forking(how: str) -> dict[str, Any]:
+    """Whether handler processes are forked from one that loaded the code, and why; nothing where there are none."""
+    return {"forking": how} if how else {}
 
 
 def taken(state: State) -> tuple[int, dict[str, Any]]:

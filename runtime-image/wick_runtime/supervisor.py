@@ -16,7 +16,7 @@ import os
 import sys
 from typing import Any
 
-from wick_runtime import control, port, worker
+from wick_runtime import control, fork_safety, generators, port, worker
 from wick_runtime.channel import Channel, pair
 from wick_runtime.config import Config
 from wick_runtime.forker import Forker
@@ -28,7 +28,7 @@ def main(config: Config) -> int:
     """Run an instance to its end; the exit code."""
     listener = port.bind(config.host, config.port, "PORT")
     control_port = port.control(config)
-    shared = worker.Shared(Table(), listener, config.parser, config.loop, config.patience)
+    table = Table()
     ours, theirs = pair()
     for name in config.preload:
         try:
@@ -36,6 +36,15 @@ def main(config: Config) -> int:
         except Exception as error:  # noqa: BLE001 - the module's own code, which may raise anything
             said = f"{type(error).__name__}: {error}"
             sys.stderr.write(f"KUBEWICK_PRELOAD: {name}: {said}; going on without it\n")
+    shared = worker.Shared(
+        table,
+        listener,
+        config.parser,
+        config.loop,
+        config.patience,
+        fork_safety.shared_mappings(),
+        generators.find() if config.preload else generators.Generators(),
+    )
     gc.disable()
     gc.freeze()
     pid = os.fork()

@@ -8,29 +8,29 @@
 
 In the pool the fork comes first and the order later (role ``spare``), so that a start does not wait for it.
 
-A process with threads, or with a socket that its import opened, must not be forked: the threads would be missing in
-the child and the socket shared with it. Each handler process then imports the code for itself. So it does where there
-is no `init` or `shutdown`, which run once, and the import takes no longer than `SHARED`: a fork before the first
-request costs that request 3 ms of the 9 that a start takes (most of it for pages, which are copied when they are first
-written to), and saves no more than that at each further process.
+A process must not be forked that has what a copy would lack or share (`fork_safety`): each handler process then
+imports the code for itself. So it does where there is no `init` or `shutdown`, which shall not run at each fork, and
+the import takes no longer than `SHARED`: a fork before the first request costs that request 3 ms of the 9 that a start
+takes (most of it for pages, which are copied when they are first written to), and saves no more than that at each
+further process.
 """
 
 import asyncio
 import contextlib
 import os
 import socket
-import stat
 import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from wick_runtime import adapters
+from wick_runtime import adapters, fork_safety
 from wick_runtime.channel import Channel, Closed, Message
 from wick_runtime.config import Limits, Patience, Target
 from wick_runtime.context import Identity
+from wick_runtime.fork_safety import Observed
 from wick_runtime.forker import Forker
+from wick_runtime.generators import Generators, find, reseed
 from wick_runtime.interface import Form, Unfit, form
 from wick_runtime.load import Loaded, LoadError, called, load
 from wick_runtime.output import Lines, capture
@@ -51,6 +51,10 @@ class Shared(NamedTuple):
     parser: str
     loop: str
     patience: Patience = Patience()
+    mappings: Mapping[str, str] = {}
+    """`fork_safety.shared_mappings` of the supervisor: what every process shares and should."""
+    generators: Generators = Generators()
+    """Random generators of the modules that were loaded ahead."""
 
 
 class Code(NamedTuple):
@@ -79,7 +83,8 @@ def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
         except Closed:
             return 0  # its pod goes without having had a function
     born = time.monotonic()
-    before = set(open_files())
+    reseed(shared.generators)
+    before = fork_safety.open_files()
     try:
         code = prepare(order, born)
     except LoadError as problem:
@@ -91,16 +96,31 @@ def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
         _close(first)
         return serve(code, channel, shared)
     shared.listener.close()
-    return run_process(sock, code) if own else _processes(channel, code, order, first, forkable=safe_to_fork(before))
+    if own:
+        return run_process(sock, code)
+    return _processes(channel, code, order, first, lambda: fork_safety.observe(before, shared.mappings))
 
 
-def _processes(channel: Channel, code: Code, order: dict[str, Any], first: Sequence[int], *, forkable: bool) -> int:
+def _processes(
+    channel: Channel, code: Code, order: dict[str, Any], first: Sequence[int], observe: Callable[[], Observed]
+) -> int:
     """Be the first handler process, where one was ordered along with the code, or the template of all."""
-    slow = code.phases["import"] + code.phases["init"] > SHARED
+    took = code.phases["import"] + code.phases["init"]
     hooked = code.loaded.init is not None or code.loaded.shutdown is not None
-    alone = first and not (forkable and (slow or hooked))
-    kind = "process" if alone else "processes"
-    channel.send({"op": "loaded", "kind": kind, "forkable": forkable, "phases": code.phases})
+    quick = bool(first) and took <= SHARED and not hooked
+    reasons = [] if quick else fork_safety.reasons(observe())
+    forkable = not quick and not reasons
+    alone = first and not forkable
+    channel.send(
+        {
+            "op": "loaded",
+            "kind": "process" if alone else "processes",
+            "forkable": forkable,
+            "forking": fork_safety.told(reasons, took if quick else None),
+            "noted": not quick,
+            "phases": code.phases,
+        }
+    )
     if alone:
         return run_process(socket.socket(fileno=first[0]), code)
     if forkable:
@@ -118,9 +138,9 @@ def _rehearse() -> None:
     from wick_runtime.rehearsal import rehearse  # noqa: PLC0415 - only in the pool
 
     def play(order: dict[str, Any], sock: socket.socket) -> None:
-        before = set(open_files())
+        before = fork_safety.open_files()
         code = prepare(order, time.monotonic())
-        safe_to_fork(before)
+        fork_safety.reasons(fork_safety.observe(before, {}))
         run_process(sock, code)
 
     rehearse(play)
@@ -181,8 +201,11 @@ def _process(sock: socket.socket, code: Code) -> None:
 def _template(channel: Channel, code: Code, first: Sequence[Message]) -> int:
     """`first` is the order to fork that came along with the one to load."""
 
+    generators = find()
+
     def start(order: dict[str, Any], fds: list[int]) -> int:
         del order
+        reseed(generators)
         _process(socket.socket(fileno=fds[0]), code)
         return 0
 
@@ -209,33 +232,3 @@ def describe(problem: LoadError) -> str:
     """One line: place and message."""
     place = f"{problem.file}:{problem.line}: " if problem.file and problem.line else ""
     return place + problem.message
-
-
-def open_files() -> list[int]:
-    """Descriptors open in this process."""
-    return [int(name) for name in os.listdir("/dev/fd") if name.isdigit()]  # noqa: PTH208 - pathlib costs 5 ms to import
-
-
-def safe_to_fork(before: set[int]) -> bool:
-    """Whether a copy of this process would work: one thread, and no socket or pipe opened since `before`."""
-    return (
-        threading.active_count() == 1
-        and _native_threads() == 1
-        and not any(_shared_state(fd) for fd in open_files() if fd not in before)
-    )
-
-
-def _native_threads() -> int:
-    """Threads that Python may not know of, such as those of a numeric library; 1 where that cannot be seen."""
-    try:
-        return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - as above
-    except FileNotFoundError:  # not Linux
-        return 1
-
-
-def _shared_state(fd: int) -> bool:
-    try:
-        mode = os.fstat(fd).st_mode
-    except OSError:  # closed meanwhile: it was the listing's own
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISCHR(mode))

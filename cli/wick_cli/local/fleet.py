@@ -142,7 +142,7 @@ class Fleet:
         """The router's view."""
         return [
             Instance(
-                id=f"{unit.id}-{unit.runtime.pid}",
+                id=_id(unit, unit.runtime),
                 host=HOST,
                 port=unit.runtime.port,
                 revision=unit.revision,
@@ -154,6 +154,10 @@ class Fleet:
             for unit in self._units
             if unit.runtime is not None and unit.state is not State.STARTING
         ]
+
+    def forking(self) -> dict[str, str]:
+        """How each instance's handler processes come to be, where it has any."""
+        return {_id(unit, unit.runtime): unit.runtime.forking for unit in self._units if unit.runtime is not None}
 
     def control_ports(self) -> list[int]:
         return [unit.runtime.control_port for unit in self._units if unit.runtime and unit.state is State.READY]
@@ -238,6 +242,10 @@ class Fleet:
         self._forget_failure()
         self._sink.recovered(self.function.key)
         self.step()
+
+
+def _id(unit: _Unit, runtime: Runtime) -> str:
+    return f"{unit.id}-{runtime.pid}"
 
 
 def _steps(whole: float, taken: float, phases: Phases) -> Phases:

@@ -60,6 +60,8 @@ class Runtime:
         self.port, self.control_port = ports
         self._token = token
         self._last = "it printed nothing"
+        self.forking = ""
+        """How the function's handler processes come to be, and why so; empty where there are none."""
         self.line: Line = lambda _line: None
         """Called with each line it prints; set by whoever gives it a function."""
 
@@ -99,6 +101,7 @@ class Runtime:
         except (control_port.Broken, OSError, ValueError) as error:
             raise Unstartable(f"the runtime broke off while loading the function: {error}") from error
         if status == 200:  # noqa: PLR2004 - HTTP's own number
+            self.forking = str(said.get("forking", ""))
             return tuple((str(name), float(took)) for name, took in said.get("phases", {}).items())
         raise LoadFailed(Reason.LOAD_FAILED, load_error(said))
 

@@ -121,14 +121,17 @@ class Site:
 
     def shown_instances(self, key: Key) -> list[dict[str, Any]]:
         """Those of one function."""
+        fleet = self._processes.fleets[key]
+        forking = fleet.forking()
         return [
             {
                 "id": instance.id,
                 "revision": instance.revision,
                 "state": "terminating" if instance.terminating else "ready",
                 "port": instance.port,
+                "forking": forking.get(instance.id, ""),
             }
-            for instance in self._processes.fleets[key].instances()
+            for instance in fleet.instances()
         ]
 
     def forget(self, key: Key) -> None:

@@ -245,7 +245,9 @@ def test_the_other_commands_find_it(up, write, tmp_path):
     invoked = running.wick("invoke", "f", "--path", "/?a=1")
     assert json.loads(invoked.stdout) == {"a": "1"}
     assert "f" in running.wick("list").stdout
-    assert "INSTANCE" in running.wick("describe", "f").stdout
+    described = running.wick("describe", "f").stdout
+    assert "INSTANCE" in described
+    assert "loads the code for itself, which takes" in described
     eventually(lambda: "seen 1" in running.wick("logs", "f").stdout)
     other = tmp_path / "other"
     other.mkdir()

@@ -54,6 +54,13 @@ def test_a_description_leaves_out_what_is_not_known():
     assert "because" in text
 
 
+def test_a_description_says_how_the_newest_instance_that_tells_makes_its_handler_processes():
+    instances = [{"id": "a", "forking": "older"}, {"id": "b", "forking": "forked"}, {"id": "c"}]
+    assert "Handlers:" in (text := "\n".join(as_text(shown(), instances, NOW)))
+    assert "forked" in text
+    assert "older" not in text
+
+
 @pytest.mark.parametrize(
     ("since", "words"),
     [(None, ""), ("2026-11-21T11:59:30Z", "30s"), ("2026-11-20T11:00:00Z", "1d"), ("2026-11-21T12:00:01Z", "0s")],

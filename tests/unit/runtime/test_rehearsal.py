@@ -8,7 +8,7 @@ from wick_runtime.rehearsal import FOLDER
 
 CODE = """
 import json, logging, os, signal, socket, sys, threading
-from wick_runtime import supervisor, worker, rehearsal
+from wick_runtime import fork_safety, supervisor, worker, rehearsal
 
 def seen():
     return {
@@ -19,9 +19,9 @@ def seen():
         "streams": [repr(sys.stdout), repr(sys.stderr)],
         "handlers": [*map(repr, logging.root.handlers), logging.root.level],
         "interrupt": repr(signal.getsignal(signal.SIGUSR1)),
-        "files": worker.open_files(),
+        "files": list(fork_safety.open_files()),
         "threads": threading.active_count(),
-        "safe": worker.safe_to_fork(set(worker.open_files())),
+        "unfit": fork_safety.reasons(fork_safety.observe(fork_safety.open_files(), fork_safety.shared_mappings())),
     }
 
 calls = []
