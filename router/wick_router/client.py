@@ -23,6 +23,7 @@ from wick_router import heads, intake
 from wick_router.exchange import Exchange
 from wick_router.outlet import Outlet
 from wick_router.refusal import Refused
+from wick_router.remainder import within_chunked_body
 
 if TYPE_CHECKING:
     from wick_router.plane import Plane
@@ -219,6 +220,7 @@ class Client(Outlet):
             self._trailers.append((name, value))
             return
         lower = name.lower()
+        value = value.rstrip()  # the parser leaves white space behind a value, which is no part of it (RFC 9110, 5.5)
         if lower in heads.REQUEST_FIELDS:
             if lower in self._read:
                 self._repeated(lower, value)
@@ -231,6 +233,8 @@ class Client(Outlet):
                 self._kept.clear()
 
     def on_headers_complete(self) -> None:
+        if self.closing:
+            return  # what the parser still holds lies behind the last request that is answered
         parser, read, url = self.parser, self._read, self._url
         exchange = Exchange(self, parser.get_method(), self.heard)
         exchange.kept, self._kept = self._kept, exchange.kept
@@ -242,6 +246,8 @@ class Client(Outlet):
             exchange.request_id, exchange.traceparent = heads.identity(
                 read.get(b"x-request-id"), read.get(b"traceparent"), self.plane.digits()
             )
+            if b"tracestate" in read and exchange.traceparent == read.get(b"traceparent"):
+                exchange.kept.append(b"tracestate: %b\r\n" % read[b"tracestate"])
         else:
             digits = self.plane.digits()
             exchange.request_id = digits[:32]
@@ -268,7 +274,7 @@ class Client(Outlet):
             exchange.upgrade = b""  # what follows is read as HTTP already
             self._pending.append(exchange)
             self.hold(Hold.PIPELINE)
-        if exchange.length and b"upgrade" in read and parser.should_upgrade():
+        if b"upgrade" in read and (exchange.length or exchange.chunked) and parser.should_upgrade():
             self._unread, self.incoming = exchange, None  # the parser leaves its body to us: see `_other_protocol`
 
     def _check(self, exchange: Exchange, url: bytes) -> Refused | None:
@@ -281,6 +287,8 @@ class Client(Outlet):
             exchange.minor = 0 if version == "1.0" else 1
             if version not in ("1.1", "1.0"):
                 bad = Refused(Refusal.BAD_REQUEST, f"HTTP/{version} is not spoken here", status=505)
+        if exchange.method == b"CONNECT":  # the parser takes what follows for another protocol
+            bad = Refused(Refusal.METHOD_NOT_ALLOWED, "CONNECT is not offered", status=501)
         self._first = b""
         if size > self.plane.config.header_bytes:
             bad = Refused(Refusal.HEADERS_TOO_LARGE, "the request's head is too large")
@@ -305,8 +313,10 @@ class Client(Outlet):
     def _repeated(self, name: bytes, value: bytes) -> None:
         if name in (b"host", b"content-length", b"transfer-encoding"):
             self._bad = Refused(Refusal.BAD_REQUEST, f"the request has two {name.decode()} fields")
-        elif name in (b"connection", b"forwarded", b"x-forwarded-for", b"upgrade", b"te"):
+        elif name in (b"connection", b"forwarded", b"x-forwarded-for", b"upgrade", b"te", b"tracestate"):
             self._read[name] += b", " + value
+        elif name == b"traceparent":
+            self._read[name] = b""  # two are as good as none
 
     def _other_protocol(self, rest: bytes) -> None:
         """After a request that asks for an upgrade the parser stops: what follows waits for the answer.
@@ -314,9 +324,15 @@ class Client(Outlet):
         It stops behind the head even where a body follows. Such a request is answered as if it had not asked.
         """
         if self._unread is not None:
-            self.incoming, self._unread = self._unread, None
-            self._left = self.incoming.length
-            rest = self._counted_body(rest) if rest else b""
+            incoming = self.incoming = self._unread
+            self._unread = None
+            if incoming.chunked:
+                self.parser = within_chunked_body(self)
+            else:
+                self._left = incoming.length
+                rest = self._counted_body(rest) if rest else b""
+            if self.closing:
+                return
             if rest:
                 self._feed(rest)
             return

@@ -16,8 +16,8 @@ REQUEST_FIELDS = frozenset(
     (
         b"host", b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"proxy-connection", b"te",
         b"trailer", b"upgrade", b"expect", b"http2-settings", b"proxy-authorization", b"proxy-authenticate",
-        b"x-request-id", b"traceparent", b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto",
-        b"x-forwarded-port", b"x-forwarded-prefix", b"x-forwarded-server", b"x-real-ip",
+        b"x-request-id", b"traceparent", b"tracestate", b"forwarded", b"x-forwarded-for", b"x-forwarded-host",
+        b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-prefix", b"x-forwarded-server", b"x-real-ip",
     )
 )  # fmt: skip
 """Request fields that are read and not passed on as they came."""
@@ -38,7 +38,9 @@ K, SLASH = b"k/"
 
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]*)(:[0-9]{0,5})?")
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
-_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+_TRACE = rb"-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+_TRACEPARENT = re.compile(rb"00" + _TRACE + rb"|(?!00|ff)[0-9a-f]{2}" + _TRACE + rb"(?:-.*)?")
+"""W3C Trace Context, 3.2.2: version 00 is exactly that long, a later one may have more fields; ff is no version."""
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -59,7 +61,8 @@ def split_absolute(target: bytes) -> tuple[bytes, bytes] | None:
 def identity(request_id: bytes | None, traceparent: bytes | None, digits: bytes) -> tuple[bytes, bytes]:
     """Request id and traceparent: the client's where they are well formed, else made of 48 random digits.
 
-    Both made together share their first 32 digits, so that a log line finds its trace.
+    Both made together share their first 32 digits, so that a log line finds its trace. The client's ``tracestate``
+    belongs to its ``traceparent`` and goes where that one goes (W3C Trace Context, 3.3).
     """
     if request_id is None or not _REQUEST_ID.fullmatch(request_id):
         request_id = digits[:32]

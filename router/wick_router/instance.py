@@ -324,6 +324,7 @@ class InstanceConnection(Outlet):
                 self._trailers.append((name, value))
             return
         lower = name.lower()
+        value = value.rstrip()
         if lower in heads.RESPONSE_FIELDS:
             if lower in self._read:
                 value = self._read[lower] + b", " + value

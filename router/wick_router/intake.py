@@ -22,7 +22,7 @@ def framing(exchange: "Exchange", read: Fields) -> Refused | None:
     """Decide how long the body is; the refusal when two readers could disagree on it."""
     length, coding = read.get(b"content-length"), read.get(b"transfer-encoding")
     if coding is not None:
-        if coding.strip().lower() != b"chunked" or not exchange.minor or length is not None:
+        if coding.lower() != b"chunked" or not exchange.minor or length is not None:
             return Refused(Refusal.BAD_REQUEST, "Transfer-Encoding: only chunked, in HTTP/1.1, without a length")
         exchange.chunked = True
     elif length is not None:
@@ -35,16 +35,13 @@ def framing(exchange: "Exchange", read: Fields) -> Refused | None:
         exchange.expects = bool(exchange.minor) and (exchange.chunked or exchange.length > 0)
     if b"connection" in read or b"te" in read:
         _connection(exchange, read)
-        if exchange.chunked and b"upgrade" in read and b"upgrade" in heads.tokens(read.get(b"connection")):
-            said = "a request that asks for an upgrade can have a body of a told length only"
-            return Refused(Refusal.BAD_REQUEST, said, status=411)
     return None
 
 
 def _connection(exchange: "Exchange", read: Fields) -> None:
     connection = heads.tokens(read.get(b"connection"))
     if connection:
-        if b"upgrade" in connection and exchange.minor and not exchange.length:
+        if b"upgrade" in connection and exchange.minor and not (exchange.length or exchange.chunked):
             exchange.upgrade = _upgrade(read.get(b"upgrade"))
         exchange.kept = heads.without(exchange.kept, connection)
     if b"trailers" in heads.tokens(read.get(b"te")):

@@ -26,6 +26,7 @@ class Parser(Protocol):
     def get_method(self) -> bytes: ...
     def get_http_version(self) -> str: ...
     def should_keep_alive(self) -> bool: ...
+    def should_upgrade(self) -> bool: ...
 
 
 class Problem(NamedTuple):
@@ -67,13 +68,18 @@ def choose(wanted: str = "") -> Kit:
 
 
 def _httptools() -> Kit:
-    from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser  # noqa: PLC0415 - optional
+    from httptools import (  # noqa: PLC0415 - optional
+        HttpParserCallbackError,
+        HttpParserError,
+        HttpParserUpgrade,
+        HttpRequestParser,
+    )
 
     def explain(error: Exception) -> Problem:
         if isinstance(error, HttpParserUpgrade):
             return Problem("", upgrade=True, offset=error.args[0])
-        if error.__context__ is not None:  # raised by one of our own callbacks, not by the bytes
-            raise error.__context__ from None
+        if isinstance(error, HttpParserCallbackError):  # raised by one of our own callbacks, not by the bytes
+            raise error.__context__ or error from None
         return Problem(str(error) or "the bytes are not HTTP/1.1")
 
     return Kit("httptools", HttpRequestParser, (HttpParserError, HttpParserUpgrade), explain)

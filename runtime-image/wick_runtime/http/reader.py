@@ -23,12 +23,14 @@ METHODS: Final = frozenset(
 )
 """The methods llhttp knows."""
 
-_REQUEST_LINE: Final = re.compile(rb"([A-Z-]+) +([\x21-\x7e]+) +HTTP/([0-9])\.([0-9])\Z")
+_REQUEST_LINE: Final = re.compile(
+    rb"([A-Z-]+) +((?:[/*]|[A-Za-z]+://|[\w.-]+:)[\x21-\x7e]*)(?: +HTTP/([0-9])\.([0-9]))?\Z"
+)
 _FIELD: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)\Z")
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _QUOTED: Final = rb"\"[^\"\x00-\x08\x0a-\x1f\x7f]*\""
 _CHUNK: Final = re.compile(
-    rb"([0-9a-fA-F]{1,16})[ \t]*(?:;[ \t]*" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*\Z"
+    rb"(0*[0-9a-fA-F]{1,16})(?:;[ \t]*" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*\Z"
 )
 _MAX_LINE: Final = 65536
 _MAX_LENGTH_DIGITS: Final = 19
@@ -63,6 +65,7 @@ class Reader:
         self._chunked = False
         self._options: set[bytes] = set()
         self._upgrade = False
+        self._tab = False
         self._broken = False
 
     def get_method(self) -> bytes:
@@ -75,6 +78,9 @@ class Reader:
         if self._version == "1.1":
             return b"close" not in self._options
         return b"keep-alive" in self._options and b"close" not in self._options
+
+    def should_upgrade(self) -> bool:
+        return self._method == b"CONNECT" or (self._upgrade and b"upgrade" in self._options)
 
     def feed_data(self, data: bytes) -> None:
         """Call back for what `data` completes; raises `BadRequest` once and for ever, and `Upgraded`."""
@@ -110,6 +116,11 @@ class Reader:
         return True
 
     def _line(self) -> bytes | None:
+        if self._state == _START and self._bytes.startswith(
+            (b"\r", b"\n")
+        ):  # RFC 9112, 2.2: empty lines before a request
+            self._bytes = self._bytes.lstrip(b"\r\n")
+            self._scanned = 0
         end = self._bytes.find(b"\n", self._scanned)
         if end < 0:
             self._scanned = len(self._bytes)
@@ -126,7 +137,7 @@ class Reader:
 
     def _hint(self) -> None:
         """A head has begun to arrive."""
-        begun = self._bytes.lstrip(b"\r\n") if self._state == _START else b""
+        begun = self._bytes if self._state == _START else b""
         if begun and not begun[:1].isupper():
             raise BadRequest("a request begins with a method")
         if begun:
@@ -138,14 +149,12 @@ class Reader:
             self._to.on_message_begin()
 
     def _request_line(self, line: bytes) -> None:
-        if not line:
-            return  # RFC 9112, 2.2: empty lines before a request
         self._message_begin()
         match = _REQUEST_LINE.match(line)
         if match is None or match[1] not in METHODS:
             raise BadRequest("the request line is not METHOD target HTTP/1.1")
         self._method = match[1]
-        self._version = f"{match[3].decode()}.{match[4].decode()}"
+        self._version = f"{match[3].decode()}.{match[4].decode()}" if match[3] else "0.9"
         if self._version not in ("1.0", "1.1", "0.9", "2.0"):
             raise BadRequest("Invalid HTTP version")
         self._to.on_url(match[2])
@@ -157,6 +166,7 @@ class Reader:
             raise BadRequest("a header line is malformed")
         name, value = match[1], match[2].rstrip(b" \t")
         if self._state == _HEADERS:
+            self._tab = self._tab or (name.lower() == b"transfer-encoding" and match[2].endswith(b"\t"))
             self._framing(name.lower(), value)
         elif name.lower() in (b"content-length", b"transfer-encoding"):
             raise BadRequest("a trailer frames nothing")
@@ -182,8 +192,10 @@ class Reader:
             self._complete()
             return
         self._to.on_headers_complete()
-        if self._method == b"CONNECT":
-            self._complete()
+        if self._tab:
+            raise BadRequest("a tab behind a transfer coding")  # which llhttp cannot read
+        if self.should_upgrade():
+            self._complete()  # as llhttp does, whether a body follows or not
         elif self._chunked:
             self._state = _CHUNK_SIZE
         elif self._length:
@@ -213,7 +225,7 @@ class Reader:
         return True
 
     def _complete(self) -> None:
-        leaves = self._method == b"CONNECT" or (self._upgrade and b"upgrade" in self._options)
+        leaves = self.should_upgrade() and self._state == _HEADERS
         self._begin()
         self._to.on_message_complete()
         if leaves:

@@ -3,6 +3,8 @@
 Pure: the same for both parsers.
 """
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from wick_runtime.http.refusal import Refusal, bad_request
@@ -13,12 +15,19 @@ if TYPE_CHECKING:
 MAX_TARGET: Final = 16384
 MAX_ID: Final = 128
 _UNKNOWN: Final = 100
-"""Counts a transfer coding that is not ``chunked``."""
+"""Counts a transfer coding that is not ``chunked``, and a host that is none."""
 _KNOWN: Final = frozenset((
     b"host", b"upgrade", b"content-length", b"transfer-encoding", b"expect", b"x-request-id",
     b"kubewick-deadline-ms", b"kubewick-attempt", b"kubewick-cold-start",
 ))  # fmt: skip
 _VISIBLE = frozenset(range(0x21, 0x7F))
+_HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]*)(:[0-9]{0,5})?")
+
+
+@lru_cache(maxsize=256)
+def legal_host(host: bytes) -> bool:
+    """Whether a ``Host`` is a name or address with an optional port, as the router asks; few are seen, and often."""
+    return _HOST.fullmatch(host) is not None
 
 
 def head_too_large(message: str) -> Refusal:
@@ -33,7 +42,7 @@ def check(exchange: "Exchange") -> None:  # noqa: C901, PLR0912 - one pass over 
         if name not in _KNOWN:
             continue
         if name == b"host":
-            hosts += 1
+            hosts += 1 if legal_host(value) else _UNKNOWN
         elif name == b"content-length":
             lengths += 1
             exchange.length = int(value) if value.isdigit() and len(value) < 20 else -1  # noqa: PLR2004 - below 2^64
@@ -49,11 +58,11 @@ def check(exchange: "Exchange") -> None:  # noqa: C901, PLR0912 - one pass over 
         else:
             _platform(exchange, name, value)
     target = exchange.target
-    odd = not target.startswith(b"/") or b"#" in target or len(target) > MAX_TARGET
+    odd = not target.startswith(b"/") or b"#" in target or len(target) > MAX_TARGET or exchange.method == "CONNECT"
     if hosts != 1 or lengths or codings or odd:
         exchange.refusal = exchange.refusal or _framing(exchange, hosts, lengths, codings)
-    if upgrades and (lengths or codings):  # llhttp would take the body for what follows HTTP
-        exchange.refusal = bad_request("a request to upgrade has no body")
+    if upgrades and (exchange.length or codings):
+        exchange.body_apart = True
     if exchange.refusal is not None:
         exchange.keep_alive = False
 
@@ -76,6 +85,8 @@ def _platform(exchange: "Exchange", name: bytes, value: bytes) -> None:
 
 
 def _framing(exchange: "Exchange", hosts: int, lengths: int, codings: int) -> Refusal | None:
+    if hosts >= _UNKNOWN:
+        return bad_request("the Host header is not a host name")
     if hosts > 1 or (hosts == 0 and not exchange.http10):
         return bad_request("exactly one Host header is needed")
     if lengths > 1 or (codings and lengths) or 1 < codings < _UNKNOWN:
@@ -89,12 +100,14 @@ def _framing(exchange: "Exchange", hosts: int, lengths: int, codings: int) -> Re
 
 def _target(exchange: "Exchange") -> Refusal | None:
     target = exchange.target
+    if exchange.method == "CONNECT":
+        return Refusal(501, "method-not-allowed", "CONNECT is not offered")
     if len(target) > MAX_TARGET:
         return Refusal(414, "headers-too-large", "the request target is longer than 16 KiB")
     if b"#" in target:
         return bad_request("the request target has a fragment")
-    if exchange.method == "CONNECT":
-        return Refusal(501, "method-not-allowed", "CONNECT is not offered")
-    if not target.startswith((b"/", b"http://", b"https://")) and not (target == b"*" and exchange.method == "OPTIONS"):
+    if not target[:8].lower().startswith((b"/", b"http://", b"https://")) and not (
+        target == b"*" and exchange.method == "OPTIONS"
+    ):
         return bad_request("the request target is not a path")
     return None
