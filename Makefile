@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check explore unit integration e2e images cluster-up cluster-down lock sbom bench bench-shapes bench-autoscaler bench-runtime bench-coldstart bench-operator soak-operator soak-coldstart chart fmt clean
+.PHONY: help docs run test check explore unit integration e2e images cluster-up cluster-down lock sbom bench bench-shapes bench-autoscaler bench-runtime bench-coldstart bench-operator soak-operator soak-coldstart chart fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -28,6 +28,7 @@ check: $(VENV)/ready ## Format, lint, types, import contracts, unit tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/unit
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 explore: $(VENV)/ready ## Unit tests' properties on EXAMPLES (1000) drawn by chance; elsewhere they are the same ones each run
 	KUBEWICK_EXPLORE=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/unit
@@ -113,6 +114,10 @@ fmt: $(VENV)/ready ## Format and mend what can be mended
 
 chart: $(VENV)/ready ## Write the chart's schema, its table of values and its copy of the CRDs
 	$(BIN)/python charts/generate.py
+
+docs: $(VENV)/ready ## Write the generated reference, and the documentation as a site to dist/site
+	PYTHONPATH=charts $(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 clean: ## Remove what the targets made in this folder
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

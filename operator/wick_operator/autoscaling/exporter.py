@@ -6,16 +6,17 @@ from wick_api import metric
 from wick_api.names import Key
 from wick_operator.autoscaling.track import Track
 
-_HEADS = (
+FAMILIES = (
     (metric.DESIRED_REPLICAS, "gauge", "Instances the last decision asks for."),
     (metric.PANIC, "gauge", "1 in a burst: the short window counts, and nothing is taken away."),
     (metric.DECISIONS, "counter", "Decisions that differed from the one before, by reason."),
 )
+"""Name, type and help text of each."""
 
 
 def lines(tracks: Mapping[Key, Track]) -> Iterator[str]:
     """Every series of every function, without line ends. Names of Kubernetes objects need no escaping."""
-    for name, kind, text in _HEADS:
+    for name, kind, text in FAMILIES:
         yield f"# HELP {name} {text}"
         yield f"# TYPE {name} {kind}"
         for key, track in tracks.items():
