@@ -7,6 +7,8 @@ wick_api.reason                    --> docs/reference/errors.md     codes of err
 """
 
 import ast
+import json
+import sys
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -183,7 +185,10 @@ def _cell(text: str) -> str:
 
 
 def main() -> None:
-    """Write what differs, and say so."""
+    """Write what differs, and say so; with ``--print``, write nothing and print all pages as JSON."""
+    if "--print" in sys.argv:
+        print(json.dumps({str(path.relative_to(HERE)): text for path, text in pages().items()}))
+        return
     for path, text in pages().items():
         if not path.exists() or path.read_text() != text:
             path.parent.mkdir(exist_ok=True)
