@@ -27,6 +27,12 @@ NORMAL, GOING_AWAY, PROTOCOL_ERROR, NO_STATUS, ABNORMAL, BAD_DATA, TOO_BIG, INTE
 )  # fmt: skip
 
 
+REGISTERED: Final = frozenset((*range(1000, 1004), *range(1007, 1015)))
+"""Codes below 3000 that a close frame may carry (RFC 6455, 7.4.1, and IANA's registry); 1005, 1006, 1015 never may."""
+MAX_REASON: Final = 123
+"""Bytes of a close frame's reason: a control frame has 125 (RFC 6455, 5.5), two of them the code."""
+
+
 class Bad(Exception):
     """The peer broke the protocol; `code` is what to close with."""
 
@@ -112,6 +118,32 @@ def _check(head: bytearray, *, fin: bool, kind: int, size: int) -> None:
         raise Bad(PROTOCOL_ERROR, "a control frame is short and whole")
 
 
+def legal_code(code: int) -> bool:
+    """Whether a close frame may carry this code (RFC 6455, 7.4)."""
+    return code in REGISTERED or 3000 <= code < 5000  # noqa: PLR2004 - of libraries and applications
+
+
+def closing(body: bytes) -> tuple[int, str]:
+    """Code and reason of a close frame's body (RFC 6455, 5.5.1); raises `Bad`."""
+    if not body:
+        return NO_STATUS, ""
+    code = int.from_bytes(body[:2], "big")
+    if len(body) == 1 or not legal_code(code):
+        raise Bad(PROTOCOL_ERROR, "a close frame without a code that may be sent")
+    try:
+        return code, body[2:].decode()
+    except UnicodeDecodeError as error:
+        raise Bad(BAD_DATA, "the reason is not UTF-8") from error
+
+
+def close_body(code: int, reason: str) -> bytes:
+    """The body of a close frame; its reason is cut between two characters. Raises `ValueError`."""
+    if not legal_code(code):
+        raise ValueError(f"{code} is no code to close a WebSocket with (RFC 6455, 7.4)")
+    cut = reason.encode()[:MAX_REASON].decode(errors="ignore")
+    return struct.pack("!H", code) + cut.encode()
+
+
 def unmask(data: bytes, key: bytes) -> bytes:
     """XOR with the repeated key, as one big number: far quicker than byte by byte."""
     size = len(data)
@@ -120,21 +152,37 @@ def unmask(data: bytes, key: bytes) -> bytes:
 
 
 def is_handshake(exchange: "Exchange") -> bool:
-    """Whether a request asks for a WebSocket."""
-    found = {name: value.lower() for name, value in exchange.headers if name in (b"upgrade", b"connection")}
-    return found.get(b"upgrade") == b"websocket" and b"upgrade" in found.get(b"connection", b"")
+    """Whether a request asks for a WebSocket; one with a body is answered over HTTP (RFC 9110, 7.8)."""
+    if exchange.body_apart:
+        return False
+    return b"websocket" in _tokens(exchange, b"upgrade") and b"upgrade" in _tokens(exchange, b"connection")
+
+
+def _tokens(exchange: "Exchange", wanted: bytes) -> set[bytes]:
+    """The lower-case members of a field's list."""
+    values = [value.lower() for name, value in exchange.headers if name == wanted]
+    return {member.strip(b" \t") for value in values for member in value.split(b",")}
+
+
+def _acceptable(exchange: "Exchange", headers: dict[bytes, bytes]) -> bool:
+    """Whether the handshake is one of version 13 (RFC 6455, 4.2.1)."""
+    if exchange.method != "GET" or exchange.http10 or headers.get(b"sec-websocket-version") != b"13":
+        return False
+    try:
+        return len(base64.b64decode(headers.get(b"sec-websocket-key", b""), validate=True)) == 16  # noqa: PLR2004 - bytes
+    except ValueError:
+        return False
 
 
 async def serve(app: Callable[..., Awaitable[None]], run: "Run", scope: dict[str, Any]) -> None:
     """Run the application on a WebSocket."""
     headers = dict(run.exchange.headers)
-    key = headers.get(b"sec-websocket-key", b"")
-    if run.exchange.method != "GET" or headers.get(b"sec-websocket-version") != b"13" or len(key) != 24:  # noqa: PLR2004 - 16 bytes in base64
-        run.exchange.refuse(bad_request("not a WebSocket handshake of version 13"))
+    if not _acceptable(run.exchange, headers):
+        run.exchange.refuse(bad_request("not a WebSocket handshake of version 13 in HTTP/1.1"))
         return
     protocols = headers.get(b"sec-websocket-protocol", b"").decode("latin-1")
     scope["subprotocols"] = [name.strip() for name in protocols.split(",") if name.strip()]
-    socket = _Socket(run, key)
+    socket = _Socket(run, headers[b"sec-websocket-key"])
     try:
         await app(scope, socket.receive, socket.send)
         socket.close(NORMAL)
@@ -181,12 +229,14 @@ class _Socket:
         exchange = self._run.exchange
         if self._closed or exchange.ended:
             return
-        self._closed = True
         if not self._open:
+            self._closed = True
             exchange.keep_alive = False
             exchange.respond(403, [], b"")
             return
-        exchange.connection.send(pack(CLOSE, struct.pack("!H", code) + reason.encode()[:123]))
+        body = close_body(code, reason)
+        self._closed = True
+        exchange.connection.send(pack(CLOSE, body))
         exchange.ended = True
         exchange.connection.close()
 
@@ -207,6 +257,8 @@ class _Socket:
         try:
             for frame in self._frames.feed(data):
                 self._heard(frame)
+                if self._closed:
+                    break  # nothing counts behind a close frame (RFC 6455, 5.5.1)
         except Bad as problem:
             self._left(problem.code, str(problem))
             self.close(problem.code, str(problem))
@@ -216,8 +268,8 @@ class _Socket:
         if frame.kind == PING:
             self._run.exchange.connection.send(pack(PONG, frame.data))
         elif frame.kind == CLOSE:
-            code = int.from_bytes(frame.data[:2], "big") if len(frame.data) > 1 else NO_STATUS
-            self._left(code, frame.data[2:].decode("utf-8", "replace"))
+            code, reason = closing(frame.data)
+            self._left(code, reason)
             self.close(NORMAL if code == NO_STATUS else code)
         elif frame.kind == TEXT:
             try:

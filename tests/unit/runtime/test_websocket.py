@@ -5,7 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_runtime.websocket import BINARY, TEXT, Bad, Frame, Frames, pack, unmask
+from wick_runtime.websocket import (
+    BAD_DATA,
+    BINARY,
+    NO_STATUS,
+    PROTOCOL_ERROR,
+    TEXT,
+    Bad,
+    Frame,
+    Frames,
+    close_body,
+    closing,
+    legal_code,
+    pack,
+    unmask,
+)
 
 KEY = b"\x01\x02\x03\x04"
 
@@ -64,3 +78,53 @@ def test_any_bytes_are_frames_or_a_broken_protocol(data):
 def test_a_client_that_breaks_the_protocol_is_refused(data):
     with pytest.raises(Bad):
         list(Frames().feed(data))
+
+
+LEGAL = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
+ILLEGAL = [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535]
+
+
+@pytest.mark.parametrize("code", LEGAL)
+def test_a_code_that_may_be_sent_is_heard_with_its_reason(code):
+    assert closing(code.to_bytes(2) + "schön".encode()) == (code, "schön")
+    assert close_body(code, "schön") == code.to_bytes(2) + "schön".encode()
+
+
+@pytest.mark.parametrize("code", ILLEGAL)
+def test_a_code_that_may_not_be_sent_breaks_the_protocol_and_leaves_no_application(code):
+    with pytest.raises(Bad) as broken:
+        closing(code.to_bytes(2))
+    assert broken.value.code == PROTOCOL_ERROR
+    with pytest.raises(ValueError, match=f"^{code} "):
+        close_body(code, "")
+
+
+def test_a_close_frame_without_a_body_has_no_status():
+    assert closing(b"") == (NO_STATUS, "")
+
+
+@pytest.mark.parametrize("body", [b"\x03", b"\xff"])
+def test_one_byte_is_no_code(body):
+    with pytest.raises(Bad) as broken:
+        closing(body)
+    assert broken.value.code == PROTOCOL_ERROR
+
+
+@pytest.mark.parametrize("reason", [b"\xff", b"ok\xc3", "\ud800".encode(errors="surrogatepass")])
+def test_a_reason_that_is_no_utf_8_is_bad_data(reason):
+    with pytest.raises(Bad) as broken:
+        closing((1000).to_bytes(2) + reason)
+    assert broken.value.code == BAD_DATA
+
+
+@given(st.text(alphabet="aé€😀", max_size=130))
+def test_a_long_reason_is_cut_between_two_characters(reason):
+    code, told = closing(close_body(1000, reason))
+    assert code == 1000
+    assert reason.startswith(told)
+    assert len(told.encode()) > min(len(reason.encode()), 123) - 4
+
+
+@given(st.integers(-1, 70000))
+def test_every_code_is_told_or_refused(code):
+    assert legal_code(code) == (code in LEGAL or 3000 <= code < 5000)
