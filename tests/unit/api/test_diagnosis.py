@@ -135,6 +135,19 @@ def test_pods_that_cannot_be_created_are_told_from_the_replica_set(text, reason)
     assert text[:40] in trouble.message
 
 
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("told", [lambda n: {"count": n}, lambda n: {"series": {"count": n}}])
+def test_a_probe_or_two_that_failed_blame_nobody(count, told):
+    evidence = Evidence(events=[event("Unhealthy", "dial tcp: refused", **told(count))])
+    assert diagnosis.of_pod(pod(RUNNING, ports=["http"]), evidence) is None
+
+
+@pytest.mark.parametrize("told", [{"count": 3}, {"series": {"count": 3}}, {"deprecatedCount": 3}])
+def test_the_third_probe_that_failed_blames_the_container(told):
+    evidence = Evidence(events=[event("Unhealthy", "dial tcp: refused", **told)])
+    assert diagnosis.of_pod(pod(RUNNING, ports=["http"]), evidence).reason is Reason.NOT_LISTENING
+
+
 def test_a_kubelet_that_was_too_busy_to_mount_and_tries_again_is_no_trouble():
     text = 'volume "source" : failed to sync configmap cache: timed out waiting for the condition'
     assert diagnosis.of_pod(pod(waiting("ContainerCreating")), Evidence(events=[event("FailedMount", text)])) is None

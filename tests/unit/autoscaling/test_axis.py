@@ -98,3 +98,10 @@ def test_a_clock_that_goes_back_is_another_one():
     router.moment(10.0, 5000.0)
     assert router.moment(11.0, 3.0) == 11.0
     assert router.moment(12.2, 4.0) == pytest.approx(12.0, abs=0.01)
+
+
+@pytest.mark.parametrize("rate", [1 - 1e-4, 1.0, 1 + 1e-4])
+def test_a_clock_that_drifts_is_followed(rate):
+    router = Axis()
+    for came in range(20_000):
+        assert router.moment(came, came * rate - 5.0) == pytest.approx(came, abs=0.01)

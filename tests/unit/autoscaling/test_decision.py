@@ -173,3 +173,22 @@ def test_a_fixed_load_converges_within_two_windows_and_stays(load, start, most):
 def test_the_largest_rates_the_crd_allows_are_decided_on():
     scale = Scale(up_rate=1.7e308, down_rate=1.7e308, target=5e-324)
     assert decide(scale, Seen(replicas=2, ready=2, signals=(Signal("concurrency", 5e-324, 1.0, 1.0),))).replicas == 10
+
+
+def test_the_end_of_settling_is_looked_at():
+    scale = Scale(max=10, window=Duration(60), idle=Duration(300))
+    seen = Seen(replicas=5, ready=5, signals=(Signal("concurrency", 1.0, 0.0, 0.0),), idle_for=10, known_for=40)
+    now, later = decide(scale, seen), decide(scale, changed(seen, idle_for=30, known_for=60))
+    assert (now.reason, now.replicas) == (Why.SETTLING, 5)
+    assert later.replicas < 5
+    assert now.recheck_after == 20
+
+
+@given(scales(), sights(), st.floats(0, 200))
+def test_time_alone_changes_no_answer_before_the_next_look(scale, seen, passed):
+    seen = changed(seen, signals=())
+    decision = decide(scale, seen)
+    assume(decision.recheck_after > 0.1 and passed < decision.recheck_after)
+    panic = None if seen.panic_for is None else seen.panic_for + passed
+    aged = changed(seen, idle_for=seen.idle_for + passed, known_for=seen.known_for + passed, panic_for=panic)
+    assert decide(scale, aged).replicas == decision.replicas

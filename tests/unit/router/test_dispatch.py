@@ -7,8 +7,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from wick_api.header import Refused
 from wick_api.reason import Reason, Refusal
 from wick_router.backend import Instance
-from wick_router.dispatch import RETRY_ACTIVATION, Dispatch
-from wick_router.effect import HOLD_LAST, Activate, Dial, Forward, Refuse, Started, Ticket
+from wick_router.dispatch import KEPT_REVISIONS, RETRY_ACTIVATION, Dispatch
+from wick_router.effect import HOLD_FIRST, HOLD_LAST, Activate, Dial, Forward, Refuse, Started, Ticket
 
 LIMIT = 4
 
@@ -129,6 +129,15 @@ class DispatchMachine(RuleBasedStateMachine):
         if request.state == "placed":
             request.state = "waiting"
             self.carry_out(self.dispatch.refused(request, how, self.now))
+
+    @rule(request=requests, times=st.integers(2, 12))
+    def an_instance_refuses_again_and_again(self, request, times):
+        """Each time the request comes back to an instance, which is after a pause where there is one only."""
+        for _ in range(times):
+            self.instance_refuses(request, Refused.CONCURRENCY)
+            self.an_instance_is_held_only_for_moments()
+            self.pass_time(HOLD_LAST)
+            self.carry_out(self.dispatch.tick(self.now))
 
     @rule(request=requests)
     def an_instance_whose_code_did_not_load_says_so(self, request):
@@ -277,6 +286,42 @@ class DispatchMachine(RuleBasedStateMachine):
             assert least.in_flight == min(usable)
         else:
             assert least is None
+
+
+def warm(revision):
+    return Instance(id=f"i-{revision}", host="10.0.0.1", port=8080, revision=revision, ready=True)
+
+
+def test_the_pause_after_refusals_doubles_up_to_its_bound_and_begins_anew_after_an_answer():
+    now, dispatch = 0.0, Dispatch(1, LIMIT, "r1", 0.0)
+    dispatch.instances([warm("r1")], now)
+    request = Request(1, 1000.0)
+    slot = dispatch.place(request, now)
+    pauses = []
+    for _ in range(10):
+        dispatch.refused(request, Refused.CONCURRENCY, now)
+        pauses.append(slot.held_until - now)
+        now = slot.held_until
+        assert dispatch.tick(now) == [Forward(request, slot)]
+    grown = [min(HOLD_FIRST * 2**n, HOLD_LAST) for n in range(10)]
+    assert [round(pause, 6) for pause in pauses] == grown
+    assert pauses[-1] == pauses[-2]
+    dispatch.finished(request, now)
+    dispatch.place(request, now)
+    dispatch.refused(request, Refused.CONCURRENCY, now)
+    assert round(slot.held_until - now, 6) == HOLD_FIRST
+
+
+def test_counters_of_revisions_that_nobody_has_any_more_are_dropped_and_those_in_use_are_kept():
+    dispatch = Dispatch(1, LIMIT, "r0", 0.0)
+    dispatch.instances([warm("r0")], 0.0)
+    request = Request(1, 1000.0)
+    assert dispatch.place(request, 0.0)
+    for number in range(1, 30):
+        dispatch.configured(1, f"r{number}", number)
+        dispatch.instances([warm("r0"), warm(f"r{number}")], number)
+        assert len(dispatch.demands) <= KEPT_REVISIONS
+    assert {"r0", "r29"} <= dispatch.demands.keys()
 
 
 TestDispatch = DispatchMachine.TestCase

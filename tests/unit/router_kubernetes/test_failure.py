@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wick_api import names
 from wick_api.diagnosis import Trouble
 from wick_api.function import parse
 from wick_api.reason import Reason
@@ -44,6 +45,14 @@ def test_a_function_with_a_ready_pod_does_not_fail_whatever_its_other_pods_do():
 
 def test_a_ready_pod_that_is_leaving_saves_nobody():
     assert decide(None, [pod(ready=True, leaving=True), pod()], [BROKEN], 0)
+
+
+def test_a_claimed_pod_saves_nobody_until_a_replica_set_has_it():
+    claimed = pod(ready=True)
+    claimed["metadata"]["labels"] = {names.CLAIMED_BY: "router-1"}
+    assert decide(None, [claimed], [BROKEN], 0) == Failure(Reason.IMAGE_PULL, "no such image")
+    claimed["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "controller": True}]
+    assert decide(None, [claimed], [BROKEN], 0) is None
 
 
 def test_what_the_operator_says_of_this_generation_counts_while_there_is_no_pod():
