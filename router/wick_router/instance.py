@@ -49,6 +49,8 @@ class InstanceConnection(Outlet):
     _used = False
     """It has carried an exchange before, so the instance may have hung up just now without having read."""
     _reading_paused = False
+    _write_paused = False
+    """The instance takes no more of what was sent."""
     _in_head = True
     _complete = False
     _excess = False
@@ -101,10 +103,12 @@ class InstanceConnection(Outlet):
         return False
 
     def pause_writing(self) -> None:
+        self._write_paused = True
         if self.exchange is not None:
             self.exchange.client.hold(Hold.UPSTREAM)
 
     def resume_writing(self) -> None:
+        self._write_paused = False
         if self.exchange is not None:
             self.exchange.client.release(Hold.UPSTREAM)
 
@@ -125,6 +129,8 @@ class InstanceConnection(Outlet):
         """Send a request and what there is of its body."""
         self.exchange = exchange
         exchange.conn = self
+        if exchange.buffered:  # by what came while this connection was dialled
+            self.endpoint.lane.unbuffer(exchange)
         head = exchange.head(now)
         if exchange.body:
             pieces = exchange.body
@@ -273,7 +279,9 @@ class InstanceConnection(Outlet):
             self._out = []
             exchange.client.write(b"".join(out))
         declined = self._declined
-        if self._keep_alive and exchange.request_done and not self._excess and self.open:
+        # One whose instance has not taken the whole request yet would make the next wait behind the rest.
+        unsent = self._write_paused or not exchange.request_done
+        if self._keep_alive and not unsent and not self._excess and self.open:
             self._ready_for_next()
             self.idle_since = now
             self.endpoint.put(self)

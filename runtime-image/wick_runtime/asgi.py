@@ -87,9 +87,9 @@ class _Cycle:
 
     async def receive(self) -> Message:
         run = self._run
-        if not self._body_over:
+        if not self._body_over and not run.exchange.ended:
             piece = await run.receive()
-            if not run.gone:
+            if not run.gone and not run.exchange.ended:
                 self._body_over = run.body_ended
                 return {"type": "http.request", "body": piece, "more_body": not self._body_over}
         await run.disconnected()

@@ -55,6 +55,8 @@ class Run:
     """The client left."""
     _buffered = 0
     _ended = False
+    _holding = False
+    """The connection was asked to stop reading."""
     _news: asyncio.Future[None] | None = None
     _room: asyncio.Future[None] | None = None
 
@@ -73,8 +75,8 @@ class Run:
         if chunk:
             self._inbox.append(chunk)
             self._buffered += len(chunk)
-            if self._buffered > INBOX:
-                self.exchange.connection.hold_body(hold=True)
+            if self._buffered > INBOX and not self._holding:
+                self._hold(hold=True)
         else:
             self._ended = True
         self._wake(self._news)
@@ -115,15 +117,19 @@ class Run:
 
     async def receive(self) -> bytes:
         """The next piece of the request's body; empty at its end or when the client is gone."""
-        while not self._inbox and not self._ended and not self.gone:
+        while not self._inbox and not self._ended and not self.gone and not self.exchange.ended:
             await self.news()
         if not self._inbox:
             return b""
         chunk = self._inbox.popleft()
         self._buffered -= len(chunk)
-        if self._buffered <= INBOX // 2 and not self._ended:
-            self.exchange.connection.hold_body(hold=False)
+        if self._holding and self._buffered <= INBOX // 2:
+            self._hold(hold=False)
         return chunk
+
+    def _hold(self, *, hold: bool) -> None:
+        self._holding = hold
+        self.exchange.connection.hold_body(self.exchange, hold=hold)
 
     async def disconnected(self) -> None:
         """Wait until the client leaves."""
@@ -141,7 +147,7 @@ class Run:
         self._ended = self._ended or self.exchange.body_done
         if self.exchange.chunks:
             chunk = self.exchange.take_body()
-            self._inbox.append(chunk)
+            self._inbox.appendleft(chunk)  # `body` may have been called since
             self._buffered += len(chunk)
 
     async def news(self) -> None:

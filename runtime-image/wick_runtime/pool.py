@@ -56,11 +56,13 @@ class Worker(asyncio.Protocol):
         self._status: int | None = None
         self._killed = ""
         self._stopping = 0
+        self._behind = False
+        """The process reads more slowly than it is written to."""
 
     # -- the pool's side
 
     def give(self, exchange: Exchange) -> None:
-        """Run a request."""
+        """Run a request, with all of its body that has arrived."""
         self.exchange = exchange
         exchange.job = self
         complete = exchange.body_done
@@ -78,6 +80,8 @@ class Worker(asyncio.Protocol):
             )
         )
         self._pool.deadlines.add(self, exchange.deadline)
+        if not complete:
+            exchange.connection.hold_body(exchange, hold=self._behind)
 
     def cut(self) -> None:
         """Grace is over."""
@@ -140,12 +144,14 @@ class Worker(asyncio.Protocol):
             self._pool.server.later(UNREPORTED, self._presume_dead)
 
     def pause_writing(self) -> None:
+        self._behind = True
         if self.exchange is not None:
-            self.exchange.connection.hold_body(hold=True)
+            self.exchange.connection.hold_body(self.exchange, hold=True)
 
     def resume_writing(self) -> None:
+        self._behind = False
         if self.exchange is not None:
-            self.exchange.connection.hold_body(hold=False)
+            self.exchange.connection.hold_body(self.exchange, hold=False)
 
     # -- inside
 
@@ -307,9 +313,6 @@ class Processes:
             self.done(worker, exchange, ERROR, fit=True)
             return
         worker.give(exchange)
-        if isinstance(job, _Waiting):
-            for chunk in job.rest:
-                worker.body(chunk)
 
     async def _start(self) -> Worker:
         ours, theirs = pair()
@@ -336,15 +339,16 @@ class Processes:
 
 
 class _Waiting:
-    """Stands in for the process that is being forked."""
+    """Stands in for the process that is being forked: gathers the body where `Worker.give` takes it from."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self.gone = False
-        self.rest: list[bytes] = []
 
     def body(self, chunk: bytes) -> None:
-        self.rest.append(chunk)
+        if chunk:
+            self._exchange.chunks.append(chunk)
+            self._exchange.connection.hold_body(self._exchange, hold=True)
 
     def writable(self) -> None:
         """Nothing was written yet."""

@@ -48,6 +48,7 @@ class Process:
         self._queue: list[tuple[int, bytes]] = []
         self._running = False
         self._begun = False
+        self._serving: Call | None = None
 
     def run(self) -> None:
         """Until the front hangs up, or a request was interrupted."""
@@ -61,6 +62,7 @@ class Process:
         context = Context(call, setting.identity)
         current.set(context)
         self._begun = False
+        self._serving = call
         try:
             self._running = True
             self._answer(setting.handle(call, self._body(call), context))
@@ -75,6 +77,7 @@ class Process:
             )
         finally:
             self._running = False
+            self._serving = None
             setting.lines.finish(context)
             current.set(None)
         return True
@@ -102,9 +105,11 @@ class Process:
         if call.body:
             yield call.body
         complete = call.complete
-        while not complete:
+        while not complete and self._serving is call:  # kept beyond its request, it must not take the next one's frames
             frame = self._next()
-            if frame is None or frame[0] != BODY:
+            if frame is None:  # the front is gone: part of a body must not pass for the whole
+                raise Interrupted
+            if frame[0] != BODY:
                 return
             yield frame[1]
 

@@ -33,9 +33,9 @@ MAX_HEAD: Final = 65536
 """Bytes of request line and headers."""
 MAX_FIELDS: Final = 256
 WORTH_DRAINING: Final = 1_048_576
-"""Bytes of an unwanted request body that are read and dropped to keep the connection."""
+"""Bytes of an unread request body that are read and dropped to keep the connection (RFC 9112, 9.3)."""
 LINGER: Final = 2.0
-"""Seconds a refused client may go on sending before the connection is cut under it."""
+"""Seconds a client may go on sending after our last answer before the connection is cut under it (RFC 9112, 9.6)."""
 _METHODS: Final = {method: method.decode() for method in (b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD")}
 
 
@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._incoming: Exchange | None = None
         self._waiting: deque[Exchange] = deque()
         self._closing = False
+        self._lingering = False
         self._feeding = False
         self._in_head = False
         self._head_bytes = 0
@@ -72,6 +73,12 @@ class Connection(asyncio.Protocol):
         self._apart: Exchange | None = None
         """Its body begins where the parser has stopped."""
         self._held = False
+        """Reading is paused because the body of `_incoming` arrives faster than it is consumed. Only then: once that
+        body is complete, whatever comes belongs to somebody else."""
+        self._dropped = 0
+        """Bytes read and dropped since the response to `_current` was complete."""
+        self.dropping_since = 0.0
+        """Monotonic seconds when the response to `_current` was complete before its request; 0 if it was not."""
 
     # -- the event loop's side
 
@@ -176,7 +183,7 @@ class Connection(asyncio.Protocol):
         if self._current is None and not self._waiting:
             self._current = exchange
             self._admit(exchange)
-        else:
+        elif not self._lingering:
             self._waiting.append(exchange)
             self._read_or_not()
         if exchange.body_apart and parser.should_upgrade():
@@ -188,8 +195,9 @@ class Connection(asyncio.Protocol):
             return
         exchange.size += len(data)
         if exchange.ended or exchange.refusal is not None:
-            if exchange.size > WORTH_DRAINING and exchange.ended:
-                self._cut()
+            self._dropped += len(data)
+            if self._dropped > WORTH_DRAINING and exchange.ended:
+                self._linger()
             return
         if exchange.size > self.server.app.max_body:
             exchange.refusal = Refusal(413, "body-too-large", self.server.too_large())
@@ -208,8 +216,12 @@ class Connection(asyncio.Protocol):
         if exchange is None:
             return
         exchange.body_done = True
+        if self._held:
+            self._held = False
+            self._read_or_not()
         if exchange.ended:
             if exchange is self._current:
+                self._states[self.slot] = HELD  # what follows in these bytes is another request
                 self.ended(exchange)
         elif exchange.job is not None:
             exchange.job.body(b"")
@@ -260,13 +272,13 @@ class Connection(asyncio.Protocol):
         elif exchange.body_done:
             # The job that did so may still be on the stack: what waits goes on from the loop.
             self._current = None
+            self.dropping_since = 0.0
             if self._waiting or self._failed is not None:
                 self.server.soon(self._pump)
             elif not self._feeding:
                 self._settle()
         else:
-            self._held = False
-            self._read_or_not()
+            self._drop_rest()
 
     def abort(self) -> None:
         """Reset the connection: the client sees an error, not an end."""
@@ -277,14 +289,23 @@ class Connection(asyncio.Protocol):
         self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
         self._transport.abort()
 
-    def hold_body(self, *, hold: bool) -> None:
-        """Stop or resume reading, for an application that falls behind."""
-        self._held = hold
-        self._read_or_not()
+    def hold_body(self, exchange: Exchange, *, hold: bool) -> None:
+        """Pause or resume reading, for an application that consumes the body of `exchange` too slowly.
+
+        Ignored when that body is complete: the connection's further bytes are not its own, and a paused connection
+        would hear neither the next request nor the client's leaving.
+        """
+        if exchange is self._incoming and not exchange.ended:
+            self._held = hold
+            self._read_or_not()
 
     def worth_draining(self, exchange: Exchange) -> bool:
-        """Whether reading the rest of a request's body costs less than a new connection."""
+        """Whether reading the rest of a refused request's body costs less than a new connection."""
         return exchange.body_done or (exchange.length is not None and exchange.length <= WORTH_DRAINING)
+
+    def too_long_to_drain(self, exchange: Exchange) -> bool:
+        """Whether so much of a request's body is still to come that its connection will not be kept."""
+        return exchange.length is not None and exchange.length - exchange.size > WORTH_DRAINING
 
     def date(self) -> bytes:
         """The ``Date`` header."""
@@ -314,6 +335,11 @@ class Connection(asyncio.Protocol):
     def idle(self) -> bool:
         """Between two requests, with nothing of the next one read."""
         return self._current is None and not self._waiting and not self._in_head
+
+    @property
+    def dropping(self) -> bool:
+        """Whether what comes is dropped: the response is complete, and the request is not."""
+        return self.dropping_since > 0.0
 
     @property
     def used(self) -> bool:
@@ -388,7 +414,9 @@ class Connection(asyncio.Protocol):
                 sent = os.write(self._fd, data)
             except BlockingIOError:
                 sent = 0
-            except OSError:  # the client is gone: the loop will report it
+            except OSError:  # the client is gone: the loop will report it, if it reads
+                if self._held:
+                    self._cut()
                 return True
             if sent == len(data):
                 return True
@@ -469,8 +497,11 @@ class Connection(asyncio.Protocol):
         if exchange is not None and not exchange.body_done:
             exchange.refusal = problem
             exchange.keep_alive = False
-            if exchange is self._current and not exchange.ended:
-                self._refuse(exchange, problem)
+            if exchange is self._current:
+                if exchange.ended:
+                    self._linger()
+                else:
+                    self._refuse(exchange, problem)
         elif self._current is None and not self._closing:
             self._fail()
 
@@ -480,16 +511,33 @@ class Connection(asyncio.Protocol):
         else:
             self._linger()
 
+    def _drop_rest(self) -> None:
+        """The response is complete, and the request is not: read on, so that the connection can be kept."""
+        self._states[self.slot] = STARTED  # nobody may answer this request a second time
+        self._dropped = 0
+        self.dropping_since = monotonic()
+        self._held = False
+        self._read_or_not()
+
     def _linger(self) -> None:
         """End our side, and read on for a moment: closing over unread bytes would take the answer back."""
+        if self._lingering or self._closing:
+            return
+        self._lingering = True
         self._incoming = None
         self._failed = None
-        self.raw = _ignore
+        self._waiting.clear()  # not let in yet, and never answered now
+        self.raw = self._drop
+        self.dropping_since = self.dropping_since or monotonic()
         self._held = False
         self._read_or_not()
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self.server.later(LINGER, self._cut)
+
+    def _drop(self, _data: bytes) -> None:
+        """Read nothing of what a client still sends."""
+        self.touched = monotonic()
 
     def _cut(self) -> None:
         if not self._closing:
@@ -503,7 +551,3 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
-
-
-def _ignore(_data: bytes) -> None:
-    """Drop what a refused client still sends."""

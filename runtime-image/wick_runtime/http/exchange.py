@@ -98,6 +98,8 @@ class Exchange:
             prefix = _PREFIXES.get((status, headers[0])) or _prefix(status, headers[0])
         else:
             prefix = render(status, headers)
+        if not self.body_done and connection.too_long_to_drain(self):
+            self.keep_alive = False
         end = b"\r\n" if self.keep_alive and not self.http10 and not server.draining else self._connection_header()
         self.started = self.ended = True
         self._head = b""

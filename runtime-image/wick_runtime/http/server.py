@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from wick_runtime.config import Patience
-from wick_runtime.http.connection import Connection
+from wick_runtime.http.connection import LINGER, Connection
 from wick_runtime.http.exchange import Exchange
 from wick_runtime.http.gate import bar, knocked, shut
 from wick_runtime.http.head import Clock
@@ -24,9 +24,12 @@ SWEEP: Final = 5.0
 """Seconds between looks at slow and idle connections, at most."""
 
 
-def may_part(rested: float, *, idle: bool, used: bool, in_head: bool) -> bool:
-    """Whether a connection without a byte for `rested` seconds may be closed while draining."""
-    return (idle and rested > (PARTING if used else SETTLE)) or (in_head and rested > SETTLE)
+def may_part(rested: float, *, idle: bool, used: bool, part_way: bool) -> bool:
+    """Whether a connection without a byte for `rested` seconds may be closed while draining.
+
+    `part_way`: a head has begun to arrive, or the rest of a body whose request was answered.
+    """
+    return (idle and rested > (PARTING if used else SETTLE)) or (part_way and rested > SETTLE)
 
 
 class App(Protocol):
@@ -117,9 +120,10 @@ class Server:
         now = self.now()
         for connection in list(self.connections):
             rested = now - max(connection.touched, self._drained_from)
-            if may_part(rested, idle=connection.idle, used=connection.used, in_head=connection.in_head) and not knocked(
-                connection.fd
-            ):
+            part_way = connection.in_head or connection.dropping
+            rests = may_part(rested, idle=connection.idle, used=connection.used, part_way=part_way)
+            drips = connection.dropping and now - max(connection.dropping_since, self._drained_from) > LINGER
+            if drips or (rests and not knocked(connection.fd)):
                 connection.close()
 
     def close(self) -> None:
@@ -178,6 +182,8 @@ class Server:
             rested = now - connection.touched
             if connection.in_head and rested > self._patience.head:
                 connection.time_out()
-            elif connection.idle and rested > self._patience.idle:
+            elif (connection.idle and rested > self._patience.idle) or (
+                connection.dropping and now - connection.dropping_since > self._patience.head
+            ):
                 connection.close()
         self._sweeper = self._loop.call_later(self._sweep_every, self._sweep) if self.connections else None

@@ -110,6 +110,12 @@ def running(*paths, options=()):
         process.stdout.close()
 
 
+@pytest.fixture(scope="session")
+def launch():
+    """What runs `wick up`, for fixtures that keep one for many tests."""
+    return running
+
+
 @pytest.fixture
 def up():
     """Start `wick up` on paths; it is stopped at the end of the test."""
