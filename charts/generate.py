@@ -45,7 +45,9 @@ GIVEN = {
         "anti_affinity",
         "cluster_domain",
         "default_resources",
+        "domains",
         "excluded_namespaces",
+        "hosts",
         "identity",
         "image_pull_policy",
         "image_pull_secrets",
@@ -61,10 +63,13 @@ GIVEN = {
         "admin_host",
         "admin_port",
         "domains",
+        "excluded_namespaces",
         "host",
+        "hosts",
         "poke_host",
         "poke_port",
         "port",
+        "services",
         "tls_certificate",
         "tls_key",
         "tls_port",
@@ -86,7 +91,11 @@ RESOURCES: Schema = {
     "properties": {"requests": QUANTITIES, "limits": QUANTITIES},
 }
 
+LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+HOSTS: Schema = {"type": "array", "items": {"type": "string", "pattern": rf"^(\*|(\*\.)?{LABEL}(\.{LABEL})*)$"}}
+
 KNOWN: dict[str, Schema] = {
+    r"routes\.hosts": {"type": "object", "additionalProperties": {**HOSTS, "type": ["array", "null"]}},
     r".*\.resources|.*Resources": RESOURCES,
     r".*\.(nodeSelector|annotations|podAnnotations|podLabels|labels)": TEXTS,
     r".*\.affinity": OBJECT,

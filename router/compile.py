@@ -19,9 +19,11 @@ from pathlib import Path
 
 WARM = (
     "client", "demand", "dispatch", "effect", "endpoint", "exchange", "framing", "heads", "histogram", "instance",
-    "intake", "known", "lane", "outlet", "plane", "refusal", "routing", "vacancy",
+    "intake", "known", "lane", "outlet", "plane", "refusal", "vacancy",
 )  # fmt: skip
 """Modules of `wick_router` that a warm request runs through."""
+SHARED = ("wick_api/routing.py",)
+"""And those of the contract."""
 SCRATCH = "build"
 """Folder for what the compilers write on the way; setuptools gives the name."""
 
@@ -50,7 +52,7 @@ def compile_warm(folder: Path) -> None:
     os.chdir(folder)
     options = ("--strict", "--ignore-missing-imports", "--explicit-package-bases", f"--cache-dir={SCRATCH}/mypy")
     extensions = mypycify(
-        [*options, *(f"wick_router/{name}.py" for name in WARM)],
+        [*options, *SHARED, *(f"wick_router/{name}.py" for name in WARM)],
         group_name="wick_router",
         opt_level=os.environ.get("MYPYC_OPT_LEVEL", "3"),
         debug_level="0",

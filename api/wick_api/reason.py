@@ -36,6 +36,8 @@ class Reason(StrEnum):
     CONFIG_MISSING = "ConfigMissing"  # a Secret or ConfigMap the pod's environment names does not exist
     NOT_OWNED = "NotOwned"  # a child's name is taken by somebody else's object
     ROUTE_CONFLICT = "RouteConflict"  # an older function has the host and path already
+    HOST_NOT_ALLOWED = "HostNotAllowed"  # the host is another function's, or the namespace has no leave for it
+    ROUTE_UNREACHABLE = "RouteUnreachable"  # no request can match the route
     SCALED_BY_OTHERS = "ScaledByOthers"  # somebody else writes the number of replicas, for example an HPA
     # the cluster's
     UNSCHEDULABLE = "Unschedulable"  # no node takes the pod; the scheduler's words are in the message

@@ -17,7 +17,15 @@ from wick_cli.platform import Platform, Shown
 from wick_cli.project import Project, read
 from wick_cli.target import Target, target_options
 
-HOPELESS = {Reason.INVALID_SPEC, Reason.RUNTIME_UNKNOWN, Reason.LOAD_FAILED, Reason.NOT_OWNED, Reason.ROUTE_CONFLICT}
+HOPELESS = {
+    Reason.INVALID_SPEC,
+    Reason.RUNTIME_UNKNOWN,
+    Reason.LOAD_FAILED,
+    Reason.NOT_OWNED,
+    Reason.ROUTE_CONFLICT,
+    Reason.HOST_NOT_ALLOWED,
+    Reason.ROUTE_UNREACHABLE,
+}
 """Only an edit helps, so nothing is worth waiting for."""
 _POLL_SECONDS = 0.5
 

@@ -82,7 +82,7 @@ class Operator:
         self.fence = Fence(cluster, self.leadership.remaining, config.request_timeout)
         limits = Limits(rate=config.rate, burst=config.burst)
         self.queue = WorkQueue(self._reconcile, limits, monotonic)
-        self.view = View(self.queue.wish, config.excluded_namespaces)
+        self.view = View(self.queue.wish, config.policy)
         self.view.mirror(cluster, config.namespaces or (None,))
         inspector = Inspector(cluster, session, monotonic)
         recorder = Recorder(self.fence, config.identity, monotonic, precisely_now)

@@ -11,6 +11,8 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 
 from wick_api import names
+from wick_api.hosts import by_label, parse_hosts
+from wick_api.routing import Policy
 
 PREFIX = "KUBEWICK_OPERATOR_"
 
@@ -32,6 +34,10 @@ class Config:
     excluded_namespaces: tuple[str, ...] = ()
     """Namespaces whose Functions are left alone, when all are served."""
     cluster_domain: str = "cluster.local"
+    domains: tuple[str, ...] = ()
+    """The routers' own, beside the cluster's: under each ``<name>.<namespace>.<domain>`` is a function."""
+    hosts: Mapping[str, Any] = field(default_factory=dict)
+    """Which namespaces may use which hosts in routes, the same as the routers': `wick_api.hosts`. Empty: all, every."""
     identity: str = "operator"
     """Name of this replica in the Lease; the chart sets the pod's name."""
 
@@ -112,6 +118,25 @@ class Config:
             raise Invalid(f"{PREFIX}LEASE_DEADLINE: must lie between LEASE_RETRY and LEASE_DURATION")
         if self.image_pull_policy not in {"Always", "IfNotPresent", "Never"}:
             raise Invalid(f"{PREFIX}IMAGE_PULL_POLICY: {self.image_pull_policy!r} is none of Kubernetes's")
+
+        try:
+            rules = parse_hosts(self.hosts)
+        except ValueError as error:
+            raise Invalid(f"{PREFIX}HOSTS: {error}") from error
+        if self.namespaces and by_label(rules):
+            raise Invalid(
+                f"{PREFIX}HOSTS: goes by labels, which takes rights on all namespaces: NAMESPACES must be empty"
+            )
+
+    @property
+    def policy(self) -> Policy:
+        """What the routers too decide by; see `wick_api.routing`."""
+        return Policy(
+            domains=(*self.domains, f"svc.{self.cluster_domain}", "svc", ""),
+            hosts=parse_hosts(self.hosts),
+            services=(f"{self.release}-router.{self.namespace}",),
+            excluded=self.excluded_namespaces,
+        )
 
     @property
     def router_host(self) -> str:

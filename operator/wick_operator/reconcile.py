@@ -105,7 +105,7 @@ class Reconciler:
             pods=[judge.Pod(pod.revision, pod.ready) for pod in self._view.live_pods(key)],
             troubles=troubles,
             service=service is not None,
-            conflicts=self._view.claims.conflicts(function),
+            lost=self._view.table.lost(function.key),
             kept=history.newest_first(kept.values()),
             config_checksum=wanted.checksum,
         )

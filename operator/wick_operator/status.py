@@ -3,7 +3,7 @@
     Ready                  requests are answered by the revision the spec asks for, or would be on the next one
      |- SourceResolved     spec and source can be read, the runtime is known
      |- DeploymentAvailable some revision's instances answer, or the function is at rest
-     |- RouteReady         its Service exists and no older function has its routes
+     |- RouteReady         its Service exists and all its routes lead to it
     Scaled                 the instances asked for are there (not part of Ready: too few still serve)
 
 `Ready` goes through: Unknown (starting, or rolling out beside an older revision) -> True (ready or idle), or False with
@@ -20,8 +20,8 @@ from wick_api import diagnosis, names
 from wick_api.diagnosis import Trouble
 from wick_api.function import Function
 from wick_api.reason import Condition, Reason
+from wick_api.routing import Lost
 from wick_operator.history import Kept
-from wick_operator.routes import Conflict
 
 Status = dict[str, Any]
 
@@ -68,7 +68,8 @@ class Observed(Struct, frozen=True):
     pods: Sequence[Pod] = ()
     troubles: Sequence[Trouble] = ()
     service: bool = False
-    conflicts: Sequence[Conflict] = ()
+    lost: Sequence[Lost] = ()
+    """Routes that do not lead to it."""
     kept: Sequence[Kept] = ()
     config_checksum: str = ""
 
@@ -154,10 +155,10 @@ def _source(observed: Observed) -> Verdict:
 
 
 def _route(observed: Observed) -> Verdict:
-    if observed.conflicts:
-        conflict = observed.conflicts[0]
-        message = f"Route {conflict.route} belongs to the older Function {conflict.winner}; choose another."
-        return Verdict("False", Reason.ROUTE_CONFLICT, message)
+    if observed.lost:
+        first, others = observed.lost[0], len(observed.lost) - 1
+        more = f" {others} more of its routes do not lead here either." if others else ""
+        return Verdict("False", first.reason, first.message + more)
     if not observed.service:
         return Verdict("Unknown", Reason.STARTING, "The Service is not there yet.")
     return Verdict("True", Reason.READY, "Requests are routed.")

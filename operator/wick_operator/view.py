@@ -6,21 +6,23 @@ lives in one event loop.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from wick_api import names
 from wick_api.function import Function, FunctionSpec, Invalid, Metadata, parse
+from wick_api.hosts import by_label
 from wick_api.names import Key
+from wick_api.routing import Policy, Table
 from wick_kube.cluster import Cluster
 from wick_kube.reflector import Address, Reflector
-from wick_kube.resource import CONFIG_MAPS, DEPLOYMENTS, PODS, REPLICA_SETS, SECRETS, SERVICES
+from wick_kube.resource import CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, PODS, REPLICA_SETS, SECRETS, SERVICES
+from wick_kube.stream import plain
 from wick_operator import seen
 from wick_operator.desired.environment import Reference
 from wick_operator.history import Kept
-from wick_operator.routes import Claims
 from wick_operator.status import owned
 
 T = TypeVar("T")
@@ -32,6 +34,10 @@ _SOON = 0.05
 _PODS_SOON = 0.1
 _FOREIGN_SECRETS = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token"
 """Secrets that are never a function's environment and may be large."""
+
+
+ALL_WELCOME = Policy()
+"""No namespace is left alone, and each may use every host."""
 
 
 class Known(Struct, frozen=True):
@@ -66,11 +72,11 @@ def known(manifest: Mapping[str, Any]) -> Known:
 class View:
     """See the module."""
 
-    def __init__(self, wish: Callable[[Key, float], None], excluded: Container[str] = ()) -> None:
-        """`excluded` are namespaces whose Functions are left alone."""
-        self._wish, self._excluded = wish, excluded
+    def __init__(self, wish: Callable[[Key, float], None], policy: Policy = ALL_WELCOME) -> None:
+        """`policy` names the namespaces that are left alone, and decides whose routes count."""
+        self._wish, self._policy = wish, policy
         self.functions: dict[Key, Known] = {}
-        self.claims = Claims()
+        self.table = Table(policy)
         self.deployments: dict[Key, seen.Deployment] = {}
         self.services: dict[Key, seen.Child] = {}
         self.pods: defaultdict[Key, dict[str, seen.Pod]] = defaultdict(dict)
@@ -98,6 +104,8 @@ class View:
     def mirror(self, cluster: Cluster, namespaces: Iterable[str | None]) -> None:
         """Add the reflectors for these namespaces, None meaning all; `run` runs them."""
         ours = names.FUNCTION
+        if by_label(self._policy.hosts):
+            self._reflectors.append(Reflector(cluster, NAMESPACES, _Namespaces(self), decode=_labels))
         for namespace in namespaces:
             for resource, listener, labels, fields, decode in (
                 (DEPLOYMENTS, _Deployments(self), ours, "", seen.deployment),
@@ -126,7 +134,7 @@ class View:
     def told(self, manifest: Mapping[str, Any], *, gone: bool) -> None:
         """kopf saw a Function, or saw it go."""
         key = Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
-        if key.namespace in self._excluded:
+        if key.namespace in self._policy.excluded:
             return
         if gone:
             self.gone(key, manifest["metadata"]["uid"])
@@ -142,7 +150,7 @@ class View:
         else:
             self.functions[key] = now
             self.tell(key)
-            affected = self.claims.drop(key) if now.invalid else self.claims.put(now.function)
+            affected = self.table.drop(key) if now.invalid else self.table.put(now.function)
             for other in affected:
                 self._wish(other, _SOON)
         self._wish(key, 0.0)
@@ -152,7 +160,7 @@ class View:
         if key in self.functions and self.functions[key].function.metadata.uid == uid:
             del self.functions[key]
             self.tell(key)
-            for other in self.claims.drop(key):
+            for other in self.table.drop(key):
                 self._wish(other, _SOON)
             self.uses(key, ())
             self._expected.pop(key, None)
@@ -252,6 +260,16 @@ class _Deployments(_Listener[seen.Deployment]):
             self.view.wish(old.child.key, 0.0)
 
 
+class _Namespaces(_Listener[Mapping[str, str]]):
+    def changed(self, address: Address, new: Mapping[str, str], old: Mapping[str, str] | None) -> None:
+        if new != old:
+            for key in self.view.table.label(address[1], new):
+                self.view.wish(key)
+
+    def deleted(self, address: Address, old: Mapping[str, str]) -> None:  # noqa: ARG002 - as in `Listener`
+        self.view.table.label(address[1], {})
+
+
 class _Services(_Listener[seen.Child]):
     def changed(self, address: Address, new: seen.Child, old: seen.Child | None) -> None:
         if address == new.key and new != old:
@@ -315,6 +333,11 @@ class _Configs(_Listener[seen.Config]):
     def _tell(self, address: Address) -> None:
         for key in list(self.view.users(self.kind, address)):
             self.view.wish(key)
+
+
+def _labels(raw: Raw) -> Mapping[str, str]:
+    labels: Mapping[str, str] = plain(raw).get("metadata", {}).get("labels", {})
+    return labels
 
 
 def _forget(index: dict[Key, dict[str, T]], key: Key, name: str) -> None:

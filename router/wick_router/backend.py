@@ -8,7 +8,7 @@ Everything happens in the data plane's event loop, so there are no locks; a back
 with ``call_soon_threadsafe``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -63,6 +63,9 @@ class Sink(Protocol):
 
     def recovered(self, key: Key) -> None:
         """What `failed` said no longer holds."""
+
+    def namespace(self, name: str, labels: Mapping[str, str]) -> None:
+        """A namespace has these labels; none when it is gone. Only told where `routes.hosts` goes by labels."""
 
     def synced(self, in_touch: bool) -> None:  # noqa: FBT001 - a statement, not an option
         """Whether the backend's view is complete and current; False makes the admin API say ``degraded``."""

@@ -5,12 +5,15 @@ that cannot be read raises `Invalid` with the variable's name. The prefix is not
 makes variables of that form from a Service called ``kubewick-router``.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Self
 
 from wick_api import names
+from wick_api.hosts import Rule, parse_hosts
+from wick_api.routing import Policy
 
 PREFIX = "WICK_ROUTER_"
 
@@ -44,6 +47,12 @@ class Config:
     """Processes that share the data port; one a core is best."""
     domains: tuple[str, ...] = ("svc.cluster.local", "svc", "")
     """Domains under which ``<name>.<namespace>.<domain>`` is a function; the empty one is ``<name>.<namespace>``."""
+    services: tuple[str, ...] = ()
+    """The routers' own Services, ``<name>.<namespace>``: their hosts are no function's, and no route may name them."""
+    hosts: tuple[Rule, ...] = ()
+    """Which namespaces may use which hosts in routes, as a JSON object: `wick_api.hosts`. Empty: all may use every."""
+    excluded_namespaces: tuple[str, ...] = ()
+    """Namespaces whose Functions are left alone: their routes do not count."""
     trusted_proxies: tuple[Network, ...] = ()
     """Peers whose ``X-Forwarded-*`` and ``Forwarded`` are kept and continued; from others they are replaced."""
 
@@ -85,6 +94,11 @@ class Config:
     """DNS name of the operators' headless Service, told when a queue grows faster than a scrape. Empty: nobody is."""
     poke_port: int = names.OPERATOR_ADMIN_PORT
 
+    @property
+    def policy(self) -> Policy:
+        """What the operator too decides by; see `wick_api.routing`."""
+        return Policy(self.domains, self.hosts, self.services, self.excluded_namespaces)
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read what is set; the rest are the defaults above."""
@@ -124,12 +138,21 @@ def _between(name: str, value: float, least: float, most: float) -> None:
         raise Invalid(f"{PREFIX}{name.upper()}: {value} is not between {least} and {most}")
 
 
+def _hosts(text: str) -> tuple[Rule, ...]:
+    rules = json.loads(text) if text.strip() else {}
+    if not isinstance(rules, dict):
+        raise ValueError("is not a JSON object")  # noqa: TRY004 - told as all that cannot be read
+    return parse_hosts(rules)
+
+
 def _read(field: "Field[Any]", text: str) -> Any:
     kind = field.type if isinstance(field.type, type) else type(field.default)
     items = [item.strip() for item in text.split(",")] if text.strip() else []
     try:
         if field.name == "trusted_proxies":
             return tuple(ip_network(item) for item in items)
+        if field.name == "hosts":
+            return _hosts(text)
         if kind is tuple or isinstance(field.default, tuple):
             return tuple(items)
         return kind(text)

@@ -6,9 +6,9 @@ Each step returns the refusal that ends the request, or None and has filled in t
 from typing import TYPE_CHECKING, NamedTuple
 
 from wick_api.reason import Refusal
+from wick_api.routing import Match, WrongMethod
 from wick_router import heads
 from wick_router.refusal import Refused
-from wick_router.routing import Match, Table, WrongMethod
 
 if TYPE_CHECKING:
     from wick_router.client import Client
@@ -61,8 +61,8 @@ def _upgrade(value: bytes | None) -> bytes:
 class Habit(NamedTuple):
     """What the last request of a connection found; most connections ask for one function again and again."""
 
-    table: Table
-    """The table it was found in; when that is another, it does not hold any more."""
+    edition: object
+    """The table's, when it was found; once that is another, it does not hold any more."""
     host: bytes
     prefix: bytes
     """What is taken off the path; then the rest must begin with a slash."""
@@ -74,7 +74,7 @@ def route(client: "Client", exchange: "Exchange", read: Fields, url: bytes) -> R
     """Find the function, and what its instance will read; the refusal when there is none."""
     host = read.get(b"host")
     habit = client.habit
-    if habit is not None and habit.host == host and habit.table is client.plane.table and url.find(b"#") < 0:
+    if habit is not None and habit.host == host and habit.edition is client.plane.edition and url.find(b"#") < 0:
         prefix, lane = habit.prefix, habit.lane
         if (not prefix and url[0] == heads.SLASH) or (prefix and url.startswith(prefix + b"/")):
             exchange.lane, exchange.origin = lane, habit.origin
@@ -108,7 +108,7 @@ def _find(client: "Client", exchange: "Exchange", host: bytes, url: bytes) -> Re
         if found.prefix:
             exchange.origin += b"X-Forwarded-Prefix: %b\r\n" % found.prefix
         if found.sole and not client.trusted:
-            client.habit = Habit(plane.table, host, found.prefix, lane, exchange.origin)
+            client.habit = Habit(plane.edition, host, found.prefix, lane, exchange.origin)
         return exchange.too_large() if exchange.length > lane.max_request_bytes else None
     if isinstance(found, WrongMethod):
         message = f"{exchange.method.decode()} is not served here"

@@ -9,6 +9,7 @@ import sys
 
 import uvloop
 
+from wick_api.hosts import by_label
 from wick_router.config import Config, Invalid
 from wick_router.group import Group
 from wick_router.router import Router
@@ -39,4 +40,4 @@ async def serve(config: Config) -> None:
         await Group(config, (sys.executable, "-m", "wick_router")).run(stopping)
         return
     kubernetes = importlib.import_module("wick_router.kubernetes")  # 119 MB that only this entry point needs
-    await Router(config, kubernetes.KubernetesBackend()).run(stopping)
+    await Router(config, kubernetes.KubernetesBackend(namespace_labels=by_label(config.hosts))).run(stopping)

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_api.reason import Reason
+from wick_api.routing import Table
 from wick_router.backend import Backend, Instance
 from wick_router.client import Client
 from wick_router.config import Config
@@ -19,7 +20,6 @@ from wick_router.lane import Lane
 from wick_router.outlet import Outbox
 from wick_router.poke import Poker
 from wick_router.refusal import Refused
-from wick_router.routing import Table
 
 if TYPE_CHECKING:
     from wick_router.access import AccessLog
@@ -52,7 +52,10 @@ class Plane:
         self._digits = b""
         self._digits_at = 0
         self.lanes: dict[Key, Lane] = {}
-        self.table = Table((), config.domains)
+        self.table = Table(config.policy)
+        self.table.whole = False
+        self.edition = object()
+        """Another object after each change of the table: what was found in it before may not hold any more."""
         self.clients: set[Client] = set()
         self.half_closed: set[Client] = set()
         self.instance_connections: set[InstanceConnection] = set()
@@ -71,7 +74,6 @@ class Plane:
         self.access: AccessLog | None = None
         self.certificate: Certificate | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._table_due = False
 
     # Tasks
 
@@ -99,16 +101,18 @@ class Plane:
         lane = self.lanes.get(function.key)
         if lane is None:
             lane = self.lanes[function.key] = Lane(self, function.key)
-        routes_before = lane.function and (lane.function.spec.routes, lane.function.metadata.creation_timestamp)
+        before = lane.function and (lane.function.spec.routes, lane.function.metadata.creation_timestamp)
         lane.configure(function)
-        if routes_before != (function.spec.routes, function.metadata.creation_timestamp):
-            self._table_changed()
+        if before != (function.spec.routes, function.metadata.creation_timestamp):
+            self.table.put(function)
+            self.edition = object()
 
     def function_gone(self, key: Key) -> None:
         lane = self.lanes.pop(key, None)
         if lane is not None:
             lane.gone()
-            self._rebuild_table()
+            self.table.drop(key)
+            self.edition = object()
 
     def instances(self, key: Key, instances: Sequence[Instance]) -> None:
         if lane := self.lanes.get(key):
@@ -126,20 +130,15 @@ class Plane:
         if lane := self.lanes.get(key):
             lane.recovered()
 
+    def namespace(self, name: str, labels: Mapping[str, str]) -> None:
+        self.table.label(name, labels)
+        self.edition = object()
+
     def synced(self, in_touch: bool) -> None:  # noqa: FBT001 - as in `Sink`
         self.in_touch = in_touch
-        self.informed = self.informed or in_touch
-
-    def _table_changed(self) -> None:
-        """Rebuild the table once for all changes of this turn of the loop."""
-        if not self._table_due:
-            self._table_due = True
-            self.loop.call_soon(self._rebuild_table)
-
-    def _rebuild_table(self) -> None:
-        self._table_due = False
-        functions = [lane.function for lane in self.lanes.values() if lane.function is not None]
-        self.table = Table(functions, self.config.domains)
+        if in_touch and not self.informed:
+            self.informed = self.table.whole = True
+            self.edition = object()
 
     # Clients
 

@@ -121,3 +121,15 @@ spec:
   podSelector:
     matchLabels: {{- include "kubewick.selector" . | nindent 6 }}
 {{- end }}
+
+{{/* Not empty where routes.hosts goes by the labels of namespaces, so that operator and routers must read those. */}}
+{{- define "kubewick.routes.byLabel" -}}
+{{- range $who, $hosts := .Values.routes.hosts }}
+{{- if and (contains "=" $who) (not (kindIs "invalid" $hosts)) }}
+{{- if $.Values.watchNamespaces }}
+{{- fail (printf "routes.hosts: %s: labels take rights on all namespaces; with watchNamespaces name the namespace" $who) }}
+{{- end }}
+{{- print "yes" }}
+{{- end }}
+{{- end }}
+{{- end }}

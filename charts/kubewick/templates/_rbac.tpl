@@ -121,4 +121,10 @@ subjects:
 - apiGroups: [""]
   resources: [events]
   verbs: [list]
+{{- if include "kubewick.routes.byLabel" . }}
+# Labels that routes.hosts goes by.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get, list, watch]
+{{- end }}
 {{- end }}

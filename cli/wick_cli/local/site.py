@@ -197,16 +197,22 @@ class Site:
         failure = self._processes.fleets[key].failure
         if failure and view.state == "ready":
             return f"the code as it is now does not start, so the code before it serves on: {failure.message}"
-        return failure.message if failure else view.why
+        if failure:
+            return failure.message
+        lost = self._router.plane.table.lost(key)
+        return lost[0].message if lost and view.state != "failed" else view.why
 
     def _shown(self, key: Key, view: FunctionView) -> dict[str, Any]:
         fleet = self._processes.fleets[key]
         reasons = {"idle": Reason.IDLE, "starting": Reason.STARTING, "ready": Reason.READY}
         reason = fleet.failure.reason if fleet.failure else reasons.get(view.state, Reason.LOAD_FAILED)
+        lost = self._router.plane.table.lost(key)
+        if lost and not fleet.failure and view.state != "failed":
+            reason = lost[0].reason
         why = self._why(key, view)
         ready = {
             "type": Condition.READY.value,
-            "status": "False" if view.state == "failed" or fleet.failure else "True",
+            "status": "False" if view.state == "failed" or fleet.failure or lost else "True",
             "reason": reason.value,
             "message": why,
         }

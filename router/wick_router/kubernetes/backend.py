@@ -24,9 +24,10 @@ from wick_api.names import Key
 from wick_api.warm import Obstacle
 from wick_kube.cluster import Cluster
 from wick_kube.reflector import Address, Reflector
-from wick_kube.resource import FUNCTIONS, PODS, REPLICA_SETS
+from wick_kube.resource import FUNCTIONS, NAMESPACES, PODS, REPLICA_SETS
 from wick_kube.stream import plain
 from wick_router.backend import Instance, Sink
+from wick_router.config import Invalid
 from wick_router.kubernetes import failure
 from wick_router.kubernetes.activation import Activation
 from wick_router.kubernetes.claim import Claims, Started
@@ -67,8 +68,12 @@ class _Seen(Struct):
 class KubernetesBackend:
     """See the module; one for each router process."""
 
-    def __init__(self, config: Config | None = None) -> None:
+    def __init__(self, config: Config | None = None, *, namespace_labels: bool = False) -> None:
+        """`namespace_labels`: tell the sink of namespaces; it needs rights on them in the whole cluster."""
         self._config = config or Config.from_environment(os.environ)
+        if namespace_labels and self._config.namespaces:
+            raise Invalid("WICK_KUBERNETES_NAMESPACES: WICK_ROUTER_HOSTS goes by labels, which takes rights on all")
+        self._namespace_labels = namespace_labels
         self._seen: dict[Key, _Seen] = {}
         self._troubled: set[Key] = set()
         self._pods: dict[str, Key] = {}
@@ -97,6 +102,10 @@ class KubernetesBackend:
             self._inquiries = Inquiries(self._cluster, session, self._learnt)
             stack.push_async_callback(self._inquiries.close)
             async with asyncio.TaskGroup() as tasks:
+                if self._namespace_labels:
+                    namespaces = Reflector(self._cluster, NAMESPACES, _Namespaces(sink), decode=_read_labels)
+                    self._reflectors.append(namespaces)
+                    tasks.create_task(namespaces.run())
                 for namespace in self._config.namespaces or (None,):
                     for reflector in self._watch(namespace):
                         self._reflectors.append(reflector)
@@ -323,6 +332,23 @@ class _ReplicaSets:
 
     def deleted(self, _: Address, old: Manifest) -> None:
         self._backend.replica_set_gone(key(old), old)
+
+
+class _Namespaces:
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def changed(self, address: Address, new: Mapping[str, str], old: Mapping[str, str] | None) -> None:
+        if new != old:
+            self._sink.namespace(address[1], new)
+
+    def deleted(self, address: Address, _old: Mapping[str, str]) -> None:
+        self._sink.namespace(address[1], {})
+
+
+def _read_labels(raw: Raw) -> Mapping[str, str]:
+    labels: Mapping[str, str] = plain(raw).get("metadata", {}).get("labels", {})
+    return labels
 
 
 def _read_function(raw: Raw) -> Function | None:

@@ -65,6 +65,9 @@ TOGGLES = {
             "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["functions.example.com"]}
         }
     },
+    "hosts for tenants": {
+        "routes": {"hosts": {"shop": ["shop.example.com"], "tenant=blue": ["*.blue.example.com", "*"]}}
+    },
     "private registry": {
         "image": {"registry": "registry.example.com/mirror", "pullSecrets": ["pull"]},
         "functions": {"imagePullSecrets": ["pull"]},
@@ -141,6 +144,8 @@ def test_the_linter_has_nothing_to_say(helm, chart):
         ({"router": {"settings": {"queue_bytes": 1}}}, "'queue_bytes' not allowed"),
         ({"operator": {"image": {"digest": "sha1:abc"}}}, "/operator/image/digest"),
         ({"watchNamespaces": "team-a"}, "/watchNamespaces"),
+        ({"routes": {"hosts": {"shop": ["Shop.example"]}}}, "/routes/hosts/shop/0"),
+        ({"routes": {"hosts": {"shop": "*"}}}, "/routes/hosts/shop"),
         ({"watchNamespaces": ["Team A"]}, "/watchNamespaces/0"),
         ({"namespaces": {"team-a": {"quotas": {}}}}, "'quotas' not allowed"),
     ],
@@ -188,6 +193,22 @@ def test_the_parts_can_read_the_environment_the_chart_gives_them(render, environ
         manifests = render(values)
         router.from_environment(environment(manifests, "router"))
         operator.from_environment(environment(manifests, "operator"))
+
+
+def test_operator_and_routers_decide_by_the_same_policy(render, environment):
+    router = pytest.importorskip("wick_router.config").Config
+    operator = pytest.importorskip("wick_operator.config").Config
+    for values in ({}, {**TOGGLES["hosts for tenants"], "router": {"domains": ["fn.example"]}, "clusterDomain": "x.y"}):
+        manifests = render(values)
+        routers = router.from_environment(environment(manifests, "router")).policy
+        assert operator.from_environment(environment(manifests, "operator")).policy == routers
+        assert routers.services == ("kubewick-router.kubewick-system",)
+        assert bool(routers.hosts) == bool(values)
+
+
+def test_labels_of_namespaces_cannot_be_asked_for_without_rights_on_all_of_them(render):
+    with pytest.raises(AssertionError, match="with watchNamespaces name the namespace"):
+        render({**TOGGLES["hosts for tenants"], "watchNamespaces": ["shop"]})
 
 
 def test_named_namespaces_bring_no_right_beyond_them(render):

@@ -50,10 +50,12 @@ ROUTER = {
 ROUTER_OWN: dict[str, str] = {}
 
 EVERYWHERE = {}
+BY_LABEL = {"routes": {"hosts": {"tenant=blue": ["*.blue.example"]}}}
 NAMED = {"watchNamespaces": [SERVED]}
 CASES = [
     pytest.param(EVERYWHERE, "operator", SERVED, OPERATOR_EVERYWHERE, id="operator-everywhere"),
     pytest.param(EVERYWHERE, "router", OTHER, ROUTER, id="router-everywhere"),
+    pytest.param(BY_LABEL, "router", OTHER, ROUTER | {"namespaces": "get list watch"}, id="router-that-reads-labels"),
     pytest.param(NAMED, "operator", SERVED, OPERATOR, id="operator-in-its-namespace"),
     pytest.param(NAMED, "router", SERVED, ROUTER, id="router-in-its-namespace"),
     pytest.param(NAMED, "operator", OTHER, {}, id="operator-in-another-namespace"),

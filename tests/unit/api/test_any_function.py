@@ -13,7 +13,8 @@ from arbitrary.manifests import quantities, specs
 from wick_api import warm
 from wick_api.function import Invalid, parse
 from wick_api.reason import Reason
-from wick_operator import drift, routes, status
+from wick_api.routing import Policy, Table
+from wick_operator import drift, status
 from wick_operator.autoscaling import explanation, exporter, usage
 from wick_operator.autoscaling.decision import decide
 from wick_operator.autoscaling.scaler import Replicas
@@ -24,7 +25,6 @@ from wick_operator.pool.users import could_use
 from wick_operator.status import Observed
 from wick_operator.view import known
 from wick_router.kubernetes.backend import _read_function
-from wick_router.routing import Table
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 MADE = {"creationTimestamp": "2026-11-28T12:00:00Z"}
@@ -65,7 +65,7 @@ def test_the_operator_makes_its_children_and_sees_no_drift_in_them(function):
     revision = choice.new(function, offered, files)
     made = children(function, offered, revision, choice.input_of(function, files), "")
     assert not drift.differs(made, json.loads(json.dumps(made)))
-    assert routes.Claims().put(function) is not None
+    assert Table(Policy()).put(function) == set()
     assert could_use(function) in {True, False}
     resources = made[-1]["spec"]["template"]["spec"]["containers"][0]["resources"]
     assert warm.unresizable(resources, {"limits": {"memory": "256Mi"}}) in set(warm.Obstacle)
@@ -101,6 +101,6 @@ def test_the_autoscaler_knows_what_an_instance_requests(cpu, memory):
 def test_the_router_reads_and_routes_it(spec):
     function = _read_function(msgspec.Raw(msgspec.json.encode(drawn(spec))))
     assert function is not None
-    table = Table([function], ["svc.cluster.local", ""])
+    table = Table(Policy(("svc.cluster.local", "")), [function])
     assert table.find(b"drawn.default", b"GET", b"/x?y").key == function.key
     assert table.find(b"", b"GET", b"/function/default/drawn/x").key == function.key

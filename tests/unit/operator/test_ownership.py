@@ -1,16 +1,13 @@
-"""Whose an object is, who writes its replicas, which revisions may go, and whose route wins."""
+"""Whose an object is, who writes its replicas, and which revisions may go."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arbitrary.functions import make, manifest
-from wick_api.function import parse
-from wick_api.names import Key
+from arbitrary.functions import make
 from wick_operator import ownership
 from wick_operator.history import Kept, surplus
 from wick_operator.ownership import Owner
-from wick_operator.routes import Claims
 
 
 def child(**owner):
@@ -59,36 +56,3 @@ def test_what_is_used_is_kept_and_of_the_rest_the_newest(everything, used, limit
     assert len(gone) == max(0, len(rest) - limit)
     left = sorted(each.created for each in rest)[len(gone) :]
     assert all(each.created <= newest for each in gone for newest in left[:1])
-
-
-def claimant(name, created, *routes):
-    return parse(manifest(name, {"image": "x", "routes": list(routes)}, creationTimestamp=created))
-
-
-def test_the_older_function_has_the_route():
-    claims = Claims()
-    young, old = (
-        claimant("a", "2026-02", {"host": "H.example".lower()}),
-        claimant("z", "2026-01", {"host": "h.example"}),
-    )
-    assert claims.put(young) == set()
-    assert claims.put(old) == {young.key}
-    assert [conflict.winner for conflict in claims.conflicts(young)] == [old.key]
-    assert claims.conflicts(old) == ()
-
-
-def test_routes_with_different_methods_share_a_path():
-    claims = Claims()
-    get, post = (claimant(name, "2026", {"path": "/x", "methods": [name.upper()]}) for name in ("get", "post"))
-    claims.put(get)
-    claims.put(post)
-    assert claims.conflicts(get) == claims.conflicts(post) == ()
-
-
-def test_a_route_given_up_is_the_next_one_s():
-    claims = Claims()
-    old, young = claimant("a", "2026-01", {"path": "/x"}), claimant("b", "2026-02", {"path": "/x/"})
-    claims.put(old)
-    claims.put(young)
-    assert claims.drop(old.key) == {Key("default", "b")}
-    assert claims.conflicts(young) == ()

@@ -7,11 +7,10 @@ from msgspec import structs
 
 from arbitrary.functions import make
 from wick_api.diagnosis import Trouble
-from wick_api.names import Key
 from wick_api.reason import Condition, Reason
+from wick_api.routing import Lost
 from wick_operator import status as judge
 from wick_operator.history import Kept
-from wick_operator.routes import Conflict
 from wick_operator.status import Observed, Pod, Problem
 
 NEW, OLD = "aaaaaaaaaa", "bbbbbbbbbb"
@@ -74,7 +73,7 @@ def test_a_function_that_must_always_run_is_not_ready_at_zero_unless_a_person_wa
         ),
         (structs.replace(REST, blocked=Problem(Reason.NOT_OWNED, "Taken.")), "False", "NotOwned", "Taken."),
         (
-            structs.replace(REST, conflicts=[Conflict("a.example/", Key("x", "y"))]),
+            structs.replace(REST, lost=[Lost(Reason.ROUTE_CONFLICT, "Route / belongs to the older Function x/y.")]),
             "False",
             "RouteConflict",
             "older Function x/y",

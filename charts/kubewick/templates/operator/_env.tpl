@@ -14,6 +14,8 @@
   "namespaces" .Values.watchNamespaces
   "excludedNamespaces" .Values.excludedNamespaces
   "clusterDomain" .Values.clusterDomain
+  "domains" .Values.router.domains
+  "hosts" .Values.routes.hosts
   "runtimes" $runtimes
   "imagePullPolicy" .Values.functions.imagePullPolicy
   "imagePullSecrets" .Values.functions.imagePullSecrets

@@ -2,6 +2,9 @@
 {{- define "kubewick.router.env" -}}
 {{- $known := dict
   "pokeHost" (printf "%s-operator.%s.svc.%s" .Release.Name .Release.Namespace .Values.clusterDomain)
+  "hosts" .Values.routes.hosts
+  "services" (list (printf "%s-router.%s" .Release.Name .Release.Namespace))
+  "excludedNamespaces" .Values.excludedNamespaces
   "domains" (concat .Values.router.domains (list (printf "svc.%s" .Values.clusterDomain) "svc" ""))
 }}
 {{- if .Values.router.tls.secretName }}
