@@ -20,12 +20,16 @@ import signal
 import socket
 import stat
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 FIT_DEVICES: Final = frozenset({"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"})
 _MAPS_FIELDS: Final = 5
 """Address, permissions, offset, device, inode; a path may follow."""
+
+_LEAVING: Final = (0.0, 0.001, 0.004, 0.016)
+"""Seconds between looks: a thread that was joined leaves the kernel's list a moment after Python's."""
 
 Identity = tuple[int, int]
 """Device and inode of an open file."""
@@ -175,6 +179,10 @@ def _peer(number: int) -> str:
 def _native_threads() -> int:
     """Threads that Python may not know of, such as those of a numeric library; Python's where that cannot be seen."""
     try:
+        for pause in _LEAVING:
+            if len(os.listdir("/proc/self/task")) <= threading.active_count():  # noqa: PTH208 - as above
+                break
+            time.sleep(pause)
         return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - as above
     except FileNotFoundError:  # not Linux
         return threading.active_count()
