@@ -354,6 +354,22 @@ class Connection(asyncio.Protocol):
     def in_head(self) -> bool:
         return self._in_head
 
+    def gathers(self) -> bool:
+        """Whether a request was let in whose body is still gathered; no deadline of a handler counts for it yet."""
+        exchange = self._current
+        return exchange is not None and exchange.admitted and exchange.job is None and not exchange.ended
+
+    def overdue(self, now: float) -> bool:
+        """Whether the deadline of the request that it holds has passed."""
+        return self._current is not None and self._current.deadline < now
+
+    def time_out_body(self) -> None:
+        """The client was too slow with a body that nobody has begun to handle."""
+        exchange = self._current
+        if exchange is not None:
+            exchange.keep_alive = False
+            self._refuse(exchange, Refusal(408, "bad-request", "the request body took too long"))
+
     def time_out(self) -> None:
         """The client was too slow with a request head."""
         self._failed = Refusal(408, "bad-request", "the request head took too long")

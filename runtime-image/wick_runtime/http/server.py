@@ -182,6 +182,8 @@ class Server:
             rested = now - connection.touched
             if connection.in_head and rested > self._patience.head:
                 connection.time_out()
+            elif connection.gathers() and (rested > self._patience.head or connection.overdue(now)):
+                connection.time_out_body()
             elif (connection.idle and rested > self._patience.idle) or (
                 connection.dropping and now - connection.dropping_since > self._patience.head
             ):

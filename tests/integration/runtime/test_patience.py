@@ -1,5 +1,7 @@
 """How long a client may keep a connection without a whole request on it."""
 
+import contextlib
+
 import pytest
 
 CODE = "{kind} handle():\n    return 'ok'\n"
@@ -27,3 +29,34 @@ def test_a_kept_connection_that_rests_too_long_is_closed(start, variant, kind):
     assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
     assert sock.recv(1) == b""
     sock.close()
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 100\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"]
+)
+def test_a_body_that_takes_too_long_is_408_and_gives_its_place_back(start, variant, kind, framing):
+    instance = start(CODE.format(kind=kind), KUBEWICK_HEAD_TIMEOUT=1, KUBEWICK_CONCURRENCY=1, **variant)
+    with instance.connect() as slow:
+        slow.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n" + framing)
+        answer = b""
+        while piece := slow.recv(65536):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"connection: close" in answer
+    assert instance.request("/").status == 200
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_body_that_drips_beyond_its_deadline_is_408(start, variant, kind):
+    instance = start(CODE.format(kind=kind), KUBEWICK_HEAD_TIMEOUT=4, KUBEWICK_TIMEOUT=1, **variant)
+    with instance.connect() as slow:
+        slow.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        slow.settimeout(0.1)
+        answer = b""
+        for _ in range(900):
+            slow.sendall(b"x")
+            with contextlib.suppress(TimeoutError):
+                answer = slow.recv(65536)
+                break
+    assert answer.startswith(b"HTTP/1.1 408 ")
