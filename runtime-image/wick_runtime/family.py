@@ -6,6 +6,7 @@ An order goes to the supervisor, or to a template that forks for itself; the ans
        +---unforked--------------------------------------> gone
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from wick_runtime.channel import Channel
+from wick_runtime.forker import end_group
 from wick_runtime.keeper import Keeper
 from wick_runtime.pool import Worker
 
@@ -76,9 +78,10 @@ class Child:
         return any(now - sent > STUCK for sent in self.pings.values())
 
     def kill(self) -> None:
-        """At once, or as soon as its number is known."""
+        """At once, or as soon as its number is known; what it started goes when it is reaped."""
         if self.pid and self.status is None:
-            os.kill(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and the word of that is on its way
+                os.kill(self.pid, signal.SIGKILL)
 
 
 class Family:
@@ -94,6 +97,11 @@ class Family:
     def pids(self) -> Iterable[int]:
         """Of those that live."""
         return self._by_pid
+
+    def kill(self) -> None:
+        """End all that live, with what they started."""
+        for pid in self._by_pid:
+            end_group(pid)
 
     def number(self) -> int:
         """One that was not used before, for an order or a ping."""

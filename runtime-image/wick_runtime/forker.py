@@ -7,23 +7,35 @@ one. What it is told and what it tells::
                                                        -> {"op": "unforked", "id": 7, "message": "..."}
     <- {"op": "stop"}                                  -> {"op": "exited", "pid": 123, "status": -11}
                                                        -> {"op": "signal", "signal": 15}
+
+Each child leads a process group of its own. So what it started is ended with it, a signal for the terminal's or the
+instance's group does not reach it, and what it does to its own group reaches nobody else. What leaves the group
+(``setsid``) lives on until the instance ends.
 """
 
+import contextlib
 import gc
 import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 from wick_runtime.channel import Channel, Closed, Message
+from wick_runtime.finalization import finalize
 
 Start = Callable[[dict[str, Any], list[int]], int]
 """What a forked child does with its order; its result is the exit code."""
 
 _STOPPERS = (signal.SIGTERM, signal.SIGINT)
+_DEFAULTS: Final[Mapping[int, Any]] = {
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGCHLD: signal.SIG_DFL,
+}
+"""What a Python program begins with."""
 
 
 class Forker:
@@ -48,8 +60,9 @@ class Forker:
         os.set_blocking(wake, False)
         os.set_blocking(waker, False)
         self._pipe = (wake, waker)
-        for number in (*_STOPPERS, signal.SIGCHLD):
-            signal.signal(number, _noticed)
+        before: dict[int, Any] = {number: signal.signal(number, _noticed) for number in (*_STOPPERS, signal.SIGCHLD)}
+        # A template's children get what the function's code set at import; the supervisor's, what Python starts with.
+        self._dispositions = _DEFAULTS if self._report else {**_DEFAULTS, **before}
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         poll = select.poll()
         poll.register(wake, select.POLLIN)
@@ -63,9 +76,10 @@ class Forker:
         return self._result
 
     def end(self) -> None:
-        """Kill and reap every child that is left."""
+        """Kill and reap every child that is left, and what it started."""
         for pid in self._children:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)  # its group may not be there yet
+            end_group(pid)
         for pid in self._children:
             os.waitpid(pid, 0)
         self._children.clear()
@@ -80,11 +94,14 @@ class Forker:
     def _reap(self) -> None:
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if pid == 0:
+            if ended is None:
                 return
+            if ended.si_pid in self._children:
+                end_group(ended.si_pid)  # before it is reaped: until then its number is nobody else's
+            pid, status = os.waitpid(ended.si_pid, 0)
             code = os.waitstatus_to_exitcode(status)
             if pid == self._watched:
                 self._result = code if code >= 0 else 128 - code
@@ -123,16 +140,19 @@ class Forker:
     def _child(self, message: dict[str, Any], fds: list[int]) -> None:
         code = 70  # EX_SOFTWARE, if `start` raises
         try:
+            os.setpgid(0, 0)
             self._channel.close()
             signal.set_wakeup_fd(-1)
             for fd in self._pipe:
                 os.close(fd)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            # A Python handler, not SIG_IGN: what the function starts with exec gets the default back.
+            for number, disposition in self._dispositions.items():
+                signal.signal(number, disposition)
             gc.enable()
             code = self._start(message, fds)
         except BaseException:  # noqa: BLE001 - the last frame of this process: show it and end
             sys.excepthook(*sys.exc_info())
+        try:
+            finalize()
         finally:
             os._exit(code)
 
@@ -142,6 +162,12 @@ class Forker:
         except Closed:
             if self._watched is None:
                 self._result = 0
+
+
+def end_group(leader: int) -> None:
+    """Kill what a child of ours left behind."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _noticed(_signal: int, _frame: FrameType | None) -> None:

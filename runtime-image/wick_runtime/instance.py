@@ -32,6 +32,7 @@ from wick_runtime.config import Config, Invalid
 from wick_runtime.control_port import Reply, same
 from wick_runtime.ending import died
 from wick_runtime.family import STUCK, Child, Family
+from wick_runtime.finalization import FINALIZATION
 from wick_runtime.http.parser import choose
 from wick_runtime.http.refusal import Refusal
 from wick_runtime.http.server import Server, Settings
@@ -53,8 +54,6 @@ AT_ONCE: Final = 3
 MAX_PAUSE: Final = 10.0
 WATCH: Final = 0.25
 """Seconds between looks at requests past their deadline in a worker that should have ended them."""
-PARTING: Final = 0.5
-"""Seconds between cancelling what outlived the grace period and killing it."""
 LINGER: Final = 1.0
 """Seconds a connection answered for a dead worker stays open, so that its last words arrive."""
 
@@ -83,8 +82,8 @@ class Instance:
         self._server: Server | None = None
         self._admission: Admission | None = None
         self._family = Family(self._died)
-        self._hung_up = False
-        """Every handler process was told to end."""
+        self._late = False
+        """Requests outlived the grace period."""
         self._deaths = 0
         self._quiet: list[int] = []
         self._outcome: asyncio.Future[None] | None = None
@@ -244,16 +243,21 @@ class Instance:
         }
         self._family.order(self._supervisor, worker, order, sock)
 
-    def _child_said(self, child: Child) -> None:
+    def _child_said(self, child: Child) -> bool:
+        """Whether there was anything."""
         try:
             messages = child.channel.receive(wait=False)
         except Closed:
-            self._loop.remove_reader(child.channel.fileno())
-            child.close()
-            self._conclude(child)
-            return
+            self._hung_up(child)
+            return False
         for message, fds in messages:
             self._heard(child, message, fds)
+        return bool(messages)
+
+    def _hung_up(self, child: Child) -> None:
+        self._loop.remove_reader(child.channel.fileno())
+        child.close()
+        self._conclude(child)
 
     def _heard(self, child: Child, message: dict[str, Any], fds: list[int]) -> None:
         match message["op"]:
@@ -268,6 +272,7 @@ class Instance:
                 self._loaded(child, message)
             case "failed":
                 child.failed = True
+                self._loop.call_later(FINALIZATION, child.kill)
                 self._fail({key: message[key] for key in ("reason", "message", "file", "line")})
             case _:
                 self._family.said(message)
@@ -369,8 +374,15 @@ class Instance:
         child.kill()
 
     def _died(self, child: Child, status: int) -> None:
+        """Its status counts, not the end of its channel, which a process that it started may hold open."""
         child.status = status
-        self._conclude(child)
+        if child.closed:
+            self._conclude(child)
+            return
+        while self._child_said(child):
+            pass
+        if not child.closed:
+            self._hung_up(child)
 
     def _conclude(self, child: Child) -> None:
         """The worker is dead, its last words are heard, and how it died is known."""
@@ -392,8 +404,6 @@ class Instance:
         self._cancel("load")
         if child.kind == "process":  # one handler process of several: the front knows, and has others made
             self._child = None
-            if self._hung_up:
-                self._finish(0)
         elif self._state is State.DRAINING:
             self._finish(lost)
         elif not child.kind:
@@ -456,28 +466,32 @@ class Instance:
     async def _drain(self, server: Server) -> None:
         if self._admission is not None:
             self._admission.draining = True
+        processes = self._processes
+        if processes is not None:
+            processes.retire()
         await server.drain(lambda: 0 if self._admission is None else self._admission.in_flight)
-        if self._processes is not None:
-            self._processes.close()
-        self._hung_up = True
+        if processes is not None:
+            await processes.ended()
         child = self._child
-        if child is None or child.closed:
+        if child is None or child.closed or child.failed or child.kind == "process":
             self._finish(0)
-        elif child.kind != "process":
+        else:
             child.channel.send({"op": "stop"})
 
     def _out_of_grace(self) -> None:
-        """Time is up: what still runs is cancelled, and has a moment to end decently."""
+        """Time is up: what still runs is cancelled, and has a moment to end decently, as all processes have."""
+        self._late = True
         sys.stderr.write(f"wick_runtime: requests still in flight after {self._config.grace:g} s of grace\n")
         if self._child is not None and self._child.kind == "inline" and not self._child.closed:
             self._child.channel.send({"op": "cut"})
         if self._processes is not None:
             self._processes.cut()
-        self._timer("grace", PARTING, lambda: self._finish(1))
+        self._timer("grace", FINALIZATION, lambda: self._finish(1))
 
     def _finish(self, code: int) -> None:
         if not self.over.done():
-            self.over.set_result(1 if code else 0)
+            self._family.kill()
+            self.over.set_result(1 if code or self._late else 0)
 
     # -- small things
 

@@ -6,14 +6,18 @@ fall idle and can go.
 
 A process's life::
 
-    spawn --> busy <--> idle --(rest)--> hung up
-                |
-                +-- deadline or client gone: SIGUSR1, then SIGKILL --> dead, replaced on demand
+    spawn --> busy <--> idle --(rest)--> hung up --(`shutdown`, `atexit`)--> dead
+                |                           ^
+                +-- deadline or client gone: SIGUSR1 --(no end)--> SIGKILL --> dead, replaced on demand
                 +-- died by itself: its request gets 502 and how it died
+
+What counts is the word how it ended, not the end of its socket, which a child of the handler may hold open.
 """
 
 import asyncio
+import contextlib
 import marshal
+import math
 import os
 import signal
 import socket
@@ -24,6 +28,7 @@ from wick_runtime.admission import CRASH, CUT, DEADLINE, ERROR, OK, TIMEOUT, Adm
 from wick_runtime.channel import pair
 from wick_runtime.deadlines import Deadlines
 from wick_runtime.ending import died
+from wick_runtime.finalization import FINALIZATION
 from wick_runtime.frame import BODY, BROKEN, END, HEAD, RESPONSE, Frames, pack, pack_call
 from wick_runtime.http.exchange import Exchange
 from wick_runtime.http.refusal import Refusal
@@ -34,9 +39,13 @@ HOLD: Final = 65536
 PATIENCE: Final = 0.5
 """Seconds an interrupted handler has for its ``finally`` blocks before it is killed."""
 UNREPORTED: Final = 0.5
-"""Seconds to wait for the word how a process ended that has hung up."""
+"""Seconds between looks at a process that has hung up: whether it still runs, where nobody says how it ended."""
 REST: Final = 60.0
 """Seconds after which a process that had nothing to do goes; one always stays."""
+
+READ: Final = 65536
+MOST_LEFT: Final = 1 << 24
+"""Bytes read from a dead process's socket; far more than a kernel's buffer holds."""
 
 Spawn = Callable[["Worker", socket.socket], None]
 """Asks a forker for a process behind the socket; `Worker.forked` and `Worker.exited` tell how it went."""
@@ -53,6 +62,9 @@ class Worker(asyncio.Protocol):
         self._frames = Frames()
         self._transport: Any = None
         self._lost = False
+        self._gone = False
+        self._until = 0.0
+        """When a process that has hung up must have ended."""
         self._status: int | None = None
         self._killed = ""
         self._stopping = 0
@@ -103,6 +115,10 @@ class Worker(asyncio.Protocol):
     def exited(self, status: int) -> None:
         """`status` as `os.waitstatus_to_exitcode` gives it."""
         self._status = status
+        if self._transport is not None and not self._lost:
+            self._read_rest()
+            self._transport.abort()
+            self._lost = True
         self._conclude()
 
     # -- the exchange's side
@@ -141,7 +157,9 @@ class Worker(asyncio.Protocol):
         self._lost = True
         self._conclude()
         if self._status is None:
-            self._pool.server.later(UNREPORTED, self._presume_dead)
+            self._pool.deadlines.discard(self)
+            self._until = math.inf if self._pool.closing else self._pool.server.now() + FINALIZATION
+            self._pool.server.later(UNREPORTED, self._look)
 
     def pause_writing(self) -> None:
         self._behind = True
@@ -184,7 +202,8 @@ class Worker(asyncio.Protocol):
             self._transport.write(pack(END))
             exchange.job = None
         self._pool.deadlines.discard(self)
-        self._pool.done(self, exchange, TIMEOUT if self._killed == "deadline" else outcome, fit=not self._stopping)
+        fit = not self._stopping and self._status is None
+        self._pool.done(self, exchange, TIMEOUT if self._killed == "deadline" else outcome, fit=fit)
 
     def _stop(self) -> None:
         self._stopping += 1
@@ -199,15 +218,31 @@ class Worker(asyncio.Protocol):
             except ProcessLookupError:  # it ended by itself; the report is on its way
                 return
 
-    def _presume_dead(self) -> None:
-        """Whoever forked it died first, and nobody will say how it ended."""
-        if self._status is None:
+    def _read_rest(self) -> None:
+        """What it sent before it died; no more than the socket held, since nobody of ours writes to it any more."""
+        fd = self._transport.get_extra_info("socket").fileno()
+        left = MOST_LEFT
+        with contextlib.suppress(OSError):  # nothing more
+            while left > 0 and (data := os.read(fd, READ)):
+                left -= len(data)
+                self.data_received(data)
+
+    def _look(self) -> None:
+        """It has hung up and runs `shutdown` and `atexit`; or whoever forked it died first, and nobody says its end."""
+        if self._status is not None:
+            return
+        if not self.pid or not _exists(self.pid):
             self.exited(os.EX_UNAVAILABLE)
+            return
+        if self._pool.server.now() >= self._until:
+            self._signal(signal.SIGKILL)
+        self._pool.server.later(UNREPORTED, self._look)
 
     def _conclude(self) -> None:
         """Dead, and known how."""
-        if self._status is None or not self._lost:
+        if self._status is None or not self._lost or self._gone:
             return
+        self._gone = True
         exchange, self.exchange = self.exchange, None
         self._pool.deadlines.discard(self)
         self._pool.gone(self)
@@ -232,6 +267,9 @@ class Processes:
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
         self._starting: set[asyncio.Task[None]] = set()
+        self._ended: asyncio.Future[None] | None = None
+        self.closing = False
+        """The instance ends, and bounds by its grace period what its processes may still do."""
         self._reaper: asyncio.TimerHandle | None = None
 
     def bind(self, server: Server) -> None:
@@ -278,6 +316,9 @@ class Processes:
         self._admission.done(exchange, outcome, now)
         if not fit:
             return
+        if self.closing:
+            worker.hang_up()
+            return
         worker.idle_since = now
         self._idle.append(worker)
         if self._reaper is None and len(self._idle) > 1:
@@ -288,18 +329,30 @@ class Processes:
         self._all.discard(worker)
         if worker in self._idle:
             self._idle.remove(worker)
+        if self._ended is not None and not self._all and not self._ended.done():
+            self._ended.set_result(None)
 
     def cut(self) -> None:
         """Grace is over: stop what still runs."""
         for worker in list(self._all):
             worker.cut()
 
-    def close(self) -> None:
-        """Let every process end."""
-        for worker in self._all:
+    def retire(self) -> None:
+        """No more requests are coming: let each process end as soon as it has none."""
+        self.closing = True
+        idle, self._idle = self._idle, []
+        for worker in idle:
             worker.hang_up()
         if self._reaper is not None:
             self._reaper.cancel()
+
+    async def ended(self) -> None:
+        """Wait until every process has ended; whoever waits bounds the time."""
+        for worker in self._all:
+            worker.hang_up()
+        if self._all:
+            self._ended = self._loop.create_future()
+            await self._ended
         self.deadlines.close()
 
     @property
@@ -336,6 +389,14 @@ class Processes:
                 worker.hang_up()
         if len(self._idle) > 1:
             self._reaper = self._loop.call_later(REST, self._reap)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 class _Waiting:

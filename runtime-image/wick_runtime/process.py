@@ -5,6 +5,7 @@ process is what makes a deadline real: SIGUSR1 raises `Interrupted` in the handl
 run, and a handler that holds on nevertheless is killed.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -49,13 +50,23 @@ class Process:
         self._running = False
         self._begun = False
         self._serving: Call | None = None
+        self._copy = False
 
     def run(self) -> None:
         """Until the front hangs up, or a request was interrupted."""
         signal.signal(signal.SIGUSR1, self._interrupt)
+        os.register_at_fork(after_in_child=self._forked)
         while (frame := self._next()) is not None:
             if frame[0] == REQUEST and not self._serve(unpack_call(frame[1])):
-                return
+                break
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)  # heard by the front also where a child holds the socket
+
+    def _forked(self) -> None:
+        """In a process that the handler forked: it has no part in what we and the front say to each other."""
+        self._copy, self._running = True, False
+        self._sock.close()
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
 
     def _serve(self, call: Call) -> bool:
         setting = self._setting
@@ -122,6 +133,8 @@ class Process:
         return self._queue.pop(0)
 
     def _send(self, data: bytes) -> None:
+        if self._copy:  # forked by the handler, it came back instead of ending
+            os._exit(0)
         try:
             self._sock.sendall(data)
         except BrokenPipeError:  # the front is gone: nobody needs this process

@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from wick_runtime import adapters
 from wick_runtime.admission import Admission
@@ -21,6 +21,10 @@ from wick_runtime.loop import run
 
 if TYPE_CHECKING:
     from wick_runtime.worker import Code, Shared
+
+
+PARTING: Final = 0.5
+"""Seconds between cancelling what outlived the grace period and ending without it."""
 
 
 def serve(code: "Code", channel: Channel, shared: "Shared") -> int:
@@ -115,6 +119,7 @@ class _Serving:
             self._adopting = self._loop.create_task(self._server.adopt(sock))
         elif message["op"] == "cut":
             self._app.cut()
+            self._loop.call_later(PARTING, self._end)
         elif message["op"] == "drain":
             self._admission.draining = True
             self._draining = self._loop.create_task(self._drain())
@@ -122,6 +127,9 @@ class _Serving:
     async def _drain(self) -> None:
         """Finish what runs; what arrives meanwhile is refused, so that a router takes it elsewhere."""
         await self._server.drain(lambda: self._admission.in_flight)
+        self._end()
+
+    def _end(self) -> None:
         self._admission.flush()
         if not self._over.done():
             self._over.set_result(0)

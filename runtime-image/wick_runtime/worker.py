@@ -188,7 +188,7 @@ async def _await(result: Any) -> None:
 
 
 def run_process(sock: socket.socket, code: Code) -> int:
-    """Be a handler process that loaded the code for itself."""
+    """Be a handler process, to its end."""
     _process(sock, code)
     return _shut_down(code)
 
@@ -206,8 +206,7 @@ def _template(channel: Channel, code: Code, first: Sequence[Message]) -> int:
     def start(order: dict[str, Any], fds: list[int]) -> int:
         del order
         reseed(generators)
-        _process(socket.socket(fileno=fds[0]), code)
-        return 0
+        return run_process(socket.socket(fileno=fds[0]), code)
 
     forker = Forker(channel, start, signals=False)
     forker.run(first)

@@ -4,15 +4,16 @@
 
     start() -> waits on its control port for `specialize` -> serves on its data port -> stop() drains -> ended()
 
-Each runs in a session of its own, so Ctrl-C in the terminal reaches ``wick up`` alone, and its whole process group can
-be ended. It gets none of the shell's variables but `PASSED_ON`: a pod would not have them either.
+Each runs in a session of its own, so Ctrl-C in the terminal reaches ``wick up`` alone, and the whole session can be
+killed. A signal to stop goes to the first process alone, as a kubelet sends it to a pod's. It gets none of the
+shell's variables but `PASSED_ON`: a pod would not have them either.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import secrets
-import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ import aiohttp
 import msgspec
 
 from wick_api.reason import Reason
+from wick_cli.local.guardian import kill_session
 from wick_kube import control_port
 
 HOST = "127.0.0.1"
@@ -116,18 +118,13 @@ class Runtime:
 
     def stop(self) -> None:
         """Ask it to finish what it has and end."""
-        self._signal(signal.SIGTERM)
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself, and `wait` is about to say so
+                self.process.terminate()
 
     def kill(self) -> None:
-        """End it and everything it forked, now."""
-        self._signal(signal.SIGKILL)
-
-    def _signal(self, number: int) -> None:
-        if self.process.returncode is None:
-            try:
-                os.killpg(self.pid, number)
-            except ProcessLookupError:
-                return  # it ended by itself, and `wait` is about to say so
+        """End it and everything it forked, now; what it left behind, where it has ended."""
+        kill_session(self.pid)
 
 
 def load_error(said: Mapping[str, Any]) -> str:

@@ -217,6 +217,36 @@ def test_however_it_ends_no_process_and_no_file_is_left(up, write, number):
     refused(lambda: running.call("f"))
 
 
+PENDING = """import atexit, os, pathlib
+done = []
+def write(): pathlib.Path(os.environ["OUT"], str(os.getpid())).write_text("".join(done))
+atexit.register(write)
+def handle(request): done.append(request.query["n"])
+"""
+
+
+def test_scale_to_zero_an_edit_and_the_end_lose_nothing_that_was_pending(up, write, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    code = PENDING.replace('os.environ["OUT"]', repr(str(out)))
+    running = up(write("f", code))
+
+    def kept():
+        return sorted("".join(file.read_text() for file in out.iterdir()))
+
+    running.call("f", "/?n=1")
+    running.wick("cold-start", "f", "--times", "1", "--pause", "0", "--path", "/?n=0")
+    eventually(lambda: "1" in kept())
+    running.call("f", "/?n=2")
+    before = running.instances("f")
+    write("f", code + "# edited")
+    eventually(lambda: running.instances("f") != before)
+    eventually(lambda: "2" in kept())
+    running.call("f", "/?n=3")
+    assert running.stop() == 0
+    assert {"1", "2", "3"} <= set(kept())
+
+
 def sessions(group):
     listed = subprocess.run(["ps", "-eo", "sid="], capture_output=True, text=True, check=True).stdout.split()
     return group in listed

@@ -13,7 +13,7 @@ HEAVY = {
 ADAPTERS = {"asgi", "awslambda", "cloudevent", "events", "functionsframework", "websocket", "wsgi"}
 OWN = {
     "", "adapters", "admission", "answer", "channel", "config", "context", "control", "control_port", "deadlines",
-    "deferred", "ending", "failure", "family", "fork_safety", "forker", "frame", "generators", "http",
+    "deferred", "ending", "failure", "family", "finalization", "fork_safety", "forker", "frame", "generators", "http",
     "http.connection", "http.exchange", "http.gate", "http.head", "http.parser", "http.refusal", "http.request_id",
     "http.rules", "http.server", "inline", "instance", "interface", "keeper", "load", "loop", "metric", "native",
     "output", "pool", "port", "process", "request", "serving", "source", "specialize", "stand_in", "state",
