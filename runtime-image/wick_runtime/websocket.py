@@ -128,7 +128,7 @@ def closing(body: bytes) -> tuple[int, str]:
     if not body:
         return NO_STATUS, ""
     code = int.from_bytes(body[:2], "big")
-    if len(body) == 1 or not legal_code(code):
+    if not legal_code(code):  # as one byte alone never is
         raise Bad(PROTOCOL_ERROR, "a close frame without a code that may be sent")
     try:
         return code, body[2:].decode()

@@ -2,7 +2,7 @@ import contextlib
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wick_runtime.websocket import (
@@ -117,6 +117,8 @@ def test_a_reason_that_is_no_utf_8_is_bad_data(reason):
     assert broken.value.code == BAD_DATA
 
 
+@example("€" * 50)
+@example("😀" * 40)
 @given(st.text(alphabet="aé€😀", max_size=130))
 def test_a_long_reason_is_cut_between_two_characters(reason):
     code, told = closing(close_body(1000, reason))
