@@ -69,6 +69,7 @@ GIVEN = {
         "poke_host",
         "poke_port",
         "port",
+        "public_port",
         "services",
         "tls_certificate",
         "tls_key",
@@ -103,7 +104,7 @@ KNOWN: dict[str, Schema] = {
     r".*[pP]ullPolicy": PULL,
     r"watchNamespaces|excludedNamespaces|.*[pP]ullSecrets": {"type": "array", "items": NAME, "uniqueItems": True},
     r".*\.digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
-    r"router\.ingress\.tls|.*\.parentRefs|networkPolicies\.monitoring": OBJECTS,
+    r"router\.ingress\.tls|.*\.parentRefs|networkPolicies\.(monitoring|callers)": OBJECTS,
     r"admission\.forbiddenFields": {
         "type": "array",
         "items": {"type": "string", "pattern": "^[a-zA-Z]+$"},

@@ -75,6 +75,7 @@ class FunctionSpec(Struct, frozen=True, rename="camel", kw_only=True):
     max_request_bytes: Annotated[int, Meta(ge=0)] = 10 * 1024 * 1024
     debug: bool = False
     scale: Scale = Scale()
+    visibility: Literal["cluster", "public"] = "cluster"
     routes: tuple[Route, ...] = ()
     slo: Slo | None = None
     revision_history_limit: Annotated[int, Meta(ge=0, le=100)] = 5
@@ -104,6 +105,11 @@ class Function(Struct, frozen=True, rename="camel", kw_only=True):
     @property
     def key(self) -> Key:
         return Key(self.metadata.namespace, self.metadata.name)
+
+    @property
+    def public(self) -> bool:
+        """Whether the routers' public listeners serve it too."""
+        return self.spec.visibility == "public"
 
 
 def parse(manifest: Manifest) -> Function:

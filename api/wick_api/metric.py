@@ -22,6 +22,7 @@ COLD_START_PHASE_SECONDS = "kubewick_function_cold_start_phase_seconds"
 COLD_START_FALLBACKS = "kubewick_function_cold_start_fallbacks_total"  # + reason: `warm.Obstacle`
 REFUSED = "kubewick_function_refused_total"  # + reason
 RETRIES = "kubewick_function_retries_total"  # + reason
+NOT_PUBLIC = "kubewick_function_not_public_total"  # requests to a public listener for a function that is not
 # Router, no function label
 CONNECTIONS = "kubewick_router_connections"  # + side: client | instance
 POKES = "kubewick_router_pokes_total"  # + outcome: sent | failed | unresolved

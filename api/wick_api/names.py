@@ -19,6 +19,7 @@ REVISION = f"{GROUP}/revision"
 POOL = f"{GROUP}/pool"  # a warm pod's runtime, while nobody has claimed it
 CLAIMED_BY = f"{GROUP}/claimed-by"  # the function that claimed a warm pod
 STANDS_IN_FOR = f"{GROUP}/stands-in-for"  # the function whose own pods no node takes while this one serves it
+LISTENER = f"{GROUP}/listener"  # of the routers' Services: `internal` on the one that serves every function
 COMPONENT = "app.kubernetes.io/component"  # operator | router | function | pool | dormant
 MANAGED_BY = "app.kubernetes.io/managed-by"
 NAME = "app.kubernetes.io/name"
@@ -38,7 +39,8 @@ CONTROL_PORT_NAME = "control"
 CONTAINER = "function"
 
 # The control plane's own ports
-ROUTER_HTTP_PORT = 8080
+ROUTER_HTTP_PORT = 8080  # internal: every function
+ROUTER_PUBLIC_PORT = 8082  # functions with visibility: public alone
 ROUTER_ADMIN_PORT = 9401
 OPERATOR_ADMIN_PORT = 9402
 

@@ -13,6 +13,10 @@ A route is admitted when its namespace has leave for its host (`Policy.hosts`). 
 host, prefix and method, the Function that was created first has it, then the lesser uid, then the lesser name.
 A prefix ends at a segment: ``/api`` serves ``/api`` and ``/api/x``, not ``/apis``.
 
+Outsiders, who come to a public listener (`find` with `public`), see public functions alone. A function that is not
+public is to them as one that does not exist: it has neither host nor path. What it has by routes stays its own, so that
+nobody else receives what is meant for it, and they get the same answer as where there is no function.
+
 Pure: the owner is a function of the Functions, the namespaces' labels and the policy; the order in which they became
 known does not matter. `Table` is kept up to date by single changes; look-ups are dict reads.
 """
@@ -78,6 +82,7 @@ class WrongMethod(NamedTuple):
     """Value of the ``Allow`` header."""
 
 
+_NOBODY: set[Key] = set()
 Found = Match | WrongMethod | None
 
 
@@ -104,6 +109,8 @@ class Table:
         self._labels: dict[str, Mapping[str, str]] = {}
         self._by_path: dict[bytes, Key] = {}
         self._own: dict[bytes, Key] = {}
+        self._hidden: set[Key] = set()
+        """Functions that are not public."""
         self._hosts: dict[bytes, list[Claim]] = {}
         """Admitted claims by host; those of `EVERY` hold on every host that is nobody's."""
         for function in functions:
@@ -117,6 +124,8 @@ class Table:
         key = function.key
         self._functions[key] = function
         self._by_path[_path(key)] = key
+        if not function.public:
+            self._hidden.add(key)
         for host in self._own_hosts(key):
             self._own[host] = key
             affected |= {claim.key for claim in self._hosts.get(host, ())}
@@ -135,6 +144,7 @@ class Table:
             return set()
         affected: set[Key] = set()
         del self._by_path[_path(key)]
+        self._hidden.discard(key)
         for host in self._own_hosts(key):
             del self._own[host]
             affected |= {claim.key for claim in self._hosts.get(host, ())}
@@ -170,22 +180,27 @@ class Table:
 
     # Requests
 
-    def find(self, host: bytes, method: bytes, target: bytes) -> Found:
-        """The owner of a request; `host` as the client wrote it, `target` in origin form."""
+    def find(self, host: bytes, method: bytes, target: bytes, *, public: bool = False) -> Found:
+        """The owner of a request; `host` as the client wrote it, `target` in origin form.
+
+        `public`: as outsiders see it; see the module.
+        """
+        hidden = self._hidden if public else _NOBODY
         key, claims = self._own.get(host), self._hosts.get(host)
         if key is None and claims is None:
             host = _plain(host)
             key, claims = self._own.get(host), self._hosts.get(host)
-        if key is not None:
+        if key is not None and key not in hidden:
             return Match(key, target, b"", sole=True)
         if claims is not None:
-            return _choose(claims, method, target) if self.whole else None
+            return _choose(claims, method, target, hidden) if self.whole else None
         if target.startswith(PATH_PREFIX):
-            return self._find_by_path(target)
+            found = self._find_by_path(target)
+            return None if found is None or found.key in hidden else found
         anywhere = self._hosts.get(EVERY) if self.whole else None
         if anywhere is None or self._named(host.decode("latin-1")) is not None:
             return None
-        return _choose(anywhere, method, target)
+        return _choose(anywhere, method, target, hidden)
 
     def _find_by_path(self, target: bytes) -> Match | None:
         path, question, query = target.partition(b"?")
@@ -264,17 +279,19 @@ class Table:
         return viewer.namespace == owner.namespace or not self._policy.hosts
 
 
-def _choose(claims: list[Claim], method: bytes, target: bytes) -> Found:
-    """The first claim, longest prefix first, that takes the path and the method."""
+def _choose(claims: list[Claim], method: bytes, target: bytes, hidden: set[Key]) -> Found:
+    """The first claim, longest prefix first, that takes the path and the method; where it is a hidden one's, nobody."""
     if len(claims) == 1 and claims[0].prefix == b"/" and not claims[0].methods:
-        return Match(claims[0].key, target, b"", sole=True)
+        only = claims[0].key
+        return None if only in hidden else Match(only, target, b"", sole=True)
     path = target.partition(b"?")[0]
     allowed: set[bytes] = set()
     for prefix, methods, key, _rank in claims:
         if prefix in (b"/", path) or path.startswith(prefix + b"/"):
             if not methods or method in methods:
-                return Match(key, target, b"", sole=False)
-            allowed |= methods
+                return None if key in hidden else Match(key, target, b"", sole=False)
+            if key not in hidden:
+                allowed |= methods
     return WrongMethod(b", ".join(sorted(allowed))) if allowed else None
 
 

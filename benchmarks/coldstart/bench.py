@@ -92,8 +92,8 @@ class Bench:
         await until(done, 240, pause=0.5)
 
     async def router(self) -> tuple[str, int]:
-        """Address of the routers' Service."""
-        service = await self.cluster.get(SERVICES, "kubewick-system", "kubewick-router")
+        """Address of the routers' internal Service."""
+        service = await self.cluster.get(SERVICES, "kubewick-system", "kubewick-router-internal")
         return service["spec"]["clusterIP"], 80
 
     async def make(self, name: str, source: str = SOURCE) -> None:

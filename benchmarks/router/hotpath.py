@@ -66,7 +66,7 @@ async def measure(turns, answers):
     await asyncio.sleep(0)
     endpoint: Endpoint = next(iter(plane.lanes[Key("default", "f0")].endpoints.values()))
     conns = [InstanceConnection(endpoint) for _ in range(TURN)]
-    clients = [Client(plane, b"http") for _ in range(TURN)]
+    clients = [Client(plane, b"http", public=False) for _ in range(TURN)]
     for each in (*conns, *clients):
         each.connection_made(Nowhere())
     for conn in conns:

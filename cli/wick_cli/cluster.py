@@ -179,12 +179,13 @@ class Cluster:
         return str(said.get("forking", "")) if isinstance(said, dict) else ""
 
     def _router(self) -> Key:
-        """The router's Service, wherever Kubewick is installed."""
+        """The router's internal Service, wherever Kubewick is installed; before there was one, the only one."""
         found = self._json("GET", "/api/v1/services", query={"labelSelector": ROUTER})["items"]
         ported = [each["metadata"] for each in found if each.get("spec", {}).get("clusterIP") != "None"]
         if not ported:
             raise Unreachable("no router in this cluster: is Kubewick installed? helm install kubewick charts/kubewick")
-        return Key(ported[0]["namespace"], ported[0]["name"])
+        service = max(ported, key=lambda each: each["labels"].get(names.LISTENER) == "internal")
+        return Key(service["namespace"], service["name"])
 
     def _path(self, kind: str, key: Key) -> str:
         return f"/{_KINDS[kind].format(namespace=key.namespace)}/{key.name}"

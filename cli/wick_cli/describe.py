@@ -35,6 +35,12 @@ def command(*, target: Target, name: str, output: str) -> None:
         click.echo("\n".join(as_text(shown, instances, dt.datetime.now(dt.UTC))))
 
 
+_VISIBILITY = {
+    "cluster": "cluster: nobody outside can call it",
+    "public": "public: also from outside, at its routes, host and path",
+}
+
+
 def as_text(shown: Shown, instances: Sequence[Shown], now: dt.datetime) -> Iterator[str]:
     """Line by line what a person wants to know, the most wanted first."""
     metadata, status = shown["metadata"], shown.get("status") or {}
@@ -42,6 +48,7 @@ def as_text(shown: Shown, instances: Sequence[Shown], now: dt.datetime) -> Itera
         "Function": f"{metadata.get('namespace')}/{metadata['name']}",
         "Why": status.get("why"),
         "URL": status.get("url"),
+        "Visibility": _VISIBILITY.get((shown.get("spec") or {}).get("visibility", "cluster")),
         "Instances": f"{status.get('readyReplicas', 0)} ready of {status.get('replicas', 0)}",
         "Revision": status.get("revision"),
         "From zero": from_zero(shown),

@@ -18,6 +18,7 @@ metadata:
 spec:
   # The files beside this one are the source: `wick up` and `wick deploy` put them here.
   handler: main:handle
+  visibility: public # callers outside the cluster too; cluster: inside alone
   concurrency: 10 # requests at once in one instance
   timeout: 30s
   scale:

@@ -43,9 +43,10 @@ def as_table(found: Sequence[Shown], now: dt.datetime, *, namespaces: bool) -> s
             metadata["name"],
             str(condition(shown, "Ready").get("status", "Unknown")),
             instances,
+            str((shown.get("spec") or {}).get("visibility", "cluster")),
             age(metadata.get("creationTimestamp"), now),
             str(status.get("why", "")),
         ]
         rows.append([str(metadata.get("namespace", "")), *row] if namespaces else row)
-    head = ["NAME", "READY", "INSTANCES", "AGE", "WHY"]
+    head = ["NAME", "READY", "INSTANCES", "VISIBILITY", "AGE", "WHY"]
     return table(["NAMESPACE", *head] if namespaces else head, rows)

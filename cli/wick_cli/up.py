@@ -29,7 +29,8 @@ Examples:
   wick up . --port 9000         another port; the other commands then take --local --port 9000
 
 A function answers at /function/NAMESPACE/NAME/, runs nothing while idle, starts with the first request, and is replaced
-without a failed request when its files change. Ctrl-C stops everything."""
+without a failed request when its files change. The public port serves those with `visibility: public` alone, as a
+cluster does for callers from outside. Ctrl-C stops everything."""
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -37,11 +38,22 @@ without a failed request when its files change. Ctrl-C stops everything."""
 @click.option(
     "--admin-port", type=click.IntRange(0, 65535), help="Port of metrics and admin API; 9401 or any free one."
 )
+@click.option(
+    "--public-port", type=click.IntRange(0, 65535), help="Port of public functions alone; 8082 or any free one."
+)
 @click.option("--pool", default=2, show_default=True, type=click.IntRange(1, 64), help="Runtimes kept ready.")
 @click.option("--reload/--no-reload", default=True, help="Follow changes of the files.")
 @click.option("--plain", is_flag=True, help="Lines instead of the live table, even in a terminal.")
 def command(  # noqa: PLR0913 - click's options
-    *, paths: tuple[Path, ...], host: str, port: int, admin_port: int | None, pool: int, reload: bool, plain: bool
+    *,
+    paths: tuple[Path, ...],
+    host: str,
+    port: int,
+    admin_port: int | None,
+    public_port: int | None,
+    pool: int,
+    reload: bool,
+    plain: bool,
 ) -> None:
     """Run the functions in PATHS on this machine; reload them as you edit."""
     project = read(paths)
@@ -53,6 +65,11 @@ def command(  # noqa: PLR0913 - click's options
         admin_port = names.ROUTER_ADMIN_PORT if _free("127.0.0.1", names.ROUTER_ADMIN_PORT) else 0
     elif not _free("127.0.0.1", admin_port):
         raise Failed(f"port {admin_port} is in use; choose one with --admin-port")
+    if public_port is None:
+        wanted = names.ROUTER_PUBLIC_PORT
+        public_port = wanted if port and wanted not in {port, admin_port} and _free(host, wanted) else 0
+    elif not _free(host, public_port):
+        raise Failed(f"port {public_port} of {host} is in use; choose one with --public-port")
 
     from wick_cli.local.screen import Plain, Terminal  # noqa: PLC0415 - `--help` stays light
     from wick_cli.local.site import Settings, Site  # noqa: PLC0415 - `--help` stays light
@@ -60,7 +77,7 @@ def command(  # noqa: PLR0913 - click's options
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     sys.setswitchinterval(SWITCH_INTERVAL)
     screen = Plain() if plain or not sys.stdout.isatty() else Terminal()
-    settings = Settings(paths, host, port, admin_port, pool, reload)
+    settings = Settings(paths, host, port, admin_port, public_port, pool, reload)
     try:
         _run(Site(settings, project, screen))
     finally:

@@ -134,14 +134,14 @@ class Config:
         return Policy(
             domains=(*self.domains, f"svc.{self.cluster_domain}", "svc", ""),
             hosts=parse_hosts(self.hosts),
-            services=(f"{self.release}-router.{self.namespace}",),
+            services=tuple(f"{self.release}-{name}.{self.namespace}" for name in ("router", "router-internal")),
             excluded=self.excluded_namespaces,
         )
 
     @property
     def router_host(self) -> str:
-        """DNS name of the routers' Service."""
-        return f"{self.release}-router.{self.namespace}.svc.{self.cluster_domain}"
+        """DNS name of the routers' internal Service, which serves every function."""
+        return f"{self.release}-router-internal.{self.namespace}.svc.{self.cluster_domain}"
 
 
 def _read(each: "Field[Any]", name: str, text: str) -> Any:

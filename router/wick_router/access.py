@@ -28,6 +28,8 @@ class Entry(msgspec.Struct, omit_defaults=True, rename="camel", kw_only=True):
     connect: float = 0.0
     attempts: int = 1
     instance: str = ""
+    listener: str = "internal"
+    """``public`` where the request came to a public listener; left out for internal ones."""
 
 
 class AccessLog:

@@ -54,10 +54,12 @@ class Client(Outlet):
 
     parser: HttpRequestParser
 
-    def __init__(self, plane: "Plane", scheme: bytes) -> None:
+    def __init__(self, plane: "Plane", scheme: bytes, *, public: bool) -> None:
         super().__init__(plane.outbox)
         self.plane = plane
         self.scheme = scheme
+        self.public = public
+        """It came to a public listener, which knows public functions alone."""
         self.peer = ""
         self.trusted = False
         self.exchange: Exchange | None = None

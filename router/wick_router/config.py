@@ -30,11 +30,16 @@ class Config:
 
     host: str = "0.0.0.0"  # noqa: S104 - a router is there to be reached
     port: int = names.ROUTER_HTTP_PORT
-    """0: any free port."""
+    """Internal data port: every function. 0: any free port."""
+    public_port: int = -1
+    """Public data port: functions with ``visibility: public`` alone. 0: any free port; -1: none."""
+    public_serves: str = "public"
+    """What the public listeners serve: ``public`` functions, or ``all``, as before there was a visibility: for the time
+    of an upgrade (docs/operations.md). Requests for functions that are not public are counted either way."""
     unix: str = ""
-    """Path of a Unix socket to listen on too."""
+    """Path of a Unix socket to listen on too; internal."""
     tls_port: int = 0
-    """Port for HTTPS; used when `tls_certificate` is set."""
+    """Port for HTTPS; used when `tls_certificate` is set. A public listener, like `public_port`."""
     tls_certificate: str = ""
     """PEM file with the certificate chain; it and the key are read again when they change."""
     tls_key: str = ""
@@ -119,7 +124,10 @@ class Config:
         """Refuse values that make no sense; `Invalid` names the variable."""
         for name in ("port", "tls_port", "poke_port"):
             _between(name, getattr(self, name), 0, 65535)
-        _between("admin_port", self.admin_port, -1, 65535)
+        for name in ("admin_port", "public_port"):
+            _between(name, getattr(self, name), -1, 65535)
+        if self.public_serves not in {"public", "all"}:
+            raise Invalid(f"{PREFIX}PUBLIC_SERVES: {self.public_serves!r} is neither public nor all")
         _between("processes", self.processes, 1, 256)
         _between("access_log", self.access_log, 0, 1)
         _between("header_bytes", self.header_bytes, 1024, 16 * 1024 * 1024)

@@ -101,6 +101,7 @@ class Exchange(Ticket):
             connect=round(self.connecting * 1000, 3),
             attempts=self.attempts,
             instance=self.served_by,
+            listener="public" if self.client.public else "internal",
         )
 
     def begin(self, now: float) -> None:

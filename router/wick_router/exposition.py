@@ -26,6 +26,7 @@ HELP = {
     metric.COLD_START_PHASE_SECONDS: ("histogram", "Steps of a start from zero, in seconds."),
     metric.COLD_START_FALLBACKS: ("counter", "Starts from zero that the warm pool could not serve, by reason."),
     metric.REFUSED: ("counter", "Requests the router answered itself, by reason."),
+    metric.NOT_PUBLIC: ("counter", "Requests to a public listener for a function that is not public."),
     metric.RETRIES: ("counter", "Requests moved to another instance, by reason."),
     metric.CONNECTIONS: ("gauge", "Open connections by side."),
     metric.POKES: ("counter", "Messages to the autoscaler, by what became of them."),
@@ -102,6 +103,8 @@ def _lane(families: dict[str, list[str]], lane: "Lane", now: float, wanted: Cont
     families[metric.REFUSED] += [
         f'{metric.REFUSED}{{{labels},reason="{reason}"}} {count}\n' for reason, count in lane.refusals.items()
     ]
+    if lane.not_public:
+        families[metric.NOT_PUBLIC].append(f"{metric.NOT_PUBLIC}{{{labels}}} {lane.not_public}\n")
     families[metric.RETRIES] += [
         f'{metric.RETRIES}{{{labels},reason="{reason}"}} {count}\n' for reason, count in lane.retries.items()
     ]

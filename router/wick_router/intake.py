@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wick_router.client import Client
     from wick_router.exchange import Exchange
     from wick_router.lane import Lane
+    from wick_router.plane import Plane
 
 Fields = dict[bytes, bytes]
 
@@ -101,13 +102,16 @@ def route(client: "Client", exchange: "Exchange", read: Fields, url: bytes) -> R
 
 def _find(client: "Client", exchange: "Exchange", host: bytes, url: bytes) -> Refused | None:
     plane = client.plane
-    found = plane.table.find(host, exchange.method, url)
+    found = plane.table.find(host, exchange.method, url, public=client.public and plane.hides)
     if type(found) is Match:
         lane = plane.lanes[found.key]
         exchange.lane, exchange.target = lane, found.target
         if found.prefix:
             exchange.origin += b"X-Forwarded-Prefix: %b\r\n" % found.prefix
-        if found.sole and not client.trusted:
+        hidden = client.public and not lane.public  # served for the time of an upgrade: `Config.public_serves`
+        if hidden:
+            lane.not_public += 1
+        elif found.sole and not client.trusted:
             client.habit = Habit(plane.edition, host, found.prefix, lane, exchange.origin)
         return exchange.too_large() if exchange.length > lane.max_request_bytes else None
     if isinstance(found, WrongMethod):
@@ -115,4 +119,13 @@ def _find(client: "Client", exchange: "Exchange", host: bytes, url: bytes) -> Re
         return Refused(Refusal.METHOD_NOT_ALLOWED, message, headers=b"Allow: %b\r\n" % found.allow)
     if not plane.informed:
         return Refused(Refusal.CANNOT_START, "this router has just started and does not know the functions yet")
+    if client.public:
+        _count_hidden(plane, host, exchange.method, url)
     return Refused(Refusal.UNKNOWN_FUNCTION, plane.unknown(host, url))
+
+
+def _count_hidden(plane: "Plane", host: bytes, method: bytes, url: bytes) -> None:
+    """Whose request it would have been on an internal listener is counted, and nobody is told."""
+    hidden = plane.table.find(host, method, url)
+    if type(hidden) is Match:
+        plane.lanes[hidden.key].not_public += 1

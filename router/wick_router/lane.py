@@ -30,6 +30,7 @@ class Lane:
         self.labels = f'namespace="{key.namespace}",function="{key.name}"'
         """As they stand in every series of this function."""
         self.function: Function | None = None
+        self.public = False
         self.timeout = 60.0
         self.max_request_bytes = 0
         self.deadline_lines = b""
@@ -58,6 +59,8 @@ class Lane:
         """Starts that the warm pool could not serve, by reason."""
         self.refusals: dict[str, int] = {}
         self.retries: dict[str, int] = {}
+        self.not_public = 0
+        """Requests that came to a public listener while the function was not public."""
 
     # What the backend says
 
@@ -65,6 +68,7 @@ class Lane:
         self.function = function
         spec = function.spec
         config = self.plane.config
+        self.public = function.public
         self.timeout = float(spec.timeout)
         self.max_request_bytes = spec.max_request_bytes
         milliseconds = max(1, int(self.timeout * 1000))

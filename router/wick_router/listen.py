@@ -1,4 +1,8 @@
-"""The sockets clients come to: TCP, TLS and Unix."""
+"""The sockets clients come to: TCP, TLS and Unix.
+
+A listener is internal, and serves every function, or public, and serves those with ``visibility: public``. Which one a
+connection came to is all that decides: nothing a request says does.
+"""
 
 import socket
 import ssl
@@ -24,29 +28,35 @@ class Listeners:
         self._plane = plane
         self._servers: list[asyncio.Server] = []
         self.port = 0
-        """The data port in use."""
+        """The internal data port in use."""
+        self.public_port = 0
         self.tls_port = 0
 
     async def open(self) -> None:
         """Listen on all that is configured; `OSError` says which address is taken."""
         plane, config = self._plane, self._plane.config
-        self.port = await self._tcp(config.port, None)
+        self.port = await self._tcp(config.port, None, public=False)
+        if config.public_port >= 0:
+            self.public_port = await self._tcp(config.public_port, None, public=True)
         if config.tls_certificate:
             plane.certificate = Certificate(Path(config.tls_certificate), Path(config.tls_key))
-            self.tls_port = await self._tcp(config.tls_port, plane.certificate.context)
+            self.tls_port = await self._tcp(config.tls_port, plane.certificate.context, public=True)
         if config.unix:
             self._servers.append(
                 await plane.loop.create_unix_server(
-                    lambda: cast("asyncio.Protocol", Client(plane, b"http")), config.unix
+                    lambda: cast("asyncio.Protocol", Client(plane, b"http", public=False)), config.unix
                 )
             )
 
-    async def _tcp(self, port: int, context: ssl.SSLContext | None) -> int:
+    async def _tcp(self, port: int, context: ssl.SSLContext | None, *, public: bool) -> int:
         plane = self._plane
         listening = bound(plane.config.host, port, shared=plane.config.processes > 1)
         scheme = b"https" if context else b"http"
         server = await plane.loop.create_server(
-            lambda: cast("asyncio.Protocol", Client(plane, scheme)), sock=listening, ssl=context, backlog=BACKLOG
+            lambda: cast("asyncio.Protocol", Client(plane, scheme, public=public)),
+            sock=listening,
+            ssl=context,
+            backlog=BACKLOG,
         )
         self._servers.append(server)
         return int(listening.getsockname()[1])

@@ -56,6 +56,8 @@ class Plane:
         self.table.whole = False
         self.edition = object()
         """Another object after each change of the table: what was found in it before may not hold any more."""
+        self.hides = config.public_serves != "all"
+        """Public listeners serve public functions alone."""
         self.clients: set[Client] = set()
         self.half_closed: set[Client] = set()
         self.instance_connections: set[InstanceConnection] = set()
@@ -101,9 +103,9 @@ class Plane:
         lane = self.lanes.get(function.key)
         if lane is None:
             lane = self.lanes[function.key] = Lane(self, function.key)
-        before = lane.function and (lane.function.spec.routes, lane.function.metadata.creation_timestamp)
+        before = None if lane.function is None else _routed_by(lane.function)
         lane.configure(function)
-        if before != (function.spec.routes, function.metadata.creation_timestamp):
+        if before != _routed_by(function):
             self.table.put(function)
             self.edition = object()
 
@@ -176,3 +178,8 @@ class Plane:
         """Answer what is past its deadline."""
         for exchange in [exchange for exchange in exchanges if exchange.deadline <= now]:
             exchange.expired()
+
+
+def _routed_by(function: Function) -> tuple[object, ...]:
+    """What the tables are made of."""
+    return function.spec.routes, function.spec.visibility, function.metadata.creation_timestamp

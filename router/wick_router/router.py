@@ -47,8 +47,13 @@ class Router:
 
     @property
     def port(self) -> int:
-        """The data port in use."""
+        """The internal data port in use."""
         return self._listeners.port
+
+    @property
+    def public_port(self) -> int:
+        """The public data port in use; 0 without one."""
+        return self._listeners.public_port
 
     @property
     def tls_port(self) -> int:

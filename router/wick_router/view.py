@@ -37,6 +37,8 @@ class FunctionView(Struct, frozen=True, rename="camel"):
     namespace: str
     name: str
     url: str
+    visibility: str
+    """``cluster`` or ``public``."""
     state: State
     why: str
     instances: list[InstanceView]
@@ -55,6 +57,7 @@ def function_view(lane: "Lane") -> FunctionView:
         namespace=lane.key.namespace,
         name=lane.key.name,
         url=f"/function/{lane.key.namespace}/{lane.key.name}/",
+        visibility="public" if lane.public else "cluster",
         state=state,
         why=why,
         instances=[

@@ -19,10 +19,15 @@ PATIENCE = "240s"
 def values(images: dict[str, Built], node_port: int | None = None) -> dict[str, object]:
     """What the test cluster sets of the chart's values: the images, and how the router is reached."""
     image = {name: {"repository": made.repository, "tag": made.tag} for name, made in images.items()}
-    service = {"type": "NodePort", "nodePort": node_port} if node_port else {}
+    router: dict[str, object] = {"image": image["kubewick-router"]}
+    if node_port:  # a Service of that type is the public one, and the tests' functions are not public
+        router |= {
+            "service": {"type": "NodePort", "nodePort": node_port},
+            "settings": {"publicServes": "all"},
+        }
     return {
         "operator": {"image": image["kubewick-operator"]},
-        "router": {"image": image["kubewick-router"], "service": service},
+        "router": router,
         "runtimes": {"python": {"image": image["kubewick-runtime"]}},
     }
 
@@ -70,9 +75,19 @@ def installed_values(kubeconfig: Path) -> dict[str, object]:
 
 
 def router_url(kubeconfig: Path) -> str:
-    """How this machine reaches the router: KUBEWICK_URL if set, else its Service's address."""
-    service = ("get", "service", f"{NAME}-router", "-n", NAMESPACE, "-o", "jsonpath={.spec.clusterIP}")
-    return os.environ.get("KUBEWICK_URL") or f"http://{kubectl(kubeconfig, *service)}"
+    """How this machine reaches every function: KUBEWICK_URL if set, else the routers' internal Service."""
+    return os.environ.get("KUBEWICK_URL") or service_url(kubeconfig, f"{NAME}-router-internal")
+
+
+def public_url(kubeconfig: Path) -> str:
+    """How this machine reaches public functions: the routers' Service for what comes from outside."""
+    return service_url(kubeconfig, f"{NAME}-router")
+
+
+def service_url(kubeconfig: Path, name: str) -> str:
+    """The address of a Service of the release."""
+    service = ("get", "service", name, "-n", NAMESPACE, "-o", "jsonpath={.spec.clusterIP}")
+    return f"http://{kubectl(kubeconfig, *service)}"
 
 
 def roll_back(kubeconfig: Path) -> None:

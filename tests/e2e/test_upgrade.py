@@ -78,7 +78,7 @@ def changed(values):
         repository, tag = images["image"]["repository"], images["image"]["tag"]
         images["image"]["tag"] = testbed.retag(f"{repository}:{tag}", NEXT).rpartition(":")[2]
     changed["operator"]["podLabels"] = changed["router"]["podLabels"] = {"version": "v1" + NEXT}
-    changed["router"]["settings"] = {"queueBytes": 33554432}
+    changed["router"]["settings"] = {**changed["router"].get("settings", {}), "queueBytes": 33554432}
     return changed
 
 

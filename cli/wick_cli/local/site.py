@@ -53,6 +53,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     admin_port: int = names.ROUTER_ADMIN_PORT
+    public_port: int = names.ROUTER_PUBLIC_PORT
     pool: int = 2
     """Runtimes kept ready."""
     reload: bool = True
@@ -83,6 +84,7 @@ class Site:
             config = Config(
                 host=self._settings.host,
                 port=self._settings.port,
+                public_port=self._settings.public_port,
                 admin_host="127.0.0.1",
                 admin_port=self._settings.admin_port,
             )
@@ -95,6 +97,7 @@ class Site:
             await self._processes.warm.wait()
             self._screen.say(
                 f"serving at http://{self._settings.host}:{self._router.port}, "
+                f"public functions at http://{self._settings.host}:{self._router.public_port} too, "
                 f"admin API at http://127.0.0.1:{self._router.admin_port}/docs, Ctrl-C stops"
             )
             stopped = asyncio.create_task(stop.wait())

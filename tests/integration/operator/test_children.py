@@ -33,7 +33,7 @@ def test_a_function_gets_its_children_and_rests(operated, controlled_namespace):
     service = operated.get("svc", "hello", controlled_namespace)
     kept = operated.get("cm", f"hello-{status['revision']}", controlled_namespace)
     assert deployment["spec"]["replicas"] == 0
-    assert service["spec"]["externalName"] == "kubewick-router.kubewick-system.svc.cluster.local"
+    assert service["spec"]["externalName"] == "kubewick-router-internal.kubewick-system.svc.cluster.local"
     assert kept["immutable"]
     uid = operated.get("fn", "hello", controlled_namespace)["metadata"]["uid"]
     assert {child["metadata"]["ownerReferences"][0]["uid"] for child in (deployment, service, kept)} == {uid}
@@ -108,7 +108,7 @@ def test_harm_to_a_child_is_repaired(operated, controlled_namespace, harm):
         assert deployment["metadata"]["labels"]["kubewick.dev/function"] == "hello"
         env = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
         assert {"name": "KUBEWICK_HANDLER", "value": "main:handle"} in env
-        assert service["spec"]["externalName"].startswith("kubewick-router.")
+        assert service["spec"]["externalName"].startswith("kubewick-router-internal.")
         return True
 
     eventually(whole)

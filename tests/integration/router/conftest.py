@@ -173,8 +173,8 @@ class World:
         wanted = self.r.plane.loop_lag.count + count
         await self.eventually(lambda: self.r.plane.loop_lag.count >= wanted)
 
-    async def client(self):
-        connection = Connection(*await asyncio.open_connection("127.0.0.1", self.r.port, limit=1 << 22))
+    async def client(self, port=None):
+        connection = Connection(*await asyncio.open_connection("127.0.0.1", port or self.r.port, limit=1 << 22))
         self._stack.push_async_callback(connection.close)
         return connection
 

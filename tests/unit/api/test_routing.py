@@ -20,15 +20,15 @@ TENANTS = OPEN._replace(
 )
 
 
-def function(name, *routes, created="2026-01-01T00:00:00Z", namespace="default", uid=""):
+def function(name, *routes, created="2026-01-01T00:00:00Z", namespace="default", uid="", visibility="cluster"):
     return Function(
         metadata=Metadata(name=name, namespace=namespace, creation_timestamp=created, uid=uid),
-        spec=FunctionSpec(image="x", routes=tuple(Route(**route) for route in routes)),
+        spec=FunctionSpec(image="x", routes=tuple(Route(**route) for route in routes), visibility=visibility),
     )
 
 
-def found(table, host, target="/", method="GET"):
-    return table.find(host.encode(), method.encode(), target.encode())
+def found(table, host, target="/", method="GET", *, public=False):
+    return table.find(host.encode(), method.encode(), target.encode(), public=public)
 
 
 def owner(table, host, target="/", method="GET"):
@@ -295,3 +295,56 @@ def test_a_host_below_a_domain_is_never_another_function_s(policy, functions):
     for path, method in product(["/", "/a", "/a/b/c"], METHODS):
         assert owner(table, "a.pay.svc.cluster.local", path, method) in {None, "pay/a"}
         assert owner(table, "b.shop.svc", path, method) in {None, "shop/b"}
+
+
+PATHS = st.lists(st.sampled_from(["a", "b", "ab", "function", "default"]), max_size=5).map(
+    lambda parts: "/" + "/".join(parts)
+)
+ANY_ROUTE = st.builds(
+    lambda host, path, methods: {"host": host, "path": path, "methods": tuple(methods)},
+    st.sampled_from(["", "x.io", "a.default"]),
+    PATHS,
+    st.lists(st.sampled_from(["GET", "POST"]), max_size=1),
+)
+HOSTS = ["", "x.io", "a.default", "b.default", "a.default.svc", "z.default.svc.cluster.local", "nobody"]
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.tuples(st.booleans(), st.lists(ANY_ROUTE, max_size=3)), max_size=3),
+    st.sampled_from(HOSTS),
+    PATHS,
+    st.sampled_from(["GET", "POST", "PUT"]),
+)
+def test_outsiders_see_public_functions_and_get_nothing_that_is_a_hidden_ones(functions, host, path, method):
+    made = [
+        function(name, *routes, visibility="public" if shown else "cluster")
+        for name, (shown, routes) in functions.items()
+    ]
+    table = Table(OPEN, made)
+    inside, outside = (found(table, host, path, method, public=each) for each in (False, True))
+    shown = {each.key for each in made if each.public}
+    if isinstance(outside, Match):
+        assert outside.key in shown
+        # Two labels may as well be a public name: without a domain they name a function only to who may see it.
+        assert outside == inside or (host.count(".") == 1 and inside.key not in shown)
+    if isinstance(inside, Match) and inside.key in shown:
+        assert outside == inside
+    if isinstance(outside, WrongMethod):
+        theirs = {method.encode() for each in made if each.public for r in each.spec.routes for method in r.methods}
+        assert set(outside.allow.split(b", ")) <= theirs
+
+
+@given(st.sampled_from(HOSTS), PATHS, st.lists(ANY_ROUTE, max_size=3))
+def test_a_hidden_function_without_routes_is_to_outsiders_as_if_it_did_not_exist(host, path, routes):
+    shown = [function("a", *routes, visibility="public"), function("c", {"path": "/a"}, visibility="public")]
+    without, among = (Table(OPEN, [*shown, *more]) for more in ([], [function("b"), function("z")]))
+    assert found(without, host, path, public=True) == found(among, host, path, public=True)
+
+
+def test_a_function_is_hidden_and_shown_again_by_a_change():
+    table = Table(OPEN)
+    for visibility, seen in (("public", True), ("cluster", False), ("public", True)):
+        table.put(function("a", {"host": "x.io"}, visibility=visibility))
+        for host, path in (("a.default.svc", "/"), ("x.io", "/"), ("any", "/function/default/a/")):
+            assert (found(table, host, path, public=True) is not None) == seen
+            assert found(table, host, path) is not None

@@ -36,14 +36,15 @@ def test_waiting_ends_early_only_where_nothing_but_an_edit_helps(reason):
     assert state.text == "because"
 
 
-def test_the_list_is_sorted_and_says_why():
+def test_the_list_is_sorted_and_says_why_and_who_may_call():
     other = shown()
     other["metadata"] = other["metadata"] | {"name": "a"}
+    other["spec"] = {"visibility": "public"}
     lines = as_table([shown(replicas=2, readyReplicas=1), other], NOW, namespaces=True).splitlines()
-    assert lines[0].split() == ["NAMESPACE", "NAME", "READY", "INSTANCES", "AGE", "WHY"]
+    assert lines[0].split() == ["NAMESPACE", "NAME", "READY", "INSTANCES", "VISIBILITY", "AGE", "WHY"]
     assert [line.split() for line in lines[1:]] == [
-        ["n", "a", "True", "0/0", "2h", "because"],
-        ["n", "f", "True", "1/2", "2h", "because"],
+        ["n", "a", "True", "0/0", "public", "2h", "because"],
+        ["n", "f", "True", "1/2", "cluster", "2h", "because"],
     ]
 
 
@@ -59,6 +60,11 @@ def test_a_description_says_how_the_newest_instance_that_tells_makes_its_handler
     assert "Handlers:" in (text := "\n".join(as_text(shown(), instances, NOW)))
     assert "forked" in text
     assert "older" not in text
+
+
+@pytest.mark.parametrize(("spec", "words"), [({}, "cluster"), ({"visibility": "public"}, "public")])
+def test_a_description_says_who_may_call(spec, words):
+    assert any(line.split()[:2] == ["Visibility:", f"{words}:"] for line in as_text(shown() | {"spec": spec}, [], NOW))
 
 
 @pytest.mark.parametrize(

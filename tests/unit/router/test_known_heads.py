@@ -81,7 +81,7 @@ async def _converse(story, *, remembering):
             conn, upstream = InstanceConnection(endpoint), Wire()
             conn.connection_made(upstream)
             endpoint.put(conn)
-        client, wire = Client(plane, b"http"), Wire()
+        client, wire = Client(plane, b"http", public=False), Wire()
         client.connection_made(wire)
         client.data_received(b"%b / HTTP/1.1\r\nHost: f.n\r\nX-Request-Id: r%d\r\n\r\n" % (method, number))
         for piece in (answer[:cut], answer[cut:]):

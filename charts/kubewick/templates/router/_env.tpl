@@ -1,9 +1,12 @@
 {{/* The router's environment: what the chart knows, then `router.settings`. */}}
 {{- define "kubewick.router.env" -}}
 {{- $known := dict
+  "publicPort" 8082
   "pokeHost" (printf "%s-operator.%s.svc.%s" .Release.Name .Release.Namespace .Values.clusterDomain)
   "hosts" .Values.routes.hosts
-  "services" (list (printf "%s-router.%s" .Release.Name .Release.Namespace))
+  "services" (list
+    (printf "%s-router.%s" .Release.Name .Release.Namespace)
+    (printf "%s-router-internal.%s" .Release.Name .Release.Namespace))
   "excludedNamespaces" .Values.excludedNamespaces
   "domains" (concat .Values.router.domains (list (printf "svc.%s" .Values.clusterDomain) "svc" ""))
 }}
