@@ -4,6 +4,8 @@ The test cluster's CNI enforces none, so what a policy means is computed here fr
 as the parts really label them.
 """
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +22,9 @@ CONFIG = Config(pool_key="k")
 MONITORING = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
 VALUES = {"watchNamespaces": [SERVED], "networkPolicies": {"monitoring": [MONITORING]}}
 DATA, CONTROL = names.HTTP_PORT, names.CONTROL_PORT
+INTERNAL, PUBLIC = names.ROUTER_HTTP_PORT, names.ROUTER_PUBLIC_PORT
+OUTSIDE = (None, {}, {})
+"""Whoever is no pod."""
 ADMIN = {"router": 9401, "operator": 9402}
 
 
@@ -73,8 +78,20 @@ def test_a_port_answers_those_it_is_for_and_nobody_else(policies, pods, target, 
     assert {name for name in pods if may(policies, pods[name], pods[target], port)} == ALLOWED[target, port]
 
 
-def test_anybody_may_call_the_routers(policies, pods):
-    assert all(may(policies, pods[name], pods["router"], 8080) for name in pods)
+def test_every_pod_may_call_all_functions_and_who_is_outside_the_public_ones(policies, pods):
+    for port in (INTERNAL, PUBLIC):
+        assert all(may(policies, pods[name], pods["router"], port) for name in pods)
+    assert may(policies, OUTSIDE, pods["router"], PUBLIC)
+    assert not may(policies, OUTSIDE, pods["router"], INTERNAL)
+
+
+def test_named_callers_may_call_all_functions_from_outside(render):
+    nodes = {"ipBlock": {"cidr": "192.0.2.0/24"}}
+    found = [each for each in render({"networkPolicies": {"callers": [nodes]}}) if each["kind"] == "NetworkPolicy"]
+    (router,) = [each for each in found if each["metadata"]["name"] == "kubewick-router"]
+    allowed = {json.dumps(rule["ports"]): rule.get("from") for rule in router["spec"]["ingress"]}
+    assert nodes in allowed[json.dumps([{"port": INTERNAL}])]
+    assert not any(nodes in (peers or ()) for ports, peers in allowed.items() if str(INTERNAL) not in ports)
 
 
 @given(st.integers(1, 65535), st.dictionaries(st.sampled_from(["app", "team"]), st.sampled_from("ab")))
@@ -114,7 +131,7 @@ def is_peer(peer, source, own_namespace):
     namespace, labels, _ = source
     assert peer.keys() <= {"podSelector", "namespaceSelector"}
     if "namespaceSelector" in peer:
-        there = selects(peer["namespaceSelector"], {"kubernetes.io/metadata.name": namespace})
+        there = namespace is not None and selects(peer["namespaceSelector"], {"kubernetes.io/metadata.name": namespace})
     else:
         there = namespace == own_namespace
     return there and selects(peer.get("podSelector", {}), labels)

@@ -25,6 +25,8 @@ TOGGLES = {
         "watchNamespaces": ["team-a"],
         "networkPolicies": {"monitoring": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]},
     },
+    "network policies that let nodes call": {"networkPolicies": {"callers": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}},
+    "an upgrade from one data port": {"router": {"settings": {"publicServes": "all"}}},
     "limits and quotas": {
         "namespaces": {
             "team-a": {"quota": {"requests.cpu": 4, "pods": "20"}},

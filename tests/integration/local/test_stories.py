@@ -270,6 +270,19 @@ def test_a_port_in_use_is_one_line_and_no_traceback(write):
     )
 
 
+def test_functions_that_are_not_public_answer_on_the_one_port_and_are_unknown_on_the_other(up, write):
+    write("inside", ECHO)
+    running = up(write("outside", ECHO, "visibility: public").parent)
+    line = running.says("public functions at")
+    public = int(re.search(r"public functions at http://127.0.0.1:(\d+)", line).group(1))
+    shared, running.port = running.port, public
+    assert [running.call(name).status for name in ("outside", "inside", "nobody")] == [200, 404, 404]
+    running.port = shared
+    assert [running.call(name).status for name in ("outside", "inside", "nobody")] == [200, 200, 404]
+    shown = {line.split()[0]: line.split()[3] for line in running.wick("list").stdout.splitlines()}
+    assert shown == {"NAME": "VISIBILITY", "inside": "cluster", "outside": "public"}
+
+
 def test_the_other_commands_find_it(up, write, tmp_path):
     running = up(write("f", "def handle(request):\n    print('seen', request.query['a'])\n    return request.query"))
     invoked = running.wick("invoke", "f", "--path", "/?a=1")

@@ -145,9 +145,9 @@ class World:
         self._stack.push_async_callback(upstream.stop)
         return upstream
 
-    async def serve(self, script, **config):
+    async def serve(self, script, *functions, **config):
         """A router with one warm instance of `hello` that plays `script`."""
-        await self.router(**config)
+        await self.router(*functions, **config)
         upstream = await self.upstream(script)
         self.instances(upstream.instance())
         return upstream

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
+from static import function
 
 from cluster.waiting import PATIENCE
 from wick_router.exposition import write
@@ -92,7 +93,7 @@ async def files(world, tmp_path):
             connection.send(OK)
 
     files = Files(tmp_path)
-    files.upstream = await world.serve(script, **files.config)
+    files.upstream = await world.serve(script, function("hello", visibility="public"), **files.config)
     return files
 
 
@@ -159,7 +160,7 @@ async def test_a_connection_goes_on_while_the_certificate_changes(world, files):
 async def test_an_expired_certificate_does_not_keep_a_router_from_starting(world, tmp_path, caplog):
     files = Files(tmp_path)
     files.put(UNUSABLE["expired"]())
-    await world.router(**files.config)
+    await world.router(function("hello", visibility="public"), **files.config)
     assert "of little use" in caplog.text
 
 

@@ -29,7 +29,7 @@ async def send(*lines, request=b"GET /x HTTP/1.1", host=b"hello.default", **spec
     plane.synced(in_touch=True)
     plane.function(hello)
     await asyncio.sleep(0)
-    client, transport = Client(plane, b"http"), Transport()
+    client, transport = Client(plane, b"http", public=False), Transport()
     try:
         client.connection_made(transport)
         client.data_received(b"".join(line + b"\r\n" for line in (request, b"Host: " + host, *lines)) + b"\r\n")
