@@ -1,6 +1,7 @@
 """A new version of the chart on a cluster at work: nobody notices, and the way back is as quiet."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 from cluster import release, testbed
 from cluster.calling import load
 from cluster.kubectl import kubectl
-from cluster.platforms import function
+from cluster.platforms import OnCluster, function
 from cluster.waiting import eventually
 
 PLATFORM = "app.kubernetes.io/part-of=kubewick,app.kubernetes.io/component in (operator,router)"
@@ -67,8 +68,54 @@ def test_upgrading_and_rolling_back_under_load_fails_no_request_and_restarts_no_
     assert running(cluster, "steady", "woken") == before
 
 
+@pytest.fixture
+def one_port(tmp_path, cluster):
+    """The chart with routers as they were before there were two data ports; afterwards the tree's own is back."""
+    folder = shutil.copytree(release.CHART, tmp_path / "one-port")
+    replace(folder / "templates/router/_env.tpl", '  "publicPort" 8082\n', "")
+    ports = "            - {name: internal, containerPort: 8080}\n            - {name: http, containerPort: 8082}\n"
+    replace(folder / "templates/router/deployment.yaml", ports, ports.splitlines(keepends=True)[0])
+    replace(folder / "templates/router/deployment.yaml", "{name: internal,", "{name: http,")
+    values = release.installed_values(cluster.kubeconfig)
+    yield folder
+    release.install(cluster.kubeconfig, values)
+
+
+@pytest.mark.skipif("KUBEWICK_URL" in os.environ, reason="Services' addresses are out of reach on Docker")
+def test_going_from_one_data_port_to_two_fails_no_request(cluster, one_port):
+    """As docs/operations.md says: first all is served where it was, then outsiders get public functions alone."""
+    cluster.deploy(
+        function("outside", says("outside"), scale={"min": 1}, visibility="public"),
+        function("inside", says("inside"), scale={"min": 1}),
+    )
+    values = release.installed_values(cluster.kubeconfig)
+    release.install(cluster.kubeconfig, values, chart=one_port)
+    public = OnCluster(cluster.kubeconfig, release.public_url(cluster.kubeconfig), cluster.namespace)
+    eventually(lambda: public.call("inside").status == public.call("outside").status == 200)
+    step = json.loads(json.dumps(values))
+    step["router"]["settings"] = {**step["router"].get("settings", {}), "publicServes": "all"}
+    with (
+        load(lambda: public.call("outside"), clients=2, rate=20) as from_outside,
+        load(lambda: cluster.call("inside"), clients=2, rate=20) as from_inside,
+    ):
+        with load(lambda: public.call("inside"), clients=2, rate=20) as not_yet_closed:
+            release.install(cluster.kubeconfig, step)
+            eventually(lambda: len(not_yet_closed.answers) > 2)
+        release.install(cluster.kubeconfig, values)
+        eventually(lambda: public.call("inside").status == public.call("nobody").status == 404)
+        assert cluster.call("inside").status == public.call("outside").status == 200
+    assert from_outside.failures() + from_inside.failures() + not_yet_closed.failures() == []
+
+
 def test_helm_test_finds_a_working_installation(cluster):
     assert "Phase:          Succeeded" in release.test(cluster.kubeconfig)
+
+
+def replace(file, before, after):
+    """Change a file in one place."""
+    text = file.read_text()
+    assert text.count(before) == 1
+    file.write_text(text.replace(before, after))
 
 
 def changed(values):

@@ -204,7 +204,8 @@ def test_operator_and_routers_decide_by_the_same_policy(render, environment):
         manifests = render(values)
         routers = router.from_environment(environment(manifests, "router")).policy
         assert operator.from_environment(environment(manifests, "operator")).policy == routers
-        assert routers.services == ("kubewick-router.kubewick-system",)
+        services = ("kubewick-router.kubewick-system", "kubewick-router-internal.kubewick-system")
+        assert routers.services == services
         assert bool(routers.hosts) == bool(values)
 
 
