@@ -49,7 +49,7 @@ class Policy(NamedTuple):
     services: tuple[str, ...] = ()
     """The routers' own Services, ``<name>.<namespace>``: no function's, and no route's."""
     excluded: tuple[str, ...] = ()
-    """Namespaces whose Functions are left alone: their routes are not admitted."""
+    """Namespaces whose Functions are left alone: their routes are not admitted, short hosts are not theirs."""
 
 
 class Claim(NamedTuple):
@@ -175,7 +175,9 @@ class Table:
         return affected
 
     def _own_hosts(self, key: Key) -> list[bytes]:
-        hosts = [f"{key.name}.{key.namespace}{suffix}".encode() for suffix in self._suffixes]
+        left_alone = key.namespace in self._policy.excluded
+        suffixes = [suffix for suffix in self._suffixes if suffix or not left_alone]
+        hosts = [f"{key.name}.{key.namespace}{suffix}".encode() for suffix in suffixes]
         return [host for host in hosts if host not in self._services]
 
     # Requests

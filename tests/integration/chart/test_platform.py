@@ -5,6 +5,7 @@ The API server's audit log says what they asked for and were refused.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.request
@@ -67,6 +68,78 @@ def test_the_story_of_a_function_needs_no_right_that_the_chart_does_not_give(
     # A router patches a warm pod only once that serves, which no simulated pod does; on the cluster they do.
     assert ("router", "patch", "deployments/scale") in done
     kubectl(simulated_plane.kubeconfig, "delete", "configmap,secret", "settings", "-n", SERVED)
+
+
+TENANTS = {
+    "routes": {"hosts": {SERVED: ["shop.example"], "tenant=blue": ["*.blue.example", "shop.example"]}},
+    "router": {"domains": ["fn.example"]},
+    "warmPool": {"enabled": False},
+}
+
+
+def test_operator_and_router_agree_on_whose_a_host_is(simulated_plane, installed, environment, tmp_path):
+    """Nothing runs: a body that is too large is refused with its function's own limit, which tells whose it is."""
+    manifests = installed(TENANTS)
+    kubectl(simulated_plane.kubeconfig, "create", "namespace", "blue")
+    for right in (*RIGHTS, ("router", "list", "namespaces", SYSTEM)):
+        eventually(lambda right=right: may(simulated_plane, *right))
+    asked_before = len(simulated_plane.audited())
+    own = {
+        name.removeprefix("KUBEWICK_OPERATOR_").lower(): value
+        for name, value in environment(manifests, "operator").items()
+    }
+    with world(simulated_plane, tmp_path) as made, router(simulated_plane, environment(manifests, "router")) as url:
+        operator = Process(account(simulated_plane, "operator"), tmp_path / "operator.log", **own)
+        made.started.append(operator)
+        operator.wait_until_it_leads()
+        login, shop, mine = f"login.{SERVED}.svc.cluster.local", {"host": "shop.example"}, {"host": "my.blue.example"}
+        taken = {"host": login, "path": "/token"}
+        made.apply("blue", function("thief", maxRequestBytes=1, routes=[taken]))
+        made.apply("blue", function("mine", maxRequestBytes=2, routes=[mine]))
+        made.apply("blue", function("late", maxRequestBytes=3, routes=[{"path": "/"}]))
+        made.ready("thief", "blue", "HostNotAllowed")
+        assert "no leave for host my.blue.example" in made.ready("mine", "blue", "HostNotAllowed")["why"]
+        made.ready("late", "blue", "HostNotAllowed")
+        made.apply(SERVED, function("login", maxRequestBytes=4), function("shop", maxRequestBytes=5, routes=[shop]))
+        made.ready("shop", SERVED)
+
+        eventually(lambda: limit(url, login, "/token") == 4)
+        assert limit(url, f"login.{SERVED}.fn.example", "/") == 4
+        assert [limit(url, host, "/") for host in ("my.blue.example", "nobody.example")] == [404, 404]
+
+        kubectl(simulated_plane.kubeconfig, "label", "namespace", "blue", "tenant=blue")
+        made.ready("mine", "blue")
+        eventually(lambda: limit(url, "my.blue.example", "/") == 2)
+        made.apply("blue", function("later", maxRequestBytes=6, routes=[shop]))
+        why = made.ready("later", "blue", "RouteConflict")["why"]
+        assert "shop.example" in why
+        assert SERVED not in why
+        assert limit(url, "shop.example", "/") == 5
+        events = made.list("events.events.k8s.io", "blue")
+        assert {"HostNotAllowed", "RouteConflict"} <= {event["reason"] for event in events}
+
+        kubectl(simulated_plane.kubeconfig, "delete", "fn", "shop", "-n", SERVED)
+        made.ready("later", "blue")
+        eventually(lambda: limit(url, "shop.example", "/") == 6)
+        kubectl(simulated_plane.kubeconfig, "label", "namespace", "blue", "tenant-")
+        made.ready("mine", "blue", "HostNotAllowed")
+        eventually(lambda: limit(url, "my.blue.example", "/") == 404)
+        kubectl(simulated_plane.kubeconfig, "delete", "fn", "login", "-n", SERVED)
+        eventually(lambda: limit(url, login, "/token") == 404)
+        operator.stop()
+    assert [
+        told_of(each) for each in simulated_plane.audited()[asked_before:] if each["responseStatus"]["code"] == 403
+    ] == []
+    kubectl(simulated_plane.kubeconfig, "delete", "namespace", "blue", "--wait=false")
+
+
+def limit(url, host, path):
+    """The limit of the function that a request belongs to, or the status it was answered with."""
+    request = urllib.request.Request(url + path, data=b"ten bytes.", headers={"Host": host})
+    with pytest.raises(HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=PATIENCE)
+    found = re.search(r"larger than the (\d+) bytes", refused.value.read().decode())
+    return int(found[1]) if found else refused.value.code
 
 
 def settings():

@@ -79,7 +79,8 @@ def test_methods_choose_and_the_wrong_one_is_told_the_right_ones():
 
 
 def test_the_older_function_has_a_contested_route_and_of_two_as_old_the_lesser_uid():
-    for first, second in (({"created": "2025"}, {"created": "2026"}), ({"uid": "1"}, {"uid": "2"})):
+    ages = (({"created": "2025", "uid": "2"}, {"created": "2026", "uid": "1"}), ({"uid": "1"}, {"uid": "2"}))
+    for first, second in ages:
         old, new = function("z", {"host": "x.io"}, **first), function("a", {"host": "x.io"}, **second)
         for order in ([new, old], [old, new]):
             table = Table(OPEN, order)
@@ -169,11 +170,35 @@ def test_once_there_is_a_rule_a_namespace_has_the_hosts_it_was_given_and_no_othe
 def test_labels_give_leave_while_the_namespace_has_them():
     table = Table(TENANTS, [function("m", {"host": "x.io"}, namespace="pay")])
     assert found(table, "x.io") is None
+    assert table.label("pay", {"stage": "test"}) == set()
     assert table.label("pay", {"stage": "prod", "more": "x"}) == {Key("pay", "m")}
     assert table.label("pay", {"stage": "prod"}) == set()
     assert owner(table, "x.io") == "pay/m"
     assert table.label("pay", {}) == {Key("pay", "m")}
     assert found(table, "x.io") is None
+
+
+def test_a_rule_with_several_labels_wants_them_all():
+    table = Table(OPEN._replace(hosts=parse_hosts({"a=1,b=2": ["x.io"]})), [function("m", {"host": "x.io"})])
+    assert table.label("default", {"a": "1"}) == set()
+    assert found(table, "x.io") is None
+    assert table.label("default", {"a": "1", "b": "2"}) == {Key("default", "m")}
+    assert owner(table, "x.io") == "default/m"
+
+
+@pytest.mark.parametrize(
+    ("rules", "complaint"),
+    [
+        ({"Shop": ["x.io"]}, "'Shop' is neither a namespace nor labels"),
+        ({"a=1,b": ["x.io"]}, "'b' is no label"),
+        ({"shop": "x.io"}, "shop: must be a list"),
+        ({"shop": ["x.*"]}, r"shop: 'x.\*' is neither a host"),
+        ({"shop": ["X.io"]}, "shop: 'X.io' is neither"),
+    ],
+)
+def test_a_rule_that_cannot_be_read_is_named(rules, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        parse_hosts(rules)
 
 
 def test_another_tenant_s_function_is_not_named():
