@@ -29,7 +29,7 @@ class Gone(ApiError):
 
 
 class Refused(ApiError):
-    """400, 403 or 422: the request itself is wrong, forbidden or invalid; repeating it will not help."""
+    """400, 403, 422 and some 500s: the request itself is wrong, forbidden or invalid; repeating it will not help."""
 
 
 class Throttled(ApiError):
@@ -51,6 +51,14 @@ _BY_STATUS = {
 }
 
 
+_REFUSED_AS_500 = (
+    "failed to create typed patch object",  # server-side apply: a key twice in a map list, a field nobody declares
+    "etcdserver: request is too large",
+    "trying to send message larger than max",
+)
+"""How messages begin, or what they hold, of 500s that are the request's own fault: repeating it will not help."""
+
+
 class Status(msgspec.Struct, frozen=True):
     """The part of a metav1.Status that says what went wrong."""
 
@@ -62,6 +70,8 @@ class Status(msgspec.Struct, frozen=True):
 def from_status(status: Status, retry_after: float | None = None) -> ApiError:
     """The error a metav1.Status describes."""
     kind = _BY_STATUS.get(HTTPStatus(status.code), ApiError) if status.code in _BY_STATUS else ApiError
+    if status.code == HTTPStatus.INTERNAL_SERVER_ERROR and any(said in status.message for said in _REFUSED_AS_500):
+        kind = Refused
     return kind(status.code, status.reason, status.message, retry_after)
 
 

@@ -104,7 +104,7 @@ class Applier:
             case Action.CREATE:
                 return await self._create(function, child)
             case Action.REPAIR:
-                return await self._repair(child, observed or {}, self._managers(function.key))
+                return await self._repair_or_meet(function, child, observed or {})
             case Action.WAIT:
                 raise Blocked(_predecessor(child), again=False)
             case Action.REPORT:
@@ -154,8 +154,22 @@ class Applier:
             case Owner.ANOTHER:
                 raise Blocked(_not_owned(child, present), again=True)
 
+    async def _repair_or_meet(self, function: Function, child: Manifest, observed: Manifest) -> dict[str, Any]:
+        """Repair what the mirror shows, or meet what has taken its name: the API server refuses its uid with a 422."""
+        try:
+            return await self._repair(child, observed, self._managers(function.key))
+        except Refused:
+            resource = of(child["apiVersion"], child["kind"])
+            present = await self._cluster.find(resource, function.key.namespace, child["metadata"]["name"])
+            if present is not None and present["metadata"]["uid"] == observed["metadata"]["uid"]:
+                raise
+        except Conflict:
+            pass  # it is gone, or another one's
+        await self._make_sure_it_exists(function)
+        return await self._create(function, child)
+
     async def _repair(self, child: Manifest, observed: Manifest, managers: Sequence[str]) -> dict[str, Any]:
-        """Apply to this very object; one that took its name meanwhile is a `Conflict`."""
+        """Apply to this very object; `Conflict` where it is gone, `Refused` where another has its name."""
         if child["kind"] == "Deployment" and ownership.replicas_are_ours(managers):
             await self._give_replicas_away(child, observed)
         metadata = {**child["metadata"], "uid": observed["metadata"]["uid"]}

@@ -6,11 +6,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from wick_api import names
+from wick_api.names import Key
 from wick_api.warm import FROM_ZERO_TO_ONE
 from wick_kube.cluster import Cluster
-from wick_kube.error import Unreachable
-from wick_kube.resource import DEPLOYMENTS, Resource
+from wick_kube.error import Conflict, NotFound, Unreachable
+from wick_kube.resource import DEPLOYMENTS, FUNCTIONS, Resource
 from wick_operator import metrics
+
+TRIES = 5
+"""Versions of a Function that its status is applied to before somebody else's writes win."""
 
 
 class NotLeading(Unreachable):
@@ -31,6 +35,30 @@ class Fence:
             return await self._cluster.apply(
                 manifest, field_manager=manager, force=force, subresource=subresource or None
             )
+
+    async def status(
+        self, key: Key, status: Mapping[str, Any], *, uid: str, version: str, manager: str = names.OPERATOR
+    ) -> dict[str, Any] | None:
+        """Server-side apply of a part of this very Function's status; None where it is not there any more.
+
+        The API server ignores a uid in a custom resource's status, so the resource `version` guards the write: a
+        namesake made since has another one. A version that is only old costs one read and one write more.
+        """
+        for _ in range(TRIES):
+            if version:
+                metadata = {"name": key.name, "namespace": key.namespace, "resourceVersion": version}
+                body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "status": status}
+                try:
+                    return await self.apply(body, manager=manager, subresource="status")
+                except NotFound:
+                    return None
+                except Conflict as conflict:
+                    last = conflict
+            current = await self._cluster.find(FUNCTIONS, *key)
+            if current is None or current["metadata"]["uid"] != uid:
+                return None
+            version = current["metadata"]["resourceVersion"]
+        raise last
 
     async def create(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Make a new object."""
@@ -59,12 +87,13 @@ class Fence:
                 resource, namespace, name, change, field_manager=names.OPERATOR, subresource=subresource or None
             )
 
-    async def scale(self, namespace: str, deployment: str, replicas: int, *, seen: int) -> None:
-        """Set a Deployment's replicas, as the autoscaler; `Refused` where they are not (any more) what was seen.
+    async def scale(self, namespace: str, deployment: str, replicas: int, *, seen: int, uid: str) -> None:
+        """Set a Deployment's replicas, as the autoscaler; `Refused` where it or they are not (any more) what was seen.
 
         It does not go through the scale subresource, where a 0 would have no manager: so one without is a person's.
         """
         change = (
+            {"op": "test", "path": "/metadata/uid", "value": uid},
             {"op": "test", "path": "/spec/replicas", "value": seen},
             {"op": "replace", "path": "/spec/replicas", "value": replicas},
         )

@@ -8,14 +8,12 @@ writes nothing the second time; a crash anywhere in it is mended by the next run
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from wick_api import names
 from wick_api.diagnosis import Trouble
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
-from wick_kube.error import Conflict, NotFound
 from wick_kube.resource import CONFIG_MAPS
 from wick_operator import history, ownership, plan
 from wick_operator import status as judge
@@ -118,14 +116,12 @@ class Reconciler:
         self._recorder.count(function, status)
         if status == judge.owned(function.status):
             return
-        metadata = {"name": function.key.name, "namespace": function.key.namespace, "uid": function.metadata.uid}
-        body: dict[str, Any] = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata}
         self._view.expect(function.key, names.KIND, function.key.name, status)  # the echo may be here before the answer
-        try:
-            answer = await self._fence.apply({**body, "status": status}, subresource="status")
-        except (NotFound, Conflict):
+        uid = function.metadata.uid
+        answer = await self._fence.status(function.key, status, uid=uid, version=self._view.version(function))
+        if answer is None:
             return  # it was deleted meanwhile, and perhaps made anew: the next event tells
-        self._view.wrote(function.key, answer.get("status", {}))
+        self._view.wrote(function.key, answer)
         await self._recorder.tell(function, status)
 
     async def _tidy(self, function: Function, wanted: Plan, written: Written, kept: Sequence[Kept]) -> None:

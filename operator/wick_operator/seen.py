@@ -55,6 +55,10 @@ class Deployment(Struct, frozen=True):
     """Field managers of `spec.replicas`."""
     trouble: Trouble | None
 
+    @property
+    def uid(self) -> str:
+        return self.child.uid
+
     def resources(self) -> Mapping[str, Any]:
         """Of the function's container."""
         container = self.child.manifest()["spec"]["template"]["spec"]["containers"][0]

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from wick_api import names
 from wick_api.function import Function, FunctionSpec, Invalid, Metadata, parse
@@ -62,6 +62,7 @@ def known(manifest: Mapping[str, Any]) -> Known:
             namespace=metadata["namespace"],
             uid=metadata["uid"],
             generation=metadata.get("generation", 0),
+            resource_version=metadata.get("resourceVersion", ""),
             creation_timestamp=metadata["creationTimestamp"],
             deletion_timestamp=metadata.get("deletionTimestamp"),
         )
@@ -186,12 +187,19 @@ class View:
             self._expected.pop(key, None)
         return bool(expected is None or expected != told)
 
-    def wrote(self, key: Key, status: Mapping[str, Any]) -> None:
+    def version(self, function: Function) -> str:
+        """The resource version of this very Function as last told or written; empty where another has its name."""
+        entry = self.functions.get(function.key)
+        same = entry is not None and entry.function.metadata.uid == function.metadata.uid
+        return entry.function.metadata.resource_version if entry and same else ""
+
+    def wrote(self, key: Key, answer: Mapping[str, Any]) -> None:
         """Our own write of a status, known before the API server tells."""
         entry = self.functions.get(key)
-        if entry:
+        if entry and entry.function.metadata.uid == answer["metadata"]["uid"]:
             function = entry.function
-            told = Function(metadata=function.metadata, spec=function.spec, status=status)
+            metadata = structs.replace(function.metadata, resource_version=answer["metadata"]["resourceVersion"])
+            told = Function(metadata=metadata, spec=function.spec, status=answer.get("status", {}))
             self.functions[key] = Known(told, entry.invalid, entry.stable)
 
     def uses(self, key: Key, references: Iterable[Reference]) -> None:

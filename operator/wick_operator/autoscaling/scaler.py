@@ -18,6 +18,8 @@ class Replicas(Struct, frozen=True, gc=False):
     ready: int
     fresh: bool = False
     """The function is new and has not had its `scale.initial` instances yet."""
+    uid: str = ""
+    """Of what holds the number, where the platform has namesakes one after the other."""
     others: str = ""
     """Who else decides the number (a person's ``kubectl scale``, an HPA); the autoscaler then leaves it alone."""
 

@@ -18,8 +18,9 @@ import msgspec
 from msgspec import Struct
 
 from wick_api import metric
+from wick_api.function import Metadata
 from wick_api.names import Key
-from wick_kube.error import ApiError, NotFound, Unreachable
+from wick_kube.error import ApiError, Conflict, NotFound, Unreachable
 from wick_kube.resource import FUNCTIONS, Resource
 from wick_operator.autoscaling import body, exposition
 
@@ -54,7 +55,13 @@ class Writer(Protocol):
     """The operator's fenced writes."""
 
     async def patch(
-        self, resource: Resource, namespace: str, name: str, change: Mapping[str, Any], *, subresource: str = ""
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        change: Mapping[str, Any],
+        *,
+        subresource: str = "",
     ) -> Any:
         """A merge patch."""
 
@@ -81,10 +88,16 @@ def status(last: ColdStart, now: datetime) -> dict[str, Any]:
 
 
 class ColdStarts:
-    """`targets` are URLs of the routers' metrics, `wall` is the time."""
+    """`targets` are URLs of the routers' metrics, `known` tells of a Function, `wall` is the time."""
 
-    def __init__(self, targets: Callable[[], Iterable[str]], writer: Writer, wall: Callable[[], datetime]) -> None:
-        self._targets, self._writer, self._wall = targets, writer, wall
+    def __init__(
+        self,
+        targets: Callable[[], Iterable[str]],
+        writer: Writer,
+        known: Callable[[Key], Metadata | None],
+        wall: Callable[[], datetime],
+    ) -> None:
+        self._targets, self._writer, self._known, self._wall = targets, writer, known, wall
         self._counted: dict[str, frozenset[bytes]] = {}
         self._began = False
         self._waiting: dict[Key, set[str]] = {}
@@ -119,14 +132,21 @@ class ColdStarts:
         self._counted[url] = now
 
     async def _tell(self, session: aiohttp.ClientSession, key: Key, routers: set[str]) -> None:
+        before = self._known(key)
         last = await _last(session, key, routers)
-        if last is None:
-            return
-        change = {"status": {"lastColdStart": status(last, self._wall())}}
+        now = self._known(key)
+        if last is None or before is None or now is None or now.uid != before.uid:
+            return  # routers forget a function's starts with it: these may be a predecessor's
+        change = {
+            "metadata": {"resourceVersion": now.resource_version},
+            "status": {"lastColdStart": status(last, self._wall())},
+        }
         try:
             await self._writer.patch(FUNCTIONS, key.namespace, key.name, change, subresource="status")
         except NotFound:
             return  # the Function was just deleted
+        except Conflict:
+            self._waiting.setdefault(key, set()).update(routers)  # it changed meanwhile, or is another one
         except (ApiError, Unreachable, TimeoutError) as error:
             log.warning("status.lastColdStart not written: %s", error, extra={"function": str(key)})
             self._waiting.setdefault(key, set()).update(routers)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from msgspec import structs
 
+from wick_api.function import Metadata
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
 from wick_operator.autoscaling import exporter
@@ -44,8 +45,8 @@ class Scaling:
     ) -> None:
         sources = structs.replace(settings.sources, secrets=Secrets(cluster, time.monotonic))
         self._routers, self._rivals = routers, rivals
-        self._report = Report(fence, event, time.monotonic)
-        self._cold_starts = ColdStarts(routers.targets, fence, lambda: datetime.now(UTC))
+        self._report = Report(fence, event, time.monotonic, view.version)
+        self._cold_starts = ColdStarts(routers.targets, fence, _metadata(view), lambda: datetime.now(UTC))
         platform = Platform(view, fence, instances, rivals.of)
         rivals.watch(platform.touch)
         self._autoscaler = Autoscaler(
@@ -74,3 +75,11 @@ class Scaling:
     def metrics(self) -> bytes:
         """The autoscaler's series."""
         return "".join(f"{line}\n" for line in exporter.lines(self._autoscaler.tracks)).encode()
+
+
+def _metadata(view: View) -> Callable[[Key], Metadata | None]:
+    def known(key: Key) -> Metadata | None:
+        entry = view.functions.get(key)
+        return entry.function.metadata if entry else None
+
+    return known

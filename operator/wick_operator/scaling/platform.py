@@ -50,6 +50,10 @@ class Deployed(Protocol):
     """A Deployment as the operator keeps it."""
 
     @property
+    def uid(self) -> str:
+        """Of this very Deployment."""
+
+    @property
     def wanted(self) -> int:
         """`spec.replicas`."""
 
@@ -73,6 +77,9 @@ class View(Protocol):
     def deployments(self) -> Mapping[Key, Deployed]:
         """Their Deployments."""
 
+    def version(self, function: Function) -> str:
+        """The resource version of this very Function; empty where it is not there any more."""
+
     def watch(self, told: Callable[[Key], None]) -> None:
         """`told` hears of each Function and Deployment that came, changed or went."""
 
@@ -80,8 +87,8 @@ class View(Protocol):
 class Writer(Protocol):
     """The operator's fenced writes."""
 
-    async def scale(self, namespace: str, deployment: str, replicas: int, *, seen: int) -> None:
-        """Set a Deployment's replicas if they still are what was seen."""
+    async def scale(self, namespace: str, deployment: str, replicas: int, *, seen: int, uid: str) -> None:
+        """Set this very Deployment's replicas if they still are what was seen."""
 
 
 class Platform:
@@ -132,6 +139,7 @@ class Platform:
         return Replicas(
             wanted=deployment.wanted,
             ready=deployment.ready,
+            uid=deployment.uid,
             fresh=self._fresh(key, known.function, deployment),
             others=self._others(key, known.function.metadata.generation, deployment.managers),
         )
@@ -175,7 +183,9 @@ class Platform:
         if self._is_routers(key, decision, replicas):
             return
         try:
-            await self._writer.scale(key.namespace, names.deployment(key), decision.replicas, seen=replicas.wanted)
+            await self._writer.scale(
+                key.namespace, names.deployment(key), decision.replicas, seen=replicas.wanted, uid=replicas.uid
+            )
         except NotFound:
             return  # the Function was just deleted
         except (ApiError, Unreachable, TimeoutError) as error:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from wick_api import names
 from wick_api.function import Function
 from wick_api.names import Key
-from wick_kube.error import ApiError, NotFound, Unreachable
+from wick_kube.error import ApiError, Unreachable
 from wick_operator.autoscaling.announcement import Announcement, Announcer
 from wick_operator.autoscaling.explanation import sentence, status
 from wick_operator.autoscaling.track import Decided, Track
@@ -32,20 +32,20 @@ Eventful = Callable[[Function, Announcement, str], Mapping[str, Any]]
 class Writer(Protocol):
     """The operator's fenced writes."""
 
-    async def apply(
-        self, manifest: Mapping[str, Any], *, manager: str, force: bool = True, subresource: str = ""
-    ) -> Any:
-        """Server-side apply."""
+    async def status(self, key: Key, status: Mapping[str, Any], *, uid: str, version: str, manager: str) -> Any:
+        """Server-side apply of a part of this very Function's status; None where it is gone."""
 
     async def create(self, manifest: Mapping[str, Any]) -> Any:
         """Make a new object."""
 
 
 class Report:
-    """Collects what changed and writes it; `clock` is monotonic seconds."""
+    """Collects what changed and writes it; `clock` is monotonic seconds, `version` a Function's resource version."""
 
-    def __init__(self, writer: Writer, event: Eventful, clock: Callable[[], float]) -> None:
-        self._writer, self._event, self._clock = writer, event, clock
+    def __init__(
+        self, writer: Writer, event: Eventful, clock: Callable[[], float], version: Callable[[Function], str]
+    ) -> None:
+        self._writer, self._event, self._clock, self._version = writer, event, clock, version
         self._dirty: dict[Key, Track] = {}
         self._written: dict[Key, float] = {}
         self._announcers: dict[Key, Announcer] = {}
@@ -84,17 +84,14 @@ class Report:
         self._announcers = {key: each for key, each in self._announcers.items() if not each.silent(now)}
 
     async def _status(self, key: Key, track: Track, now: float) -> None:
-        manifest = {
-            "apiVersion": names.API_VERSION,
-            "kind": names.KIND,
-            "metadata": {"namespace": key.namespace, "name": key.name},
-            "status": {"scale": status(track)},
-        }
         self._written[key] = now
+        told, version = {"scale": status(track)}, self._version(track.function)
+        if not version:
+            return  # the Function was just deleted, and perhaps made anew
         try:
-            await self._writer.apply(manifest, manager=names.AUTOSCALER, subresource="status")
-        except NotFound:
-            return  # the Function was just deleted
+            await self._writer.status(
+                key, told, uid=track.function.metadata.uid, version=version, manager=names.AUTOSCALER
+            )
         except (ApiError, Unreachable, TimeoutError) as error:
             log.warning("status.scale of %s not written: %s", key, error)
             self._dirty.setdefault(key, track)

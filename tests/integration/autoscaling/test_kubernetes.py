@@ -73,14 +73,18 @@ class World:
             if "f:replicas" in entry["fieldsV1"].get("f:spec", {})
         ]
         self.functions = {self.key: SimpleNamespace(function=parse(told), stable=parse(told), invalid="")}
-        self.deployments = {self.key: SimpleNamespace(wanted=found["spec"]["replicas"], ready=0, managers=managers)}
+        shown = {"uid": found["metadata"]["uid"], "wanted": found["spec"]["replicas"], "ready": 0}
+        self.deployments = {self.key: SimpleNamespace(**shown, managers=managers)}
         return told
 
-    async def scale(self, namespace, name, replicas, *, seen):
-        await self.fence.scale(namespace, name, replicas, seen=seen)
+    async def scale(self, namespace, name, replicas, *, seen, uid):
+        await self.fence.scale(namespace, name, replicas, seen=seen, uid=uid)
 
-    async def apply(self, manifest, *, manager, force=True, subresource=""):
-        return await self.cluster.apply(manifest, field_manager=manager, force=force, subresource=subresource or None)
+    async def status(self, key, status, *, uid, version, manager):
+        return await self.fence.status(key, status, uid=uid, version=version, manager=manager)
+
+    def version(self, function):
+        return function.metadata.resource_version
 
     async def create(self, manifest):
         return await self.cluster.create(manifest, field_manager=names.AUTOSCALER)
@@ -106,7 +110,8 @@ async def replicas(world, platform):
 
 
 async def scale(scaler, world, count, *, seen):
-    await scaler.scale(world.key, Decision(count, Why.STEADY, 1.0), Replicas(wanted=seen, ready=0))
+    uid = world.deployments[world.key].uid
+    await scaler.scale(world.key, Decision(count, Why.STEADY, 1.0), Replicas(wanted=seen, ready=0, uid=uid))
 
 
 async def test_scaling_writes_the_replicas_under_its_own_name(world):
@@ -215,7 +220,7 @@ async def test_a_first_instance_for_requests_is_left_to_the_router_for_a_while_a
     await world.look()
     now = 0.0
     scaler = Platform(world, world, lambda _key: [], lambda _key: "", lambda: now)
-    nothing = Replicas(wanted=0, ready=0)
+    nothing = Replicas(wanted=0, ready=0, uid=world.deployments[world.key].uid)
     await scaler.scale(world.key, Decision(1, Why.ACTIVATION, 1.0), nothing)
     now = 7.0
     await scaler.scale(world.key, Decision(1, Why.ACTIVATION, 1.0), nothing)
@@ -246,7 +251,7 @@ async def test_a_deleted_deployment_is_no_trouble_and_a_refusal_is_told(world):
 
 @asynccontextmanager
 async def reporting(world):
-    report = Report(world, event, time.monotonic)
+    report = Report(world, event, time.monotonic, world.version)
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(report.run())
         yield report

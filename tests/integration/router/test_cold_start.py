@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from static import function
 
+from wick_api.function import parse
 from wick_api.names import Key
 from wick_api.reason import Reason
 from wick_kube.cluster import Cluster
@@ -386,8 +387,9 @@ async def test_the_operator_tells_the_function_of_its_last_cold_start_once(world
     manifest = {"apiVersion": "kubewick.dev/v1alpha1", "kind": "Function", "spec": {"image": "x"}}
     about = {"name": "hello", "namespace": namespace}
     async with await Cluster.connect(str(kubeconfig)) as cluster, aiohttp.ClientSession() as session:
-        await cluster.create({**manifest, "metadata": about}, field_manager="test")
-        starts = ColdStarts(lambda: [target], Fence(cluster, lambda: 9.0, 9.0), lambda: datetime.now(UTC))
+        made = parse(await cluster.create({**manifest, "metadata": about}, field_manager="test")).metadata
+        fence = Fence(cluster, lambda: 9.0, 9.0)
+        starts = ColdStarts(lambda: [target], fence, lambda _key: made, lambda: datetime.now(UTC))
         await starts.look(session)
         client = await world.client()
         client.send(GET.replace(b"default", namespace.encode()))
