@@ -43,6 +43,8 @@ class Reason(StrEnum):
     UNSCHEDULABLE = "Unschedulable"  # no node takes the pod; the scheduler's words are in the message
     QUOTA = "QuotaExceeded"  # the namespace's ResourceQuota or LimitRange refuses the pod
     CLUSTER_ERROR = "ClusterError"  # the API server refused or failed a write; it is repeated
+    # ours
+    INTERNAL_ERROR = "InternalError"  # a defect of Kubewick that this function brings out; the message names it
 
 
 class Refusal(StrEnum):

@@ -6,6 +6,7 @@ caller knows whether the call is safe to repeat.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -18,6 +19,8 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 
 from wick_kube.error import ApiError, NotFound, Throttled, Unreachable, from_response
 from wick_kube.resource import DEPLOYMENTS, Resource, of
+
+log = logging.getLogger(__name__)
 
 Manifest = Mapping[str, Any]
 Query = Mapping[str, str]
@@ -45,6 +48,8 @@ class Cluster:
         self._streams = _session(self._rest, limit=0)
         self.observe: Callable[[str, int], None] = _ignore
         """Told of each call's method and status; 0 where no answer came. Streams are not calls."""
+        self.fault: Callable[[Resource, tuple[str, str], Exception], None] = _log_fault
+        """Told of an object (namespace, name) that a reflector or its listener could not take."""
 
     @classmethod
     async def connect(cls, kubeconfig: str | None = None, context: str | None = None) -> Self:
@@ -235,6 +240,10 @@ class Cluster:
 
 def _ignore(method: str, status: int) -> None:
     """Nobody counts."""
+
+
+def _log_fault(resource: Resource, address: tuple[str, str], error: Exception) -> None:
+    log.error("%s %s/%s cannot be taken in", resource.kind, *address, exc_info=error)
 
 
 def _session(rest: RESTClientObject, limit: int) -> aiohttp.ClientSession:

@@ -15,7 +15,8 @@ The list is streamed (``sendInitialEvents``, Kubernetes 1.34) where the server c
 an object that vanished while nobody watched is reported as deleted, which is what kopf's index and most clients
 forget. A watch that is silent for longer than bookmarks allow is taken for dead.
 
-Callbacks run in the event loop, one at a time, in the order of the server's events; they must not block or raise.
+Callbacks run in the event loop, one at a time, in the order of the server's events; they must not block. One that
+raises, or an object that cannot be decoded, is told to `Cluster.fault`, and the next object follows.
 """
 
 import asyncio
@@ -199,15 +200,21 @@ class Reflector(Generic[T]):
             self._drop(address)
             held = None
         if held is None or held[0].resource_version != about.resource_version:
-            new = self._decode(raw)
-            self._objects[address] = (about, new)
-            self._listener.changed(address, new, held[1] if held else None)
+            try:
+                new = self._decode(raw)
+                self._objects[address] = (about, new)
+                self._listener.changed(address, new, held[1] if held else None)
+            except Exception as error:  # noqa: BLE001 - a border: one object's trouble must not end the mirror of all
+                self._cluster.fault(self._resource, address, error)
         return address
 
     def _drop(self, address: Address) -> None:
         held = self._objects.pop(address, None)
         if held:
-            self._listener.deleted(address, held[1])
+            try:
+                self._listener.deleted(address, held[1])
+            except Exception as error:  # noqa: BLE001 - a border, as above
+                self._cluster.fault(self._resource, address, error)
 
     def _end_of_list(self, listed: set[Address], version: str) -> None:
         for address in [known for known in self._objects if known not in listed]:

@@ -19,9 +19,11 @@ from typing import Any, Protocol
 import aiohttp
 
 from wick_api import names
+from wick_api.fault import Faults
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
+from wick_kube.resource import Resource
 from wick_operator import admin, metrics
 from wick_operator.audit import Audit
 from wick_operator.autoscaling.announcement import Announcement
@@ -83,15 +85,17 @@ class Operator:
         limits = Limits(rate=config.rate, burst=config.burst)
         self.queue = WorkQueue(self._reconcile, limits, monotonic)
         self.view = View(self.queue.wish, config.policy)
+        self.faults = Faults(self.queue.wish, lambda border: metrics.FAULTS.labels(border).inc())
+        cluster.fault = lambda resource, address, error: _caught(self.faults, resource, address, error)
         self.view.mirror(cluster, config.namespaces or (None,))
         inspector = Inspector(cluster, session, monotonic)
         recorder = Recorder(self.fence, config.identity, monotonic, precisely_now)
-        self._reconciler = Reconciler(self.view, cluster, self.fence, inspector, recorder, config, now)
+        self._reconciler = Reconciler(self.view, cluster, self.fence, inspector, recorder, config, now, self.faults)
         self._informer = Informer(cluster.configuration, config.namespaces, self._told)
         self._audit = Audit(self.view, cluster, config.namespaces, self.queue.wish, config.resync)
         self.companions: list[Companion] = [self._scaling(cluster)]
         if config.pool_key:
-            self.companions.append(WarmPool(cluster, self.fence, session, self.view, config))
+            self.companions.append(WarmPool(cluster, self.fence, session, self.view, config, self.faults))
         self._loop = asyncio.get_running_loop()
         self._synced = False
 
@@ -111,13 +115,19 @@ class Operator:
             event=announced,
             instances=self.view.metrics_urls,
             settings=Settings(sources=Sources(server=self.config.prometheus)),
+            faults=self.faults,
         )
 
     async def _reconcile(self, key: Key) -> float | None:
         return await self._reconciler.reconcile(key)
 
     def _told(self, manifest: dict[str, Any], gone: bool) -> None:  # noqa: FBT001 - kopf's thread says so
-        self._loop.call_soon_threadsafe(lambda: self.view.told(manifest, gone=gone))
+        self._loop.call_soon_threadsafe(self._take, manifest, gone)
+
+    def _take(self, manifest: dict[str, Any], gone: bool) -> None:  # noqa: FBT001 - as above
+        metadata = manifest["metadata"]
+        with self.faults.border("reading of the Function", Key(metadata["namespace"], metadata["name"])):
+            self.view.told(manifest, gone=gone)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow, lead, and return after `stop`; whatever else ends it is raised."""
@@ -171,6 +181,11 @@ class Operator:
         metrics.QUEUE_DEPTH.set(len(self.queue))
         metrics.QUEUE_LATE_SECONDS.set(self.queue.late())
         return b"".join(companion.metrics() for companion in self.companions)
+
+
+def _caught(faults: Faults, resource: Resource, address: tuple[str, str], error: Exception) -> None:
+    """A mirrored object's trouble; Deployments, Services and Functions have their function's name."""
+    faults.caught(f"mirror of {resource.kind}", Key(*address), error)
 
 
 async def _unless(stop: asyncio.Event, work: Awaitable[None]) -> bool:

@@ -8,6 +8,9 @@ RECONCILE_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 RECONCILE_ERRORS = Counter("kubewick_operator_reconcile_errors_total", "Reconciles that will be repeated", ["reason"])
+FAULTS = Counter(
+    "kubewick_operator_faults_total", "Defects that one function brought out, caught at its border", ["border"]
+)
 QUEUE_DEPTH = Gauge("kubewick_operator_queue_depth", "Functions that wait to be reconciled")
 QUEUE_LATE_SECONDS = Gauge("kubewick_operator_queue_late_seconds", "How long the longest waiting one has been due")
 WRITES = Counter("kubewick_operator_writes_total", "Writes sent to the API server", ["verb", "kind"])

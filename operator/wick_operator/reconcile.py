@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 
 from wick_api import names
 from wick_api.diagnosis import Trouble
+from wick_api.fault import Faults, sentence
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
+from wick_kube.error import ApiError, Unreachable
 from wick_kube.resource import CONFIG_MAPS
 from wick_operator import history, ownership, plan
 from wick_operator import status as judge
@@ -28,6 +30,7 @@ from wick_operator.record import Recorder
 from wick_operator.status import Observed
 from wick_operator.view import Known, View
 
+_BORDER = "reconcile"
 _SOON_AGAIN = 2.0
 """Seconds until instances that are starting are looked at again: a load error is no event of the pod."""
 _LATER_AGAIN = 15.0
@@ -46,16 +49,43 @@ class Reconciler:
         recorder: Recorder,
         config: Config,
         today: Callable[[], str],
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self._view, self._cluster, self._fence, self._config, self._today = view, cluster, fence, config, today
         self._inspector, self._recorder = inspector, recorder
         self._applier = Applier(view, cluster, fence, config)
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one function to what is wanted; in how many seconds to look again, None for only when told."""
+        try:
+            again = await self._reconcile(key)
+        except (Again, ApiError, Unreachable, TimeoutError):
+            raise  # the queue tries again
+        except Exception as error:
+            told = sentence(_BORDER, error)  # the queue counts it and tries again; here it is told
+            await self._report_fault(key, told)
+            raise
+        return again
+
+    async def _report_fault(self, key: Key, told: str) -> None:
+        """Tell of a defect that this function brought out, with nothing but what was known of it before."""
+        entry = self._view.functions.get(key)
+        if entry is None:
+            return
+        function = entry.function
+        status = judge.faulty(function, told, self._today())
+        if status != judge.owned(function.status):
+            uid = function.metadata.uid
+            answer = await self._fence.status(key, status, uid=uid, version=self._view.version(function))
+            if answer is not None:
+                self._view.wrote(key, answer)
+
+    async def _reconcile(self, key: Key) -> float | None:
         entry = self._view.functions.get(key)
         if entry is None:
             self._recorder.forget(key)
+            self._faults.forget(key)
             return None
         if entry.function.metadata.deletion_timestamp:
             return None  # its children go with it, by their owner references
@@ -106,6 +136,7 @@ class Reconciler:
             lost=self._view.table.lost(function.key),
             kept=history.newest_first(kept.values()),
             config_checksum=wanted.checksum,
+            fault=self._faults.of(key),
         )
 
     async def _report(self, entry: Known, observed: Observed) -> None:

@@ -72,6 +72,8 @@ class Observed(Struct, frozen=True):
     """Routes that do not lead to it."""
     kept: Sequence[Kept] = ()
     config_checksum: str = ""
+    fault: str = ""
+    """What of Kubewick's other work for it failed by a defect: its scaling, its part of the warm pool."""
 
 
 class Verdict(Struct, frozen=True):
@@ -125,6 +127,15 @@ def owned(present: Mapping[str, Any]) -> Status:
     return {field: present[field] for field in OWNED if field in present}
 
 
+def faulty(function: Function, told: str, now: str) -> Status:
+    """The status where the reconcile itself failed by a defect: as it was, but not Ready."""
+    previous: Mapping[str, Any] = function.status
+    verdict, generation = Verdict("False", Reason.INTERNAL_ERROR, told), function.metadata.generation
+    ready = _condition(Condition.READY, verdict, previous, generation=generation, now=now)
+    others = [each for each in previous.get("conditions", ()) if each.get("type") != Condition.READY]
+    return {**owned(previous), "observedGeneration": generation, "conditions": [ready, *others], "why": told}
+
+
 def conditions(function: Function, observed: Observed) -> dict[Condition, Verdict]:
     """Every condition's verdict."""
     source = _source(observed)
@@ -143,6 +154,8 @@ def conditions(function: Function, observed: Observed) -> dict[Condition, Verdic
 def why(verdicts: Mapping[Condition, Verdict]) -> str:
     """The sentence that matters most: what Ready says, unless all is well and scaling is not."""
     ready, scaled = verdicts[Condition.READY], verdicts[Condition.SCALED]
+    if ready.status != "False" and scaled.reason == Reason.INTERNAL_ERROR:
+        return scaled.message
     if ready.status == "True" and scaled.status == "False":
         return f"It serves, but not with all instances asked for. {scaled.message}"
     return ready.message
@@ -228,6 +241,8 @@ def _remembered(function: Function, observed: Observed) -> Verdict | None:
 
 
 def _scaled(observed: Observed) -> Verdict:
+    if observed.fault:
+        return Verdict("False", Reason.INTERNAL_ERROR, observed.fault)
     if observed.set_by_others:
         message = (
             f"The number of instances is set by {observed.set_by_others}; Kubewick leaves it alone until that lets go."

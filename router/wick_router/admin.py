@@ -100,7 +100,12 @@ async def _one_by_one(pieces: list[bytes]) -> AsyncIterator[bytes]:
 
 async def _views(plane: "Plane", namespace: str | None) -> list[FunctionView]:
     lanes = [plane.lanes[key] for key in sorted(plane.lanes)]
-    return [function_view(lane) for lane in lanes if namespace in (None, lane.key.namespace)]
+    views = []
+    for lane in lanes:
+        if namespace in (None, lane.key.namespace):
+            with plane.faults.border("view", lane.key):
+                views.append(function_view(lane))
+    return views
 
 
 async def _view(plane: "Plane", key: Key) -> FunctionView | None:

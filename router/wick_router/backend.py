@@ -13,6 +13,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from wick_api.fault import Faults
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_api.reason import Reason
@@ -42,6 +43,10 @@ class Sink(Protocol):
     What is said of a Function before `function` or after `function_gone` is ignored: its instances may outlive it, and
     a request for it must not.
     """
+
+    @property
+    def faults(self) -> Faults:
+        """Where a function's trouble is counted."""
 
     def function(self, function: Function) -> None:
         """A Function exists, or changed."""

@@ -32,6 +32,7 @@ HELP = {
     metric.POKES: ("counter", "Messages to the autoscaler, by what became of them."),
     metric.CERTIFICATES: ("counter", "New TLS certificates found in the files, by what became of them."),
     metric.CERTIFICATE_REFUSED: ("gauge", "1 while the files hold a TLS certificate that cannot be used."),
+    metric.ROUTER_FAULTS: ("counter", "Defects that one function brought out, caught at its border."),
     metric.LOOP_LAG_SECONDS: ("histogram", "How late the event loop ran a timer."),
 }  # fmt: skip
 """Type and help text of each family."""
@@ -85,8 +86,15 @@ def write(plane: "Plane", wanted: Container[str] = HELP) -> Iterator[Page]:
     families[metric.LOOP_LAG_SECONDS].append(_histogram(metric.LOOP_LAG_SECONDS, "", (plane.loop_lag,)))
     yield page
     for lane in list(plane.lanes.values()):
-        _lane(families, lane, plane.clock(), wanted)
+        try:
+            _lane(families, lane, plane.clock(), wanted)
+        except Exception as error:  # noqa: BLE001 - a border: one function's series hide no other's
+            plane.faults.caught("metrics", lane.key, error)
         yield page
+    families[metric.ROUTER_FAULTS] += [
+        f'{metric.ROUTER_FAULTS}{{border="{border}"}} {count}\n' for border, count in plane.faults.counts.items()
+    ]
+    yield page
 
 
 def _lane(families: dict[str, list[str]], lane: "Lane", now: float, wanted: Container[str]) -> None:

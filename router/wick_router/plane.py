@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from wick_api.fault import Faults
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_api.reason import Reason
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from wick_router.splice import Side
 
 log = logging.getLogger(__name__)
+
+_ROUTES = "route table"
 
 
 class Plane:
@@ -72,6 +75,8 @@ class Plane:
         """It has seen all functions once; before, one it does not know may well be there."""
         self.unrouted: dict[str, int] = {}
         """Refusals without a function, by reason."""
+        self.faults = Faults()
+        """Functions' trouble, caught where many functions are worked for."""
         self.loop_lag = Histogram()
         self.access: AccessLog | None = None
         self.certificate: Certificate | None = None
@@ -106,14 +111,17 @@ class Plane:
         before = None if lane.function is None else _routed_by(lane.function)
         lane.configure(function)
         if before != _routed_by(function):
-            self.table.put(function)
+            with self.faults.border(_ROUTES, function.key):
+                self.table.put(function)
             self.edition = object()
 
     def function_gone(self, key: Key) -> None:
         lane = self.lanes.pop(key, None)
         if lane is not None:
             lane.gone()
-            self.table.drop(key)
+            with self.faults.border(_ROUTES, key):
+                self.table.drop(key)
+            self.faults.forget(key)
             self.edition = object()
 
     def instances(self, key: Key, instances: Sequence[Instance]) -> None:

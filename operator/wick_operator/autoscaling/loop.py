@@ -20,6 +20,7 @@ import aiohttp
 from msgspec import Struct
 
 from wick_api import header
+from wick_api.fault import Faults
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_operator.autoscaling import body, exposition
@@ -36,6 +37,10 @@ Listener = Callable[[Track, Decided], None]
 """Called when a function's decision differs from the one before; must not block."""
 
 log = logging.getLogger(__name__)
+
+_DECISION, _SCHEDULE, _DEMAND = "scaling decision", "schedule", "demand"
+_POLICY, _WRITE = "scaling policy", "scaling write"
+"""Borders, as faults name them."""
 
 _FILTER = [("name[]", name) for name in SERIES]
 """Routers leave out all other series when asked so; an answer with more in it is read as well."""
@@ -99,7 +104,7 @@ def _written(headers: Mapping[str, str]) -> float | None:
 class Autoscaler:
     """Keeps every function of one `Scaler` at the number of instances its demand asks for."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one of each thing it is wired to
         self,
         scaler: Scaler,
         targets: Callable[[], Iterable[str]],
@@ -108,9 +113,11 @@ class Autoscaler:
         *,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
         listener: Listener = lambda _track, _decided: None,
+        faults: Faults | None = None,
     ) -> None:
         self._scaler, self._targets, self._settings = scaler, targets, settings
         self._clock, self._wall, self._listener = clock, wall, listener
+        self._faults = faults or Faults()
         self._routers: dict[str, _Router] = {}
         self._until = clock()
         """By when all is counted so far."""
@@ -130,7 +137,7 @@ class Autoscaler:
         self._passed: set[Key] = set()
         """Given another number while the last one was still being written."""
         self.tracks: dict[Key, Track] = {}
-        self._watcher = Watcher(scaler, self.tracks, clock, settings.sources, self._touch)
+        self._watcher = Watcher(scaler, self.tracks, clock, settings.sources, self._touch, self._faults)
 
     def poke(self, keys: Iterable[Key] = ()) -> None:
         """Look again at once; these functions' demand may have changed. Call from the loop's own thread."""
@@ -208,9 +215,15 @@ class Autoscaler:
         self._look_round(now, wall)
         touched, self._touched = self._touched, {}
         for key in touched:
-            track, replicas = self.tracks.get(key), self._scaler.replicas(key)
-            if track is not None and replicas is not None:
-                self._decide(key, track, replicas, now, wall, look=look, writers=writers)
+            try:
+                track, replicas = self.tracks.get(key), self._scaler.replicas(key)
+                if track is not None and replicas is not None:
+                    self._decide(key, track, replicas, now, wall, look=look, writers=writers)
+            except Exception as error:  # noqa: BLE001 - a border: the next function is decided on whatever this one was
+                self._faults.caught(_DECISION, key, error)
+                self._agenda.put(key, now + self._settings.round)
+            else:
+                self._faults.passed(_DECISION, key)
 
     def _decide(  # noqa: PLR0913 - what a tick knows
         self,
@@ -250,8 +263,13 @@ class Autoscaler:
                 self._round = iter(list(self.tracks))
                 key = next(self._round)
             track = self.tracks.get(key)
-            if track is not None and (track.floor.look(wall) or self._asked.get(key) != self._scaler.replicas(key)):
-                self._touched[key] = None
+            try:
+                if track is not None and (track.floor.look(wall) or self._asked.get(key) != self._scaler.replicas(key)):
+                    self._touched[key] = None
+            except Exception as error:  # noqa: BLE001 - a border, as in `decide`
+                self._faults.caught(_SCHEDULE, key, error)
+            else:
+                self._faults.passed(_SCHEDULE, key)
 
     def _take(self, look: Look, router: dict[Key, Change]) -> None:
         """Count one router's changes for the functions they belong to."""
@@ -259,8 +277,13 @@ class Autoscaler:
             track = self.tracks.get(key)
             if track is None:
                 self._early[key] = [a + b for a, b in zip(self._early.get(key, NOTHING), change, strict=True)]
-            else:
+                continue
+            try:
                 self._count(key, track, look.since, look.until, change)
+            except Exception as error:  # noqa: BLE001 - a border, as in `decide`
+                self._faults.caught(_DEMAND, key, error)
+            else:
+                self._faults.passed(_DEMAND, key)
 
     def _count(self, key: Key, track: Track, since: float, now: float, change: Change) -> None:
         replicas = self._asked.get(key)
@@ -273,10 +296,15 @@ class Autoscaler:
         if changed is None:
             changed = self._all()
         for key, function in changed.items():
-            if function is None:
-                self._forget(key)
+            try:
+                if function is None:
+                    self._forget(key)
+                else:
+                    self._meet(key, function, now)
+            except Exception as error:  # noqa: BLE001 - a border, as in `decide`
+                self._faults.caught(_POLICY, key, error)
             else:
-                self._meet(key, function, now)
+                self._faults.passed(_POLICY, key)
 
     def _all(self) -> Mapping[Key, Function | None]:
         """Every function that is not as it was, for want of better news."""
@@ -311,6 +339,10 @@ class Autoscaler:
         except NotScaled as refused:
             log.warning("%s not scaled to %d: %s", key, decision.replicas, refused)
             self._touch(key)
+        except Exception as error:  # noqa: BLE001 - a border: a write that fails by a defect ends no other's
+            self._faults.caught(_WRITE, key, error)
+        else:
+            self._faults.passed(_WRITE, key)
         finally:
             self._writing.discard(key)
             if key in self._passed:

@@ -12,6 +12,7 @@ from typing import Protocol
 import aiohttp
 from msgspec import Struct
 
+from wick_api.fault import Faults
 from wick_api.names import Key
 from wick_operator.autoscaling import body, usage
 from wick_operator.autoscaling.exposition import CONTENT_TYPE
@@ -72,10 +73,11 @@ class Watcher:
         clock: Callable[[], float],
         sources: Sources,
         told: Callable[[Key], None],
+        faults: Faults,
     ) -> None:
         """`told` hears of each function whose metrics were read."""
         self._scaler, self._tracks, self._clock, self._sources = scaler, tracks, clock, sources
-        self._told = told
+        self._told, self._faults = told, faults
         self._slots = asyncio.Semaphore(sources.questions)
         self._instances: dict[Key, _Instances] = {}
 
@@ -92,6 +94,10 @@ class Watcher:
                 await asyncio.sleep(max(0.0, began + self._sources.period - self._clock()))
 
     async def _track(self, session: aiohttp.ClientSession, key: Key, track: Track) -> None:
+        with self._faults.border("metrics from outside", key):
+            await self._read(session, key, track)
+
+    async def _read(self, session: aiohttp.ClientSession, key: Key, track: Track) -> None:
         goals = track.policy.goals
         instances, answers = await asyncio.gather(
             self._used(session, key, track),

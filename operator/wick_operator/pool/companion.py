@@ -7,6 +7,7 @@ from time import monotonic
 
 import aiohttp
 
+from wick_api.fault import Faults
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
@@ -31,15 +32,24 @@ class WarmPool:
     """Keeper, registrar and updates, from the operator's view to its fence."""
 
     def __init__(
-        self, cluster: Cluster, fence: Fence, session: aiohttp.ClientSession, view: View, config: Config
+        self,
+        cluster: Cluster,
+        fence: Fence,
+        session: aiohttp.ClientSession,
+        view: View,
+        config: Config,
+        faults: Faults | None = None,
     ) -> None:
         self._view, self._fence = view, fence
+        self._faults = faults = faults or Faults()
         namespaces: tuple[str | None, ...] = config.namespaces or (None,)
         self._keeper = Keeper(
-            cluster, fence, config, self._usable, self._view.deployments.get, Audit(fence, session), monotonic
+            cluster, fence, config, self._usable, self._view.deployments.get, Audit(fence, session), monotonic, faults
         )
-        self._updates = Updates(cluster, fence, self._function, config.pool_key)
-        self._registrar = Registrar(cluster, fence, session, self._known, self._updates.consider, namespaces, monotonic)
+        self._updates = Updates(cluster, fence, self._function, config.pool_key, faults)
+        self._registrar = Registrar(
+            cluster, fence, session, self._known, self._updates.consider, namespaces, monotonic, faults
+        )
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -68,6 +78,8 @@ class WarmPool:
                     await self._fence.delete(PODS, pod.key.namespace, pod.name, uid=pod.uid, grace=GRACE)
                 except (ApiError, Unreachable, TimeoutError) as error:
                     log.warning("%s/%s: %s", pod.key.namespace, pod.name, error)
+                except Exception as error:  # noqa: BLE001 - a border: the next pod's end does not wait for this defect
+                    self._faults.caught("end of a pod", pod.key, error)
             await asyncio.sleep(EVERY)
 
     def _usable(self, key: Key) -> Function | None:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from wick_api import diagnosis, names, warm
+from wick_api.fault import Faults
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
@@ -63,11 +64,13 @@ class Keeper:
         deployment: Callable[[Key], Deployment | None],
         audit: Audit,
         clock: Callable[[], float],
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self._cluster, self._fence, self._config = cluster, fence, config
         self._audit, self._clock = audit, clock
         self._pools = given.installation(config.pools)
-        self._users = Users(function, deployment, config.runtimes)
+        self._users = Users(function, deployment, config.runtimes, self._faults)
         self.touch = self._users.touch
         self._demand: dict[Pool, Demand] = {}
         self._applied: dict[Part, dict[str, Any]] = {}
@@ -104,15 +107,19 @@ class Keeper:
             self._demand.setdefault(pool, Demand()).started(now)
         users, starting = self._users.pools, self._users.starting
         for pool in users:
-            settings = self._settings(pool)
-            if settings is not None and settings.max:
-                demand = self._demand.setdefault(pool, Demand())
-                for part, wanted in self._wanted(pool, settings, demand, now):
-                    await self._keep(part, settings, step(wanted, self._size(part), starting=pool in starting))
+            with self._faults.border("warm pool's size", Key(*pool)):
+                await self._look_at(pool, now, starting=pool in starting)
         self._unused = {part: self._unused.get(part, now) for part in self._there if part.pool not in users}
         late = {part for part, since in self._unused.items() if now - since >= UNUSED}
         for part in [known for known in self._there if known in late or not self._wanted_at_all(known)]:
             await self._remove(part)
+
+    async def _look_at(self, pool: Pool, now: float, *, starting: bool) -> None:
+        settings = self._settings(pool)
+        if settings is not None and settings.max:
+            demand = self._demand.setdefault(pool, Demand())
+            for part, wanted in self._wanted(pool, settings, demand, now):
+                await self._keep(part, settings, step(wanted, self._size(part), starting=starting))
 
     def _wanted(self, pool: Pool, settings: Settings, demand: Demand, now: float) -> list[tuple[Part, int]]:
         """How many pods each part is to have; no dormant part is made for none."""

@@ -17,6 +17,7 @@ import aiohttp
 from msgspec import Struct
 
 from wick_api import names, warm
+from wick_api.fault import Faults
 from wick_api.names import Key
 from wick_kube import evidence
 from wick_kube.cluster import Cluster
@@ -62,7 +63,9 @@ class Registrar:
         rolled: Callable[[Key, Sequence[Home]], None],
         namespaces: tuple[str | None, ...],
         clock: Callable[[], float],
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self._rolled = rolled
         self._fence, self._session = fence, session
         self._known, self._clock = known, clock
@@ -131,6 +134,10 @@ class Registrar:
                     pass  # it changed under our hands: look again
                 except (ApiError, Unreachable, TimeoutError) as error:
                     log.warning("%s/%s: %s", *address, error)
+                except Exception as error:  # noqa: BLE001 - a border: one pod's claim ends no other's
+                    self._faults.caught("claim of a warm pod", key, error)
+                else:
+                    self._faults.passed("claim of a warm pod", key)
                 await _either(moved, pause)
                 moved.clear()
                 pause = min(1.5 * pause, LONGEST_PAUSE)

@@ -20,6 +20,7 @@ from typing import Any
 
 from wick_api import names, warm
 from wick_api.environment import Unresolvable
+from wick_api.fault import Faults
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_api.revision import Revision, unpack
@@ -56,7 +57,9 @@ class Updates:
         fence: Fence,
         function: Callable[[Key], Function | None],
         key: str,
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self._cluster, self._fence = cluster, fence
         self._function, self._key = function, key
         self._waiting: asyncio.Queue[Home] = asyncio.Queue(MOST_WAITING)
@@ -87,7 +90,10 @@ class Updates:
                 outcome = await self._hasten(home)
             except (ApiError, Unreachable, TimeoutError, Unresolvable, KeyError, ValueError) as error:
                 log.warning("%s: %s is left to its Deployment: %s", home.key, home.revision, error)
+            except Exception as error:  # noqa: BLE001 - a border: the next update does not wait for this one's defect
+                self._faults.caught("update from the warm pool", home.key, error)
             else:
+                self._faults.passed("update from the warm pool", home.key)
                 log.info("%s: %s %s", home.key, home.revision, outcome or "serves from the warm pool")
 
     async def _hasten(self, home: Home) -> str:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 
 from wick_api import warm
+from wick_api.fault import Faults
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_operator.seen import Deployment
@@ -29,7 +30,9 @@ class Users:
         function: Callable[[Key], Function | None],
         deployment: Callable[[Key], Deployment | None],
         runtimes: Collection[str],
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self._function, self._deployment, self._runtimes = function, deployment, runtimes
         self._touched: set[Key] = set()
         self._pool: dict[Key, Pool] = {}
@@ -62,14 +65,21 @@ class Users:
     def look(self, now: float) -> list[Pool]:
         """Take in what was touched; the pools of those that came up from zero since the last look."""
         touched, self._touched = self._touched, set()
-        started = []
+        started: list[Pool] = []
         for key in touched | self._since.keys():
-            function = self._function(key)
-            pool = self._of(function)
-            self._count(key, pool, rests=function is not None and function.spec.scale.min == 0)
-            if pool is not None and self._starts(key, now):
-                started.append(pool)
+            try:
+                started += self._look_at(key, now)
+            except Exception as error:  # noqa: BLE001 - a border: a pool's size does not hang on one function
+                self._faults.caught("warm pool's users", key, error)
+            else:
+                self._faults.passed("warm pool's users", key)
         return started
+
+    def _look_at(self, key: Key, now: float) -> list[Pool]:
+        function = self._function(key)
+        pool = self._of(function)
+        self._count(key, pool, rests=function is not None and function.spec.scale.min == 0)
+        return [pool] if pool is not None and self._starts(key, now) else []
 
     def _of(self, function: Function | None) -> Pool | None:
         if function is None or function.spec.runtime not in self._runtimes or not could_use(function):

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from wick_api import metric
+from wick_api.fault import Faults
 from wick_api.function import Metadata
 from wick_api.names import Key
 from wick_kube.error import ApiError, Conflict, NotFound, Unreachable
@@ -96,7 +97,9 @@ class ColdStarts:
         writer: Writer,
         known: Callable[[Key], Metadata | None],
         wall: Callable[[], datetime],
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self._targets, self._writer, self._known, self._wall = targets, writer, known, wall
         self._counted: dict[str, frozenset[bytes]] = {}
         self._began = False
@@ -132,6 +135,10 @@ class ColdStarts:
         self._counted[url] = now
 
     async def _tell(self, session: aiohttp.ClientSession, key: Key, routers: set[str]) -> None:
+        with self._faults.border("report of a start from zero", key):
+            await self._write(session, key, routers)
+
+    async def _write(self, session: aiohttp.ClientSession, key: Key, routers: set[str]) -> None:
         before = self._known(key)
         last = await _last(session, key, routers)
         now = self._known(key)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from msgspec import structs
 
+from wick_api.fault import Faults
 from wick_api.function import Metadata
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
@@ -42,11 +43,13 @@ class Scaling:
         event: Eventful,
         instances: Callable[[Key], Iterable[str]],
         settings: Settings = Settings(),  # noqa: B008 - frozen
+        faults: Faults | None = None,
     ) -> None:
         sources = structs.replace(settings.sources, secrets=Secrets(cluster, time.monotonic))
         self._routers, self._rivals = routers, rivals
-        self._report = Report(fence, event, time.monotonic, view.version)
-        self._cold_starts = ColdStarts(routers.targets, fence, _metadata(view), lambda: datetime.now(UTC))
+        self._faults = faults = faults or Faults()
+        self._report = Report(fence, event, time.monotonic, view.version, faults)
+        self._cold_starts = ColdStarts(routers.targets, fence, _metadata(view), lambda: datetime.now(UTC), faults)
         platform = Platform(view, fence, instances, rivals.of)
         rivals.watch(platform.touch)
         self._autoscaler = Autoscaler(
@@ -56,6 +59,7 @@ class Scaling:
             structs.replace(settings, sources=sources),
             wall=lambda: datetime.now(UTC),
             listener=self._report.decided,
+            faults=faults,
         )
 
     async def run(self) -> None:
@@ -74,7 +78,7 @@ class Scaling:
 
     def metrics(self) -> bytes:
         """The autoscaler's series."""
-        return "".join(f"{line}\n" for line in exporter.lines(self._autoscaler.tracks)).encode()
+        return "".join(f"{line}\n" for line in exporter.lines(self._autoscaler.tracks, self._faults)).encode()
 
 
 def _metadata(view: View) -> Callable[[Key], Metadata | None]:

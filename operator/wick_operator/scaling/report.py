@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from wick_api import names
+from wick_api.fault import Faults
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_kube.error import ApiError, Unreachable
@@ -43,8 +44,14 @@ class Report:
     """Collects what changed and writes it; `clock` is monotonic seconds, `version` a Function's resource version."""
 
     def __init__(
-        self, writer: Writer, event: Eventful, clock: Callable[[], float], version: Callable[[Function], str]
+        self,
+        writer: Writer,
+        event: Eventful,
+        clock: Callable[[], float],
+        version: Callable[[Function], str],
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self._writer, self._event, self._clock, self._version = writer, event, clock, version
         self._dirty: dict[Key, Track] = {}
         self._written: dict[Key, float] = {}
@@ -74,7 +81,7 @@ class Report:
             due = [key for key in self._dirty if now - self._written.get(key, -PAUSE) >= PAUSE][:AT_ONCE]
             events, self._events = self._events, []
             await asyncio.gather(
-                *(self._status(key, self._dirty.pop(key), now) for key in due),
+                *(self._tell(key, self._dirty.pop(key), now) for key in due),
                 *(self._post(event) for event in events),
             )
 
@@ -82,6 +89,10 @@ class Report:
         """Drop what has no bearing any more, of functions that are gone too."""
         self._written = {key: when for key, when in self._written.items() if now - when < PAUSE}
         self._announcers = {key: each for key, each in self._announcers.items() if not each.silent(now)}
+
+    async def _tell(self, key: Key, track: Track, now: float) -> None:
+        with self._faults.border("report of scaling", key):
+            await self._status(key, track, now)
 
     async def _status(self, key: Key, track: Track, now: float) -> None:
         self._written[key] = now

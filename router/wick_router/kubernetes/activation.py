@@ -55,6 +55,9 @@ class Backend(Protocol):
     def lost(self, key: Key, started: Started) -> None:
         """The pod went before the cluster knew whose it was."""
 
+    def fault(self, border: str, key: Key, error: Exception) -> str:
+        """A defect that this function brought out; the sentence that tells of it."""
+
 
 class Activation:
     """At most one start under way for each function; tasks are owned here and ended by `close`."""
@@ -64,7 +67,7 @@ class Activation:
         self._backend = backend
         self._claims = claims
         self._tasks: dict[Key, asyncio.Task[None]] = {}
-        self._registrations = Registrations(claims, self._scale, backend.lost) if claims else None
+        self._registrations = Registrations(claims, self._scale, backend.lost, backend.fault) if claims else None
 
     def start(self, key: Key) -> None:
         """Begin, unless a start of this function is under way."""
@@ -93,6 +96,14 @@ class Activation:
             await self._registrations.close()
 
     async def _run(self, key: Key) -> None:
+        try:
+            await self._start(key)
+        except Exception as error:  # noqa: BLE001 - a border: those who wait for this function are told at once
+            told = self._backend.fault("start from zero", key, error)
+            self.serves(key)
+            self._backend.cannot_start(key, Failure(Reason.INTERNAL_ERROR, told))
+
+    async def _start(self, key: Key) -> None:
         outcome = await self._warm(key)
         self.serves(key)
         match outcome:

@@ -19,12 +19,13 @@ from msgspec import Raw, Struct, field
 
 from wick_api import diagnosis, names
 from wick_api.diagnosis import Trouble
+from wick_api.fault import Faults
 from wick_api.function import Function, decode_scalar
 from wick_api.names import Key
 from wick_api.warm import Obstacle
 from wick_kube.cluster import Cluster
 from wick_kube.reflector import Address, Reflector
-from wick_kube.resource import FUNCTIONS, NAMESPACES, PODS, REPLICA_SETS
+from wick_kube.resource import FUNCTIONS, NAMESPACES, PODS, REPLICA_SETS, Resource
 from wick_kube.stream import plain
 from wick_router.backend import Instance, Sink
 from wick_router.config import Invalid
@@ -86,13 +87,15 @@ class KubernetesBackend:
         self._claims: Claims | None = None
         self._prefetches: set[asyncio.Task[None]] = set()
         self._inquiries: Inquiries
+        self._faults = Faults()
 
     async def run(self, sink: Sink) -> None:
         """Connect and report until cancelled; every task made here ends with it."""
-        self._sink = sink
+        self._sink, self._faults = sink, sink.faults
         async with AsyncExitStack() as stack:
             self._cluster = await stack.enter_async_context(await Cluster.connect(self._config.kubeconfig))
             session = await stack.enter_async_context(aiohttp.ClientSession())
+            self._cluster.fault = self._caught
             if self._config.pool_key:
                 self._claims = Claims(self._cluster, self._warm, self._config.pool_key)
                 self._early = Early(session, self._warm.waits)
@@ -265,6 +268,13 @@ class KubernetesBackend:
         if seen and seen.failure is None:
             self._sink.recovered(key)
 
+    def fault(self, border: str, key: Key, error: Exception) -> str:
+        """Count a defect and log it; the sentence that tells of it."""
+        return self._faults.caught(border, key, error)
+
+    def _caught(self, resource: Resource, address: Address, error: Exception) -> None:
+        self.fault(f"mirror of {resource.kind}", Key(*address), error)
+
     def _prefetch(self, before: Function | None, function: Function) -> None:
         """Read a new revision when it appears, not when it is needed; not the old ones of every function at start."""
         revision = function.status.get("revision")
@@ -288,7 +298,8 @@ class KubernetesBackend:
         told = None
         while True:
             for troubled in tuple(self._troubled):
-                self.judge(troubled)
+                with self._faults.border("judgement of its pods", troubled):
+                    self.judge(troubled)
             in_touch = all(reflector.in_touch for reflector in self._reflectors)
             if in_touch != told:
                 told = in_touch

@@ -58,12 +58,17 @@ class Owed(Struct, frozen=True):
 
 
 class Registrations:
-    """See the module; `scale` takes a function from 0 to 1, `lost` is told of a pod that went before its claim."""
+    """See the module; `scale` takes a function from 0 to 1, `lost` is told of a pod that went before its claim,
+    `fault` of a defect."""
 
     def __init__(
-        self, claims: Claims, scale: Callable[[Key], Awaitable[None]], lost: Callable[[Key, Started], None]
+        self,
+        claims: Claims,
+        scale: Callable[[Key], Awaitable[None]],
+        lost: Callable[[Key, Started], None],
+        fault: Callable[[str, Key, Exception], object],
     ) -> None:
-        self._claims, self._scale, self._lost = claims, scale, lost
+        self._claims, self._scale, self._lost, self._fault = claims, scale, lost, fault
         self._loop = asyncio.get_running_loop()
         self._line: asyncio.Queue[Owed] = asyncio.Queue(MOST_IN_LINE)
         self._next: Owed | None = None
@@ -134,6 +139,12 @@ class Registrations:
         task.add_done_callback(self._writing.discard)
 
     async def _register(self, owed: Owed) -> None:
+        try:
+            await self._claim(owed)
+        except Exception as error:  # noqa: BLE001 - a border: the next claim is written whatever this one met
+            self._fault("claim of a warm pod", owed.key, error)
+
+    async def _claim(self, owed: Owed) -> None:
         registered = await self._claims.register(owed.taken)
         if isinstance(owed.taken, Broken):
             return

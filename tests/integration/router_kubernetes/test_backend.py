@@ -6,6 +6,7 @@ import pytest
 
 from cluster.meanwhile import meanwhile
 from cluster.waiting import eventually_async
+from wick_api.fault import Faults
 from wick_api.names import Key
 from wick_api.reason import Reason
 from wick_kube.cluster import Cluster
@@ -19,7 +20,7 @@ class Listening:
 
     def __init__(self):
         self.functions, self.sets, self.failures, self.in_touch = {}, {}, {}, None
-        self.fallbacks = []
+        self.fallbacks, self.faults = [], Faults()
 
     def function(self, function):
         self.functions[function.key] = function
