@@ -168,8 +168,12 @@ class Cluster:
         content_type: str = _JSON,
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - one number for the whole call, pauses included
     ) -> bytes:
-        """Make one call and return the body; `ApiError` for a refusal, `Unreachable` for no answer in `timeout`."""
+        """Make one call and return the body; `ApiError` for a refusal, `Unreachable` for no answer in `timeout`.
+
+        A server that answers 429 for that long is `Throttled`, with its own words: nothing was executed.
+        """
         data = None if body is None else msgspec.json.encode(body)
+        deadline = asyncio.get_running_loop().time() + timeout
         try:
             async with asyncio.timeout(timeout):
                 while True:
@@ -177,7 +181,7 @@ class Cluster:
                         return await self._once(method, path, query, data, content_type)
                     except Throttled as throttled:
                         pause = THROTTLED_PAUSE if throttled.retry_after is None else throttled.retry_after
-                        if pause >= timeout:
+                        if asyncio.get_running_loop().time() + pause >= deadline:
                             raise
                         await asyncio.sleep(pause)
         except TimeoutError as error:
@@ -207,6 +211,7 @@ class Cluster:
             async with self._streams.get(self._url + path, params=query, headers=await self._headers()) as response:
                 if response.status >= 400:  # noqa: PLR2004 - HTTP's own boundary
                     answer = await response.read()
+                    self.observe("GET", response.status)
                     raise from_response(response.status, answer, response.headers.get("Retry-After"))
                 try:
                     yield response.content.iter_any()

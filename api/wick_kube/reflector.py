@@ -11,6 +11,8 @@
                                                                    back-off, go on from the last version
 ```
 
+A 429 lengthens the back-off by the Retry-After it names: a server whose watch cache is not ready yet refuses watches.
+
 The list is streamed (``sendInitialEvents``, Kubernetes 1.34) where the server can, else read in pages. Either way
 an object that vanished while nobody watched is reported as deleted, which is what kopf's index and most clients
 forget. A watch that is silent for longer than bookmarks allow is taken for dead.
@@ -20,6 +22,7 @@ raises, or an object that cannot be decoded, is told to `Cluster.fault`, and the
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
@@ -31,6 +34,8 @@ from wick_kube.cluster import Cluster
 from wick_kube.error import ApiError, Gone, Refused, Status, Unreachable, from_status
 from wick_kube.resource import Resource
 from wick_kube.stream import Metadata, event, lines, metadata, plain
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -46,6 +51,9 @@ SILENCE_SECONDS = 90.0
 """Bookmarks come about once a minute; a watch without a byte for longer is dead."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 """Seconds between attempts: doubled each time, each drawn from the upper half of the range."""
+LONGEST_RETRY_AFTER = 30.0
+"""Seconds of a server's Retry-After that are waited at most, beside the pause of one's own. kube-apiserver asks for 1
+to 30 while its watch cache is not ready (cacher/util.go; KEP-4568)."""
 
 _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
@@ -63,6 +71,12 @@ class Listener(Protocol[T_contra]):
 class _Page(msgspec.Struct, frozen=True):
     metadata: dict[str, Any]
     items: list[msgspec.Raw] | None = None
+
+
+def _retry_after(error: Exception) -> float:
+    """Seconds a throttling server asks to be left alone, within bounds."""
+    asked = error.retry_after if isinstance(error, ApiError) else None
+    return min(asked or 0.0, LONGEST_RETRY_AFTER)
 
 
 class Reflector(Generic[T]):
@@ -93,6 +107,8 @@ class Reflector(Generic[T]):
         """Set from the end of the first list on."""
         self.in_touch = False
         """Whether a watch is open right now; False while retrying."""
+        self.trouble = ""
+        """What the last attempt failed with, until one succeeds."""
 
     def get(self, address: Address) -> T | None:
         """The object at an address, as last seen."""
@@ -111,6 +127,7 @@ class Reflector(Generic[T]):
         pause = FIRST_PAUSE
         while True:
             self._heard = False
+            asked = 0.0
             try:
                 if self._version:
                     await self._watch()
@@ -118,15 +135,24 @@ class Reflector(Generic[T]):
                     await self._list()
             except Gone:
                 self._version = ""
-            except (ApiError, Unreachable, TimeoutError, msgspec.DecodeError):
+            except (ApiError, Unreachable, TimeoutError, msgspec.DecodeError) as error:
                 # Every failure has the same answer: try again. A list has no effects, so that is safe.
                 self.in_touch = False
+                self._failed(error)
+                asked = _retry_after(error)
             if self._heard:
                 pause = FIRST_PAUSE
             else:
                 self.in_touch = False
-                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads load, hides nothing
+                await asyncio.sleep(asked + pause * random.uniform(0.5, 1))  # noqa: S311 - spreads load, hides nothing
                 pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _failed(self, error: Exception) -> None:
+        """Tell of an outage once; a watch that breaks off after it brought something is daily life."""
+        if not self._heard:
+            if not self.trouble:
+                log.warning("Cannot list and watch %s, trying again: %s", self._path, error)
+            self.trouble = str(error) or type(error).__name__
 
     async def _list(self) -> None:
         if self._streams_lists:
@@ -169,8 +195,9 @@ class Reflector(Generic[T]):
                     line = await anext(split, None)
                 if line is None:
                     return
-                self._heard = True
                 listing = self._take(line, listing)
+                self._heard = True
+                self.trouble = ""
 
     def _take(self, line: bytes, listing: set[Address] | None) -> set[Address] | None:
         """Digest one event; returns the addresses listed so far, or None once the list is complete."""
@@ -221,5 +248,6 @@ class Reflector(Generic[T]):
             self._drop(address)
         self._version = version
         self._heard = True
+        self.trouble = ""
         self.in_touch = True
         self.synced.set()
