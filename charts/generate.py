@@ -48,6 +48,7 @@ GIVEN = {
         "domains",
         "excluded_namespaces",
         "hosts",
+        "host_users",
         "identity",
         "image_pull_policy",
         "image_pull_secrets",

@@ -54,6 +54,8 @@ class Config:
     image_volumes: bool = True
     """Functions' pods write to the folders their image declares as volumes, and get their source as environment, so
     that they need no volumes of their own."""
+    host_users: bool = True
+    """Functions' pods share the node's user namespace; else each has its own (`hostUsers: false`), where nodes can."""
 
     prometheus: str = ""
     """URL of the Prometheus-compatible server that `spec.scale` queries go to when they name none."""

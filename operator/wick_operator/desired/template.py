@@ -55,6 +55,7 @@ def _pod(function: Function, config: Config, files: Mapping[str, str], revision:
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [container],
         "volumes": volumes.volumes(function, needed, files, revision),
+        **({} if config.host_users else {"hostUsers": False}),
         **{field: value for field, value in optional.items() if value},
     }
 

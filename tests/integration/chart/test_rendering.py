@@ -102,6 +102,7 @@ TOGGLES = {
         for part in ("operator", "router")
     },
     "volumes of their own for functions": {"functions": {"imageVolumes": False}},
+    "user namespaces": {"functions": {"hostUsers": False}},
     "no anti-affinity": {"warmPool": {"antiAffinity": False}},
     "no hooks": {"crds": {"upgrade": False}, "uninstall": {"cleanup": False}},
 }

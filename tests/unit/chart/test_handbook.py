@@ -21,6 +21,7 @@ def test_every_value_the_handbook_names_exists():
         "crds.upgrade",
         "uninstall.cleanup",
         "functions.imageVolumes",
+        "functions.hostUsers",
         "warmPool.antiAffinity",
     ):
         assert value in known

@@ -105,6 +105,13 @@ def test_pods_meet_the_restricted_standard(function):
     assert not pod["enableServiceLinks"]
 
 
+@given(functions)
+def test_pods_have_a_user_namespace_of_their_own_where_the_installation_says_so(function):
+    shared, apart = (deployment(function, config=Config(host_users=users)) for users in (True, False))
+    assert "hostUsers" not in shared["spec"]["template"]["spec"]
+    assert apart["spec"]["template"]["spec"]["hostUsers"] is False
+
+
 @given(env, st.randoms(use_true_random=False))
 def test_the_order_of_independent_variables_rolls_nothing(variables, dice):
     variables = [variable for variable in variables if "$(" not in variable.get("value", "")]

@@ -46,6 +46,13 @@ def pool_pod(config=CONFIG, *, dormant=False, **settings):
     return {"metadata": metadata, "spec": {**made["spec"], "nodeName": "node"}, "status": status}
 
 
+def test_a_warm_pod_becomes_only_functions_that_see_users_as_it_does():
+    apart = Config(pool_key="k", host_users=False)
+    assert warm.obstacle(template(apart), pool_pod(apart)) is Obstacle.NONE
+    assert warm.obstacle(template(apart), pool_pod()) is Obstacle.SHAPE
+    assert warm.obstacle(template(), pool_pod(apart)) is Obstacle.SHAPE
+
+
 @pytest.mark.parametrize(
     ("spec", "obstacle"),
     [

@@ -21,6 +21,7 @@
   "imagePullSecrets" .Values.functions.imagePullSecrets
   "defaultResources" .Values.functions.defaultResources
   "imageVolumes" .Values.functions.imageVolumes
+  "hostUsers" .Values.functions.hostUsers
   "pools" .Values.warmPool.runtimes
   "antiAffinity" .Values.warmPool.antiAffinity
 }}
