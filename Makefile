@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
+SLOWEST := --durations=15
+
 .DEFAULT_GOAL := help
 .PHONY: help docs run test check explore unit integration e2e images cluster-up cluster-down lock sbom bench bench-shapes bench-autoscaler bench-runtime bench-coldstart bench-operator soak-operator soak-coldstart chart fmt clean
 
@@ -27,7 +29,7 @@ check: $(VENV)/ready ## Format, lint, types, import contracts, unit tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit $(SLOWEST)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 explore: $(VENV)/ready ## Unit tests' properties on EXAMPLES (1000) drawn by chance; elsewhere they are the same ones each run
@@ -35,10 +37,10 @@ explore: $(VENV)/ready ## Unit tests' properties on EXAMPLES (1000) drawn by cha
 
 integration: $(VENV)/ready ## Tests with real processes: an API server, routers, runtimes
 	$(CLUSTER) tools etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok helm
-	$(BIN)/python -m pytest tests/integration
+	$(BIN)/python -m pytest tests/integration $(SLOWEST)
 
-e2e: $(VENV)/ready ## Whole stories, on a cluster and on the local platform
-	$(CLUSTER) e2e
+e2e: $(VENV)/ready ## Whole stories, on a cluster and on the local platform; K=EXPRESSION runs those that match
+	$(CLUSTER) e2e $(if $(K),-k '$(K)')
 
 images: $(VENV)/ready ## Build the three images; an unchanged tree builds nothing
 	$(CLUSTER) images

@@ -2,11 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from cluster import bill, debian, images, testbed, tools
 
 
-def main() -> int:
+def parse(line: Sequence[str]) -> argparse.Namespace:
+    """The command line; what follows `e2e` is pytest's."""
     parser = argparse.ArgumentParser(prog="python -m cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("tools", help="install and build the programs a cluster is made of")
@@ -15,9 +17,15 @@ def main() -> int:
     commands.add_parser("sbom", help="write each image's bill of materials to dist/sbom")
     commands.add_parser("up", help="bring up a cluster with Kubewick on it, or renew what runs")
     commands.add_parser("down", help="stop and remove it")
-    tests = commands.add_parser("e2e", help="run the end-to-end tests on a cluster")
-    tests.add_argument("arguments", nargs=argparse.REMAINDER, help="for pytest")
-    chosen = parser.parse_args()
+    commands.add_parser("e2e", help="run the end-to-end tests on a cluster; what follows is for pytest")
+    chosen, chosen.arguments = parser.parse_known_args(line)
+    if chosen.arguments and chosen.command != "e2e":
+        parser.error(f"unrecognized arguments: {' '.join(chosen.arguments)}")
+    return chosen
+
+
+def main() -> int:
+    chosen = parse(sys.argv[1:])
     try:
         return _run(chosen)
     except tools.Missing as missing:
@@ -32,7 +40,10 @@ def _run(chosen: argparse.Namespace) -> int:
             debian.ensure(debian.METRICS)
         except tools.Missing as missing:
             tools.say(f"tests against a real Prometheus will be skipped: this machine lacks {missing}")
-        tools.ensure(*(chosen.names or tools.PROGRAMS))
+        names = chosen.names or tools.PROGRAMS
+        if "runc" in names:
+            debian.ensure(debian.BUILD)
+        tools.ensure(*names)
     elif chosen.command == "images":
         debian.ensure(debian.NODE)
         for built in images.build().values():

@@ -3,17 +3,18 @@
 import subprocess
 from pathlib import Path
 
+from cluster import tools
 from cluster.machine import STATE
 
 SOCKET = STATE / "containerd.sock"
 PAUSE = "localhost/kubewick-pause:1"
 
 
-def config(state: Path) -> str:
-    """containerd's configuration (version 2, containerd 1.6 and newer)."""
-    cri = '[plugins."io.containerd.grpc.v1.cri"'
+def config(state: Path, shim: Path, runc: Path) -> str:
+    """containerd's configuration (version 3, containerd 2.0 and newer)."""
+    cri = "[plugins.'io.containerd.cri.v1"
     return f"""\
-version = 2
+version = 3
 root = "{state}/containerd"
 state = "{state}/containerd-run"
 disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]
@@ -21,19 +22,22 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
   address = "{state}/containerd.sock"
 [ttrpc]
   address = "{state}/containerd.sock.ttrpc"
-[plugins."io.containerd.internal.v1.opt"]
+[plugins.'io.containerd.internal.v1.opt']
   path = "{state}/containerd-opt"
-{cri}]
-  sandbox_image = "{PAUSE}"
+{cri}.images'.pinned_images]
+  sandbox = "{PAUSE}"
+{cri}.runtime']
   restrict_oom_score_adj = true  # without CAP_SYS_RESOURCE every sandbox fails otherwise
   netns_mounts_under_state_dir = true
   disable_apparmor = true
-{cri}.cni]
-  bin_dir = "/usr/lib/cni"
+{cri}.runtime'.cni]
+  bin_dirs = ["/usr/lib/cni"]
   conf_dir = "{state}/cni"
-{cri}.containerd.runtimes.runc]
+{cri}.runtime'.containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
-{cri}.containerd.runtimes.runc.options]
+  runtime_path = "{shim}"
+{cri}.runtime'.containerd.runtimes.runc.options]
+  BinaryName = "{runc}"
   SystemdCgroup = false
 """
 
@@ -54,5 +58,5 @@ def loaded() -> set[str]:
 
 
 def _ctr(*arguments: str) -> str:
-    command = ["ctr", "--address", str(SOCKET), "--namespace", "k8s.io", *arguments]
+    command = [tools.path("ctr"), "--address", str(SOCKET), "--namespace", "k8s.io", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout

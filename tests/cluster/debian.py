@@ -13,18 +13,22 @@ from cluster.tools import Missing, say
 
 @dataclass(frozen=True)
 class Need:
-    """A command some size of the test cluster runs, and the Debian package that has it."""
+    """A command some size of the test cluster runs, or a file it is built from, and the Debian package that has it."""
 
     command: str
     package: str
 
 
 CONTROL_PLANE = (Need("openssl", "openssl"),)
+BUILD = (  # runc is partly C
+    Need("gcc", "gcc"),
+    Need("pkg-config", "pkg-config"),
+    Need("/usr/include/stdlib.h", "libc6-dev"),
+    Need("/usr/include/seccomp.h", "libseccomp-dev"),
+)
 NODE = (
     *CONTROL_PLANE,
-    Need("containerd", "containerd"),
-    Need("ctr", "containerd"),
-    Need("runc", "runc"),
+    *BUILD,
     Need("/usr/lib/cni/bridge", "containernetworking-plugins"),
     Need("iptables", "iptables"),
     Need("conntrack", "conntrack"),
@@ -38,9 +42,14 @@ METRICS = (Need("prometheus", "prometheus"),)
 
 
 def missing(needs: Iterable[Need]) -> list[Need]:
-    """Those whose command is not on the path (nor in the folders only root has there)."""
-    folders = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    return [need for need in needs if shutil.which(need.command, path=folders) is None]
+    """Those whose command is not on the path (nor in the folders only root has there), or whose file is not there."""
+    return [need for need in needs if not _there(need.command)]
+
+
+def _there(command: str) -> bool:
+    if command.startswith("/"):
+        return Path(command).is_file()
+    return shutil.which(command, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is not None
 
 
 def ensure(needs: Iterable[Need]) -> None:

@@ -14,10 +14,15 @@ URL = f"http://127.0.0.1:{NODE_PORT}"
 
 def up(kubeconfig: Path) -> None:
     """Make the cluster unless it runs, and write its kubeconfig."""
-    if NAME not in _kind("get", "clusters").split():
+    if not runs():
         say("making a kind cluster")
         _kind("create", "cluster", f"--config={Path(__file__).parent / 'kind.yaml'}", "--wait=120s")
     _kind("export", "kubeconfig", f"--name={NAME}", f"--kubeconfig={kubeconfig}")
+
+
+def runs() -> bool:
+    """Whether the cluster is there."""
+    return NAME in _kind("get", "clusters").split()
 
 
 def down() -> None:

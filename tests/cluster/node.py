@@ -133,8 +133,9 @@ def _start_control_plane(authority: Authority) -> None:
 
 
 def _start_containers(pause: Path) -> None:
-    (STATE / "containerd.toml").write_text(containers.config(STATE))
-    _serve("containerd", f"--config={STATE / 'containerd.toml'}", program=Path(shutil.which("containerd") or ""))
+    configured = containers.config(STATE, tools.path("containerd-shim-runc-v2"), tools.path("runc"))
+    (STATE / "containerd.toml").write_text(configured)
+    _serve("containerd", f"--config={STATE / 'containerd.toml'}")
     eventually(containers.SOCKET.exists, within=STARTED_WITHIN)
     containers.load(pause)
 
@@ -154,8 +155,8 @@ def _start_node(authority: Authority) -> None:
     _serve("coredns", "-conf", str(STATE / "Corefile"))
 
 
-def _serve(name: str, *arguments: str, program: Path | None = None) -> None:
-    process.start(name, [program or tools.path(name), *arguments], LOGS / f"{name}.log", bound=False)
+def _serve(name: str, *arguments: str) -> None:
+    process.start(name, [tools.path(name), *arguments], LOGS / f"{name}.log", bound=False)
 
 
 def _node_ready() -> bool:

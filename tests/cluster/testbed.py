@@ -11,6 +11,7 @@ from cluster.images import PROJECT
 from cluster.tools import Missing, locked, say
 
 KUBECONFIG = PROJECT / ".cluster" / "kubeconfig"
+SLOWEST = "--durations=15"
 LONGEST = 900  # seconds for one story: it ends one that hangs
 
 
@@ -83,7 +84,7 @@ def e2e(arguments: list[str]) -> int:
         if chosen.cluster is Cluster.GIVEN:
             environment["KUBECONFIG_E2E"] = os.environ["KUBECONFIG_E2E"]
         else:
-            started = not (chosen.cluster is Cluster.NODE and node.usable())
+            started = not _runs(chosen.cluster)
             up()
             environment["KUBECONFIG_E2E"] = str(KUBECONFIG)
         if chosen.cluster is Cluster.KIND:
@@ -93,11 +94,21 @@ def e2e(arguments: list[str]) -> int:
         started = False
         _shout(f"END-TO-END TESTS ON A CLUSTER ARE SKIPPED: this machine lacks {missing}")
     try:
-        command = [sys.executable, "-m", "pytest", f"--timeout={LONGEST}", *(arguments or ["tests/e2e"])]
+        command = [sys.executable, "-m", "pytest", f"--timeout={LONGEST}", *stories(arguments)]
         return subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode
     finally:
         if started:
             down()
+
+
+def stories(arguments: list[str]) -> list[str]:
+    """pytest's arguments: those given, on all stories unless they name files of their own."""
+    named = any(argument.startswith("tests/") for argument in arguments)
+    return [SLOWEST, *arguments] if named else [SLOWEST, *arguments, "tests/e2e"]
+
+
+def _runs(cluster: Cluster) -> bool:
+    return kind.runs() if cluster is Cluster.KIND else node.usable()
 
 
 def retag(reference: str, suffix: str) -> str:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -36,6 +36,7 @@ class Program:
     module: str
     project: str
     package: str
+    tags: str = ""
 
     @property
     def output(self) -> str:
@@ -43,8 +44,19 @@ class Program:
         return next(part for part in reversed(self.package.split("/")) if not re.fullmatch(r"v\d+", part))
 
 
+KUBERNETES = ("1.37", "1.36", "1.35")
+"""The minor versions Kubewick is tested with, each a module `tools/kubernetes-<minor>`."""
+USUAL = "1.36"
+KUBERNETES_VARIABLE = "KUBEWICK_KUBERNETES"
+
+
 def _kubernetes(name: str) -> Program:
     return Program(name, "kubernetes", "k8s.io/kubernetes", f"k8s.io/kubernetes/cmd/{name}")
+
+
+def _containerd(name: str) -> Program:
+    project = "github.com/containerd/containerd/v2"
+    return Program(name, "containerd", project, f"{project}/cmd/{name}")
 
 
 PROGRAMS = {
@@ -56,6 +68,10 @@ PROGRAMS = {
         _kubernetes("kubelet"),
         _kubernetes("kube-proxy"),
         _kubernetes("kubectl"),
+        _containerd("containerd"),
+        _containerd("containerd-shim-runc-v2"),
+        _containerd("ctr"),
+        Program("runc", "runc", "github.com/opencontainers/runc", "github.com/opencontainers/runc", "seccomp"),
         Program("etcd", "etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3"),
         Program("helm", "helm", "helm.sh/helm/v3", "helm.sh/helm/v3/cmd/helm"),
         Program("coredns", "coredns", "github.com/coredns/coredns", "github.com/coredns/coredns"),
@@ -65,7 +81,8 @@ PROGRAMS = {
     )
 }
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
-NODE = (*CONTROL_PLANE, "kubelet", "kube-proxy", "coredns", "helm", "pause")
+CONTAINERS = ("containerd", "containerd-shim-runc-v2", "ctr", "runc")
+NODE = (*CONTROL_PLANE, *CONTAINERS, "kubelet", "kube-proxy", "coredns", "helm", "pause")
 
 
 def cache() -> Path:
@@ -81,6 +98,19 @@ def pinned(go_mod: str, project: str) -> str:
     return found.group(1)
 
 
+def kubernetes(environment: Mapping[str, str]) -> str:
+    """The minor version of Kubernetes that the test cluster shall be."""
+    wanted = environment.get(KUBERNETES_VARIABLE) or USUAL
+    if wanted not in KUBERNETES:
+        raise Missing(f"Kubernetes {wanted}, which {KUBERNETES_VARIABLE} asks for; there are {', '.join(KUBERNETES)}")
+    return wanted
+
+
+def folder(module: str, release: str) -> Path:
+    """Where the Go module lies that pins `module`; Kubernetes has one for each `release`."""
+    return MODULES / (f"{module}-{release}" if module == "kubernetes" else module)
+
+
 def linker_flags(project: str, wanted: str) -> str:
     """Strips symbols; Kubernetes without its version set calls itself v0.0.0 and clients refuse it."""
     if project != "k8s.io/kubernetes":
@@ -92,10 +122,10 @@ def linker_flags(project: str, wanted: str) -> str:
 
 def version(program: Program) -> str:
     """The pinned version, or for a program of our own a digest of its source."""
-    folder = MODULES / program.module
+    sources = folder(program.module, kubernetes(os.environ))
     if program.project:
-        return pinned((folder / "go.mod").read_text(), program.project)
-    return "v" + sha256((folder / "main.go").read_bytes()).hexdigest()[:10]
+        return pinned((sources / "go.mod").read_text(), program.project)
+    return "v" + sha256((sources / "main.go").read_bytes()).hexdigest()[:10]
 
 
 def path(name: str) -> Path:
@@ -121,14 +151,16 @@ def _build(module: str, names: Sequence[str]) -> None:
             raise Missing(f"Go 1.26 or newer, to build {', '.join(names)}")
         say(f"building {', '.join(names)} (once per machine, up to 5 minutes)")
         started = time.monotonic()
-        with tempfile.TemporaryDirectory(dir=cache(), prefix=f"{module}-") as folder:
+        sources = folder(module, kubernetes(os.environ))
+        with tempfile.TemporaryDirectory(dir=cache(), prefix=f"{module}-") as built:
             packages = [PROGRAMS[name] for name in names]
             flags = linker_flags(packages[0].project, version(packages[0]))
-            command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", f"{folder}/"]
-            subprocess.run([*command, *(program.package for program in packages)], cwd=MODULES / module, check=True)
+            command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", flags]
+            command += [f"-tags={packages[0].tags}", "-o", f"{built}/"]
+            subprocess.run([*command, *(program.package for program in packages)], cwd=sources, check=True)
             for program in packages:
                 path(program.name).parent.mkdir(parents=True, exist_ok=True)
-                (Path(folder) / program.output).rename(path(program.name))
+                (Path(built) / program.output).rename(path(program.name))
         say(f"built {', '.join(names)} in {time.monotonic() - started:.0f} s")
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cluster import tools
 from cluster.control_plane import ControlPlane
 from cluster.kubectl import kubectl
 from cluster.waiting import eventually
@@ -18,7 +19,7 @@ def deployment(name, replicas):
 
 
 def test_the_api_server_has_the_version_it_was_built_from(kubeconfig):
-    assert "v1.36.3" in kubectl(kubeconfig, "version")
+    assert f"Server Version: {tools.version(tools.PROGRAMS['kube-apiserver'])}" in kubectl(kubeconfig, "version")
 
 
 def test_every_test_has_a_namespace_of_its_own(kubeconfig, namespace):
@@ -57,6 +58,7 @@ def test_pods_become_ready_on_simulated_nodes(simulated_plane, simulated_namespa
 
 STARTER = """
 import time
+from cluster import tools
 from cluster.control_plane import ControlPlane
 
 with ControlPlane.start(controllers=True) as plane:

@@ -1,4 +1,4 @@
-module kubewick.dev/tests/cluster/tools/kubernetes
+module kubewick.dev/tests/cluster/tools/kubernetes-1.36
 
 go 1.26.0
 
