@@ -33,14 +33,18 @@ class Faults:
 
     def caught(self, border: str, key: Key, error: Exception) -> str:
         """A function's trouble at a border; the sentence that tells of it."""
-        log.error("%s: %s failed by a defect", key, border, exc_info=error, extra={"function": str(key)})
-        self.counts[border] += 1
-        self._count(border)
+        self.counted(border, str(key), error)
         told = sentence(border, error)
         if self._sentences.setdefault(key, {}).get(border) != told:
             self._sentences[key][border] = told
             self._changed(key)
         return told
+
+    def counted(self, border: str, what: str, error: Exception) -> None:
+        """Trouble of what is no function, such as a pool or a pod: it has no status to tell it in."""
+        log.error("%s: %s failed by a defect", what, border, exc_info=error, extra={"function": what})
+        self.counts[border] += 1
+        self._count(border)
 
     def passed(self, border: str, key: Key) -> None:
         """It went well; costs one look-up of nothing while nothing is amiss."""
@@ -56,6 +60,14 @@ class Faults:
     def of(self, key: Key) -> str:
         """What to say of a function; empty while all is well."""
         return " ".join(self._sentences.get(key, {}).values())
+
+    @contextmanager
+    def aside(self, name: str, what: str) -> Iterator[None]:
+        """Work for a thing among many that is no function."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a border, as below
+            self.counted(name, what, error)
 
     @contextmanager
     def border(self, name: str, key: Key) -> Iterator[None]:

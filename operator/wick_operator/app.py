@@ -184,8 +184,12 @@ class Operator:
 
 
 def _caught(faults: Faults, resource: Resource, address: tuple[str, str], error: Exception) -> None:
-    """A mirrored object's trouble; Deployments, Services and Functions have their function's name."""
-    faults.caught(f"mirror of {resource.kind}", Key(*address), error)
+    """A mirrored object's trouble; Deployments, Services and Functions have their function's name, others not."""
+    border = f"mirror of {resource.kind}"
+    if resource.kind in {names.KIND, "Deployment", "Service"}:
+        faults.caught(border, Key(*address), error)
+    else:
+        faults.counted(border, "/".join(address), error)
 
 
 async def _unless(stop: asyncio.Event, work: Awaitable[None]) -> bool:

@@ -72,15 +72,17 @@ class WarmPool:
     async def _hasten(self) -> None:
         dropped = Dropped()
         while True:
-            leaving = [pod for each in self._view.pods.values() for pod in each.values() if pod.leaving]
-            for pod in dropped.look(leaving, monotonic()):
-                try:
-                    await self._fence.delete(PODS, pod.key.namespace, pod.name, uid=pod.uid, grace=GRACE)
-                except (ApiError, Unreachable, TimeoutError) as error:
-                    log.warning("%s/%s: %s", pod.key.namespace, pod.name, error)
-                except Exception as error:  # noqa: BLE001 - a border: the next pod's end does not wait for this defect
-                    self._faults.caught("end of a pod", pod.key, error)
+            with self._faults.aside("ends of pods", "all"):
+                await self._hasten_once(dropped)
             await asyncio.sleep(EVERY)
+
+    async def _hasten_once(self, dropped: Dropped) -> None:
+        leaving = [pod for each in self._view.pods.values() for pod in each.values() if pod.leaving]
+        for pod in dropped.look(leaving, monotonic()):
+            try:
+                await self._fence.delete(PODS, pod.key.namespace, pod.name, uid=pod.uid, grace=GRACE)
+            except (ApiError, Unreachable, TimeoutError) as error:
+                log.warning("%s/%s: %s", pod.key.namespace, pod.name, error)
 
     def _usable(self, key: Key) -> Function | None:
         """A Function that can be parsed."""

@@ -35,6 +35,7 @@ from wick_operator.seen import Deployment
 log = logging.getLogger(__name__)
 
 Manifest = Mapping[str, Any]
+_SIZE = "warm pool's size"
 TICK = 1.0
 UNUSED = 30.0
 """Seconds for which no function could use a pool before it is deleted: a new leader may not know all of them yet."""
@@ -98,7 +99,8 @@ class Keeper:
                 await mirror.synced.wait()
             while True:
                 await self._look()
-                await self._audit.look(self._clock())
+                with self._faults.aside("audit of warm pods", "all"):
+                    await self._audit.look(self._clock())
                 await asyncio.sleep(TICK)
 
     async def _look(self) -> None:
@@ -107,12 +109,13 @@ class Keeper:
             self._demand.setdefault(pool, Demand()).started(now)
         users, starting = self._users.pools, self._users.starting
         for pool in users:
-            with self._faults.border("warm pool's size", Key(*pool)):
+            with self._faults.aside(_SIZE, "/".join(pool)):
                 await self._look_at(pool, now, starting=pool in starting)
         self._unused = {part: self._unused.get(part, now) for part in self._there if part.pool not in users}
         late = {part for part, since in self._unused.items() if now - since >= UNUSED}
         for part in [known for known in self._there if known in late or not self._wanted_at_all(known)]:
-            await self._remove(part)
+            with self._faults.aside(_SIZE, "/".join(part.pool)):
+                await self._remove(part)
 
     async def _look_at(self, pool: Pool, now: float, *, starting: bool) -> None:
         settings = self._settings(pool)
@@ -155,7 +158,7 @@ class Keeper:
             return
         try:
             await self._fence.apply(now)
-        except (ApiError, Unreachable) as error:
+        except (ApiError, Unreachable, TimeoutError) as error:
             log.warning("pool %s/%s: %s", *part.pool, error)
         else:
             self._applied[part] = now
@@ -164,7 +167,7 @@ class Keeper:
         name, uid = manifest.name(part.runtime, dormant=part.dormant), self._there[part]["metadata"]["uid"]
         try:
             await self._fence.delete(DEPLOYMENTS, part.namespace, name, uid=uid)
-        except (ApiError, Unreachable) as error:
+        except (ApiError, Unreachable, TimeoutError) as error:
             log.warning("pool %s/%s: %s", *part.pool, error)
         else:
             self._applied.pop(part, None)

@@ -273,7 +273,7 @@ class KubernetesBackend:
         return self._faults.caught(border, key, error)
 
     def _caught(self, resource: Resource, address: Address, error: Exception) -> None:
-        self.fault(f"mirror of {resource.kind}", Key(*address), error)
+        self._faults.counted(f"mirror of {resource.kind}", "/".join(address), error)
 
     def _prefetch(self, before: Function | None, function: Function) -> None:
         """Read a new revision when it appears, not when it is needed; not the old ones of every function at start."""

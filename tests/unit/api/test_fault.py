@@ -8,9 +8,11 @@ import msgspec
 import pytest
 
 from arbitrary.functions import make
+from cluster.meanwhile import meanwhile
 from wick_api.fault import Faults, sentence
 from wick_api.names import Key
 from wick_api.reason import Condition, Reason
+from wick_kube.error import NotFound
 from wick_kube.reflector import Reflector
 from wick_kube.resource import SERVICES
 from wick_operator import status
@@ -19,13 +21,21 @@ from wick_operator.autoscaling.loop import Autoscaler, Look, Settings
 from wick_operator.autoscaling.outside import Sources, Watcher
 from wick_operator.autoscaling.scaler import Replicas
 from wick_operator.autoscaling.track import Track
+from wick_operator.config import Config as OperatorConfig
+from wick_operator.pool.keeper import Keeper
+from wick_operator.pool.registrar import Registrar
+from wick_operator.pool.update import Updates
 from wick_operator.pool.users import Users
 from wick_operator.scaling.cold_starts import ColdStarts
 from wick_operator.scaling.report import Report
 from wick_operator.status import Observed
 from wick_router import exposition
+from wick_router.admin import _views
 from wick_router.config import Config
 from wick_router.kubernetes.activation import Activation
+from wick_router.kubernetes.backend import KubernetesBackend
+from wick_router.kubernetes.config import Config as KubernetesConfig
+from wick_router.kubernetes.registration import Owed, Registrations
 from wick_router.plane import Plane
 
 BAD, GOOD = Key("default", "bad"), Key("default", "good")
@@ -132,6 +142,18 @@ async def test_a_policy_that_fails_is_its_functions_and_passes_when_it_is_mended
     async with asyncio.TaskGroup() as writers:
         autoscaler.decide(Look(1.0, 2.0, [], complete=True), 2.0, writers)
     assert faults.of(BAD) == ""
+    assert not faults._sentences
+
+
+async def test_a_schedule_that_fails_is_its_functions(faults, monkeypatch):
+    platform = Platform()
+    autoscaler = Autoscaler(platform, list, lambda: 0.0, Settings(round=0.5), faults=faults)
+    async with asyncio.TaskGroup() as writers:
+        autoscaler.decide(Look(0.0, 1.0, [], complete=True), 1.0, writers)
+        floor = autoscaler.tracks[BAD].floor
+        monkeypatch.setattr(type(floor), "look", lambda self, _now: defect() if self is floor else False)
+        autoscaler.decide(Look(1.0, 2.0, [], complete=True), 2.0, writers)
+    assert told(faults, "schedule")
 
 
 async def test_metrics_from_outside_of_the_others_are_read(faults):
@@ -214,6 +236,71 @@ def test_a_mirror_goes_on_with_the_next_object(faults, broken):
     assert len(mirror) == 0
 
 
+async def test_a_pool_that_cannot_be_sized_ends_no_other(faults):
+    keeper = Keeper(None, None, OperatorConfig(), make, lambda _key: None, None, lambda: 0.0, faults)
+    kept = []
+
+    async def keep(part, *_):
+        if part.namespace == "bad":
+            defect()
+        kept.append(part.namespace)
+
+    keeper._keep = keep
+    keeper._users = SimpleNamespace(
+        look=lambda _now: [], pools=[("bad", "python"), ("good", "python")], starting=(), resting=lambda _pool: 0
+    )
+    await keeper._look()
+    assert set(kept) == {"good"}
+    assert faults.counts["warm pool's size"] == 1
+    assert faults.of(Key("bad", "python")) == ""
+
+
+async def test_an_update_that_fails_holds_no_other_up(faults, monkeypatch):
+    monkeypatch.setattr("wick_operator.pool.update.AT_ONCE", 1)
+    asked, done = [], asyncio.Event()
+
+    def function(key):
+        asked.append(key)
+        if key == BAD:
+            defect()
+        done.set()
+
+    updates = Updates(None, None, function, "", faults)
+    for key in (BAD, GOOD):
+        updates._waiting.put_nowait(SimpleNamespace(key=key, revision="r"))
+    async with meanwhile(updates.run()):
+        await asyncio.wait_for(done.wait(), 30)
+    assert asked == [BAD, GOOD]
+    assert told(faults, "update from the warm pool")
+
+
+async def test_a_claim_that_fails_holds_no_other_up(faults):
+    registrar = Registrar(None, None, None, None, None, (), lambda: 0.0, faults)
+    caught, followed = faults.caught, asyncio.Event()
+
+    async def facts(pod, _course):
+        if pod["metadata"]["name"] == "bad":
+            defect()
+        registrar._claimed.clear()
+        followed.set()
+        raise NotFound(404, "", "")
+
+    def end(*about):
+        registrar._claimed.pop(tuple(BAD), None)
+        return caught(*about)
+
+    registrar._facts, faults.caught = facts, end
+    for key in (BAD, GOOD):
+        labels = {"kubewick.dev/claimed-by": key.name}
+        pod = {"metadata": {"name": key.name, "namespace": key.namespace, "uid": key.name, "labels": labels}}
+        registrar._claimed[tuple(key)] = pod
+    async with asyncio.TaskGroup() as group:
+        for key in (BAD, GOOD):
+            registrar._tasks[tuple(key)] = group.create_task(registrar._follow(tuple(key)))
+    assert followed.is_set()
+    assert told(faults, "claim of a warm pod")
+
+
 # The router
 
 
@@ -259,6 +346,48 @@ async def test_a_start_from_zero_that_fails_is_told_to_those_who_wait(faults):
     assert "Defect: boom" in backend.failed[BAD].message
     assert told(faults, "start from zero")
     await activation.close()
+
+
+async def test_a_claim_that_a_router_owes_and_cannot_write_ends_no_other(faults):
+    registered = []
+
+    async def register(taken):
+        if taken == "bad":
+            defect()
+        registered.append(taken)
+        return True
+
+    registrations = Registrations(SimpleNamespace(register=register), _ok, None, faults.caught)
+    for key in (BAD, GOOD):
+        await registrations._register(Owed(key, key.name, 0.0))
+    await registrations.close()
+    assert registered == ["good"]
+    assert told(faults, "claim of a warm pod")
+
+
+async def test_pods_that_cannot_be_judged_leave_the_other_functions_judged(faults):
+    backend, judged = KubernetesBackend(KubernetesConfig()), asyncio.Event()
+    backend._faults, backend._sink = faults, SimpleNamespace(synced=lambda _in_touch: None)
+    backend.judge = lambda key: defect() if key == BAD else judged.set()
+    backend._troubled = {BAD, GOOD}
+    async with meanwhile(backend._tick()):
+        await asyncio.wait_for(judged.wait(), 30)
+        await asyncio.wait_for(_until(lambda: faults.of(BAD)), 30)
+    assert told(faults, "judgement of its pods")
+
+
+async def test_views_of_the_others_are_on_the_admin_page():
+    plane = Plane(Config(), None)
+    for key in (BAD, GOOD):
+        plane.function(make(key.name))
+    plane.lanes[BAD].dispatch = None
+    assert [view.name for view in await _views(plane, None)] == ["good"]
+    assert plane.faults.counts["view"] == 1
+
+
+async def _until(condition):
+    while not condition():  # noqa: ASYNC110 - a plain value changes
+        await asyncio.sleep(0)
 
 
 async def _ok(*_args, **_more):
