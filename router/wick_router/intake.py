@@ -59,10 +59,14 @@ def _upgrade(value: bytes | None) -> bytes:
     return value
 
 
+class Edition:
+    """One state of the table; each change of the table makes another. (A named class: mypyc knows no bare `object`.)"""
+
+
 class Habit(NamedTuple):
     """What the last request of a connection found; most connections ask for one function again and again."""
 
-    edition: object
+    edition: Edition
     """The table's, when it was found; once that is another, it does not hold any more."""
     host: bytes
     prefix: bytes

@@ -17,6 +17,7 @@ from wick_router.client import Client
 from wick_router.config import Config
 from wick_router.exchange import Exchange
 from wick_router.histogram import Histogram
+from wick_router.intake import Edition
 from wick_router.lane import Lane
 from wick_router.outlet import Outbox
 from wick_router.poke import Poker
@@ -57,7 +58,7 @@ class Plane:
         self.lanes: dict[Key, Lane] = {}
         self.table = Table(config.policy)
         self.table.whole = False
-        self.edition = object()
+        self.edition = Edition()
         """Another object after each change of the table: what was found in it before may not hold any more."""
         self.hides = config.public_serves != "all"
         """Public listeners serve public functions alone."""
@@ -113,7 +114,7 @@ class Plane:
         if before != _routed_by(function):
             with self.faults.border(_ROUTES, function.key):
                 self.table.put(function)
-            self.edition = object()
+            self.edition = Edition()
 
     def function_gone(self, key: Key) -> None:
         lane = self.lanes.pop(key, None)
@@ -122,7 +123,7 @@ class Plane:
             with self.faults.border(_ROUTES, key):
                 self.table.drop(key)
             self.faults.forget(key)
-            self.edition = object()
+            self.edition = Edition()
 
     def instances(self, key: Key, instances: Sequence[Instance]) -> None:
         if lane := self.lanes.get(key):
@@ -142,13 +143,13 @@ class Plane:
 
     def namespace(self, name: str, labels: Mapping[str, str]) -> None:
         self.table.label(name, labels)
-        self.edition = object()
+        self.edition = Edition()
 
     def synced(self, in_touch: bool) -> None:  # noqa: FBT001 - as in `Sink`
         self.in_touch = in_touch
         if in_touch and not self.informed:
             self.informed = self.table.whole = True
-            self.edition = object()
+            self.edition = Edition()
 
     # Clients
 
