@@ -12,7 +12,7 @@ from corpus.http.case import Request
 from corpus.http.corpus import CASES
 from corpus.http.wire import cut, play
 from wick_api.names import Key
-from wick_router.client import Client
+from wick_router.client import MAX_PIPELINED, Client
 from wick_router.config import Config
 from wick_router.plane import Plane
 
@@ -50,13 +50,13 @@ class Lane:
 
     def answer(self):
         """Play the instance."""
-        for exchange in list(self.admitted):
-            if exchange.request_done:
-                body = b"".join(exchange.body or ())
-                self.requests.append(Request(exchange.method.decode(), exchange.target.decode(), body))
-                self.heads(exchange)
-                exchange.client.write(exchange.response_head(200, b"Content-Length: 0\r\n", []))
-                exchange.done(exchange.client.plane.clock())
+        while whole := [exchange for exchange in self.admitted if exchange.request_done]:
+            exchange = whole[0]
+            body = b"".join(exchange.body or ())
+            self.requests.append(Request(exchange.method.decode(), exchange.target.decode(), body))
+            self.heads(exchange)
+            exchange.client.write(exchange.response_head(200, b"Content-Length: 0\r\n", []))
+            exchange.done(exchange.client.plane.clock())
 
     def heads(self, exchange):
         """An upgrade is offered to the instance only where no body follows."""
@@ -101,3 +101,9 @@ async def test_a_case_is_read_the_same_byte_by_byte():
 def test_a_case_is_read_the_same_however_it_is_cut(name, sizes):
     requests, statuses, _ = asyncio.run(verdict(cut(CASES[name].data, sizes)))
     assert (requests, statuses) == expected(CASES[name])
+
+
+async def test_64_requests_wait_behind_the_one_that_is_answered_and_the_last_of_them_ends_its_connection():
+    requests, statuses, closed = await verdict([CASES["plain"].data * 100])
+    assert len(requests) == len(statuses) == 1 + MAX_PIPELINED
+    assert closed
