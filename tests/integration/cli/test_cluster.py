@@ -117,7 +117,7 @@ def test_list_shows_readiness_instances_and_why(wick, hello, report):
     wick("deploy", hello, "--no-wait")
     report("hello", "True", "Idle", "idle; the next request starts it", replicas=2, readyReplicas=1)
     head, row = wick("list").out.splitlines()
-    assert head.split() == ["NAME", "READY", "INSTANCES", "AGE", "WHY"]
+    assert head.split() == ["NAME", "READY", "INSTANCES", "VISIBILITY", "AGE", "WHY"]
     assert row.split()[:3] == ["hello", "True", "1/2"]
     assert row.endswith("idle; the next request starts it")
     assert [shown["metadata"]["name"] for shown in wick("list", "-o", "json").json] == ["hello"]
