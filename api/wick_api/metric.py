@@ -32,7 +32,7 @@ ROUTER_FAULTS = "kubewick_router_faults_total"  # + border: where a function's t
 LOOP_LAG_SECONDS = "kubewick_router_loop_lag_seconds"
 
 # Runtime, labels {namespace, function, revision}
-HANDLED = "kubewick_function_handler_requests_total"  # + outcome: ok | error | timeout | crash | refused
+HANDLED = "kubewick_function_handler_requests_total"  # + outcome: ok | error | timeout | crash | refused | disconnect
 HANDLER_SECONDS = "kubewick_function_handler_duration_seconds"
 HANDLER_IN_FLIGHT = "kubewick_function_handler_in_flight"
 START_SECONDS = "kubewick_function_start_seconds"  # + phase: fork | import | init

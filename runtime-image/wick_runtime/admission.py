@@ -6,7 +6,7 @@ from wick_runtime.http.refusal import Refusal
 from wick_runtime.table import OUTCOMES, Table
 from wick_runtime.tally import Tally
 
-OK, ERROR, TIMEOUT, CRASH, REFUSED = range(len(OUTCOMES))
+OK, ERROR, TIMEOUT, CRASH, REFUSED, DISCONNECT = range(len(OUTCOMES))
 
 DEADLINE = Refusal(504, "deadline", "the function did not answer within its time")
 DRAINING = Refusal(503, "shutting-down", "this instance is shutting down", refused="draining")

@@ -11,8 +11,8 @@
 | iterator, generator, async iterator | 200 | ``application/octet-stream``, streamed; ``str`` pieces as UTF-8 |
 """
 
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from json import JSONEncoder
 from typing import Any, Final, NamedTuple
 
 from wick_runtime.http.head import checked
@@ -22,6 +22,7 @@ TEXT: Final[Headers] = [(b"content-type", b"text/plain; charset=utf-8")]
 _BYTES = (b"content-type", b"application/octet-stream")
 _JSON = (b"content-type", b"application/json")
 _LONGEST_TUPLE = 3
+_encode = JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 Body = bytes | Iterator[Any] | AsyncIterator[Any]
 
@@ -75,6 +76,22 @@ def chunk(piece: Any) -> bytes:
     raise Unsuitable(f"a streamed piece must be str or bytes, not {type(piece).__name__}")
 
 
+def as_json(value: Any) -> bytes:
+    """RFC 8259, section 6: NaN and Infinity are no JSON, though Python's module writes them."""
+    try:
+        text = _encode(value)
+    except ValueError as error:
+        raise Unsuitable(f"the value cannot be sent as JSON, which has no NaN, Infinity or cycles: {error}") from error
+    return text.encode()
+
+
+def first(pieces: Iterator[Any]) -> bytes | None:
+    """The first piece of a stream, before the head is sent: what is raised until then is a 500. None at the end."""
+    for piece in pieces:
+        return chunk(piece)
+    return None
+
+
 def _of_tuple(result: tuple[Any, ...]) -> Answer:
     if not 1 < len(result) <= _LONGEST_TUPLE:
         raise Unsuitable("a returned tuple is (body, status) or (body, status, headers)")
@@ -112,7 +129,7 @@ def _body(result: Any) -> tuple[Headers, Body]:
     if isinstance(result, bytes | bytearray | memoryview):
         return [_BYTES], bytes(result)
     if isinstance(result, dict | list | int | float):
-        return [_JSON], json.dumps(result, ensure_ascii=False).encode()
+        return [_JSON], as_json(result)
     if isinstance(result, Iterator | AsyncIterator):
         return [_BYTES], result
     raise Unsuitable(

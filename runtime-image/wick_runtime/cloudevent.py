@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from wick_runtime.answer import Response
+from wick_runtime.answer import Response, as_json
 from wick_runtime.http.refusal import Headers
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -104,7 +104,7 @@ def encode(event: CloudEvent, *, structured: bool = False) -> Response:
     attributes = dict(event.attributes)
     kind = str(attributes.get("datacontenttype", ""))
     if structured:
-        return Response(json.dumps(to_json(event)).encode(), 200, {"content-type": STRUCTURED})
+        return Response(as_json(to_json(event)), 200, {"content-type": STRUCTURED})
     attributes.pop("datacontenttype", None)
     body, implied = _body(event.data)
     headers = [("content-type", kind or implied)] if kind or implied else []
@@ -114,7 +114,7 @@ def encode(event: CloudEvent, *, structured: bool = False) -> Response:
 
 def encode_batch(events: list[CloudEvent]) -> Response:
     """A response that carries several events."""
-    return Response(json.dumps([to_json(one) for one in events]).encode(), 200, {"content-type": BATCHED})
+    return Response(as_json([to_json(one) for one in events]), 200, {"content-type": BATCHED})
 
 
 def to_json(event: CloudEvent) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _body(data: Any) -> tuple[bytes, str]:
         return bytes(data), "application/octet-stream"
     if isinstance(data, str):
         return data.encode(), "text/plain; charset=utf-8"
-    return json.dumps(data).encode(), "application/json"
+    return as_json(data), "application/json"
 
 
 def _unescaped(value: str) -> str:

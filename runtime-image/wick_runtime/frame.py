@@ -8,6 +8,7 @@ this function's own code, so structured payloads are `marshal`: no parsing cost,
     front -> process    REQUEST  marshal of `Call`; then, unless it is complete, BODY ... BODY, END
     process -> front    RESPONSE marshal of (status, headers, body); or HEAD marshal of (status, headers), BODY ..., END
                         or BROKEN in place of END when the handler failed after it had begun to answer
+                        LAST before any of these: this process takes no further request
 """
 
 import marshal
@@ -22,6 +23,7 @@ END: Final = ord("E")
 RESPONSE: Final = ord("R")
 HEAD: Final = ord("H")
 BROKEN: Final = ord("X")
+LAST: Final = ord("L")
 
 _HEADER = 5
 

@@ -6,6 +6,7 @@ that swallows the cancellation is cancelled again each second and keeps its plac
 """
 
 import asyncio
+import contextvars
 import math
 import sys
 from collections import deque
@@ -14,21 +15,21 @@ from functools import cached_property
 from time import monotonic
 from typing import Final, NamedTuple
 
-from wick_runtime.admission import CUT, DEADLINE, ERROR, OK, TIMEOUT, Admission
+from wick_runtime.admission import CUT, DEADLINE, DISCONNECT, ERROR, OK, TIMEOUT, Admission
 from wick_runtime.context import Context, Identity, current
 from wick_runtime.deadlines import Deadlines
-from wick_runtime.failure import answered, logged
+from wick_runtime.failure import answered, departed, logged
 from wick_runtime.http.exchange import Exchange
 from wick_runtime.http.refusal import Refusal
 from wick_runtime.http.server import Server
+from wick_runtime.integrity import broken, end_process, exhausted
+from wick_runtime.leftover import stopped
 from wick_runtime.output import Lines
 
 AGAIN: Final = 1.0
 """Seconds between two cancellations of a task that will not stop."""
 INBOX: Final = 262_144
 """Bytes of a streamed body that wait for their handler before reading stops."""
-
-CANCELLED: Final = Refusal(500, "function-error", "the function cancelled itself")
 
 Call = Callable[["Run"], Awaitable[None]]
 """Answers a run's exchange; one for each interface."""
@@ -108,6 +109,8 @@ class Run:
     def expire(self) -> float | None:
         if not self.exchange.ended:
             self.exchange.refuse(DEADLINE)
+        elif not self.why:
+            stopped(self.context)
         self.why = "deadline"
         if self.task is not None:
             self.task.cancel("deadline")
@@ -141,6 +144,8 @@ class Run:
         while not self.exchange.writable and not self.gone:
             self._room = asyncio.get_running_loop().create_future()
             await self._room
+        if self.gone:
+            await asyncio.sleep(0)  # where the cancellation arrives at a stream that waits for nothing else
 
     def seed(self) -> None:
         """What had arrived before the handler began."""
@@ -184,6 +189,8 @@ class Inline:
         self._lines = lines
         self._debug = debug
         self._loop = asyncio.get_running_loop()
+        self._base = contextvars.copy_context()
+        """What each request starts from: a callback that reads its connection may run in a former one's context."""
         self._deadlines: Deadlines
         self._endless: set[Run] = set()
 
@@ -223,11 +230,11 @@ class Inline:
     if sys.version_info >= (3, 12):
 
         def _start(self, run: Run) -> "asyncio.Task[None]":
-            return asyncio.Task(self._serve(run), loop=self._loop, eager_start=True)
+            return asyncio.Task(self._serve(run), loop=self._loop, context=self._base.copy(), eager_start=True)
     else:
 
         def _start(self, run: Run) -> "asyncio.Task[None]":
-            return asyncio.Task(self._serve(run), loop=self._loop)
+            return asyncio.Task(self._serve(run), loop=self._loop, context=self._base.copy())
 
     async def _serve(self, run: Run) -> None:
         exchange = run.exchange
@@ -235,12 +242,16 @@ class Inline:
         outcome = OK
         try:
             await self._call(run)
-        except asyncio.CancelledError:
-            outcome = TIMEOUT if run.why == "deadline" else ERROR
-            self._unanswered(run)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's code raises
-            outcome = TIMEOUT if run.why == "deadline" else ERROR
-            self._raised(run, error)
+            if run.gone:
+                outcome = DISCONNECT
+        except BaseException as error:  # noqa: BLE001 - whatever the user's code raises
+            outcome = ERROR
+            if run.gone and departed(error):
+                outcome = DISCONNECT
+            elif run.why and isinstance(error, asyncio.CancelledError):
+                self._cancelled(run)
+            else:
+                self._raised(run, error)
         finally:
             exchange.job = None  # no cycle: freed now, not by the garbage collector
             if run.context.partial:
@@ -251,16 +262,26 @@ class Inline:
             self._admission.done(exchange, TIMEOUT if run.why == "deadline" else outcome, monotonic())
 
     def _raised(self, run: Run, error: BaseException) -> None:
-        logged(error)
-        if run.exchange.started:
-            run.exchange.abort()
-        else:
-            status, headers, body = answered(error, run.context, debug=self._debug)
-            run.exchange.respond(status, headers, body)
+        try:
+            logged(error, run.context)
+            if run.exchange.started:
+                run.exchange.abort()
+            else:
+                status, headers, body = answered(error, run.context, debug=self._debug)
+                run.exchange.respond(status, headers, body)
+            if exhausted():
+                self.server.soon(_without_descriptors)
+        except BaseException as own:  # noqa: BLE001 - what the user's code replaced is what we would need
+            broken(own)
 
-    def _unanswered(self, run: Run) -> None:
-        """Cancelled, by us or by the handler's own doing."""
+    def _cancelled(self, run: Run) -> None:
+        """By us."""
         if run.exchange.started:
             run.exchange.abort()
         else:
-            run.exchange.refuse(CUT if run.why == "drain" else CANCELLED)
+            run.exchange.refuse(CUT)
+
+
+def _without_descriptors() -> None:
+    """No connection can be accepted; the control process answers what is held here, and replaces this process."""
+    end_process("it has no descriptor left")

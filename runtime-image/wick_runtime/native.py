@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import CoroutineType
 from typing import Any
 
-from wick_runtime.answer import TEXT, Answer, answer, chunk
+from wick_runtime.answer import TEXT, Answer, answer, chunk, first
 from wick_runtime.context import Context
 from wick_runtime.frame import Call
 from wick_runtime.inline import Call as InLoop
@@ -58,19 +58,35 @@ async def send(run: Run, ready: Answer) -> None:
     if isinstance(ready.body, bytes):
         exchange.respond(ready.status, ready.headers, ready.body)
         return
-    exchange.start(ready.status, ready.headers)
     if isinstance(ready.body, Iterator):
+        begin = first(ready.body)
+        exchange.start(ready.status, ready.headers)
+        exchange.write(begin or b"")
         for piece in ready.body:
-            exchange.write(chunk(piece))
             await run.drained()
+            exchange.write(chunk(piece))
+        await run.drained()
     else:
         try:
-            async for piece in ready.body:
-                exchange.write(chunk(piece))
-                await run.drained()
+            await _pieces(run, ready, ready.body)
         finally:
             await _close(ready.body)
     exchange.end()
+
+
+async def _pieces(run: Run, ready: Answer, body: AsyncIterator[Any]) -> None:
+    """The head goes out with the first piece, so that what is raised before it is a 500."""
+    exchange = run.exchange
+    begun = False
+    async for piece in body:
+        data = chunk(piece)
+        if not begun:
+            begun = True
+            exchange.start(ready.status, ready.headers)
+        exchange.write(data)
+        await run.drained()
+    if not begun:
+        exchange.start(ready.status, ready.headers)
 
 
 async def _close(stream: AsyncIterator[Any]) -> None:

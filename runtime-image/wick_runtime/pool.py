@@ -24,12 +24,12 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final
 
-from wick_runtime.admission import CRASH, CUT, DEADLINE, ERROR, OK, TIMEOUT, Admission
+from wick_runtime.admission import CRASH, CUT, DEADLINE, DISCONNECT, ERROR, OK, TIMEOUT, Admission
 from wick_runtime.channel import pair
 from wick_runtime.deadlines import Deadlines
 from wick_runtime.ending import died
 from wick_runtime.finalization import FINALIZATION
-from wick_runtime.frame import BODY, BROKEN, END, HEAD, RESPONSE, Frames, pack, pack_call
+from wick_runtime.frame import BODY, BROKEN, END, HEAD, LAST, RESPONSE, Frames, pack, pack_call
 from wick_runtime.http.exchange import Exchange
 from wick_runtime.http.refusal import Refusal
 from wick_runtime.http.server import Server
@@ -46,6 +46,8 @@ REST: Final = 60.0
 READ: Final = 65536
 MOST_LEFT: Final = 1 << 24
 """Bytes read from a dead process's socket; far more than a kernel's buffer holds."""
+ENDED: Final = {"deadline": TIMEOUT, "disconnect": DISCONNECT, "drain": ERROR}
+"""How a request that was stopped is counted, by why."""
 
 Spawn = Callable[["Worker", socket.socket], None]
 """Asks a forker for a process behind the socket; `Worker.forked` and `Worker.exited` tell how it went."""
@@ -70,6 +72,8 @@ class Worker(asyncio.Protocol):
         self._stopping = 0
         self._behind = False
         """The process reads more slowly than it is written to."""
+        self._last = False
+        """It takes no further request, it said."""
 
     # -- the pool's side
 
@@ -98,7 +102,7 @@ class Worker(asyncio.Protocol):
     def cut(self) -> None:
         """Grace is over."""
         if self.exchange is not None and not self.exchange.ended:
-            self._killed = "disconnect"
+            self._killed = "drain"
             self.exchange.refuse(CUT)
             self._stop()
 
@@ -193,6 +197,8 @@ class Worker(asyncio.Protocol):
         elif kind == BROKEN:
             self._finished(ERROR)
             exchange.abort()
+        elif kind == LAST:
+            self._last = True
 
     def _finished(self, outcome: int) -> None:
         exchange, self.exchange = self.exchange, None
@@ -202,8 +208,8 @@ class Worker(asyncio.Protocol):
             self._transport.write(pack(END))
             exchange.job = None
         self._pool.deadlines.discard(self)
-        fit = not self._stopping and self._status is None
-        self._pool.done(self, exchange, TIMEOUT if self._killed == "deadline" else outcome, fit=fit)
+        fit = not (self._stopping or self._last) and self._status is None
+        self._pool.done(self, exchange, ENDED.get(self._killed, outcome), fit=fit)
 
     def _stop(self) -> None:
         self._stopping += 1
@@ -250,7 +256,7 @@ class Worker(asyncio.Protocol):
             return
         if not exchange.ended:
             exchange.refuse(Refusal(502, "instance-failed", f"the handler's process {died(self._status)}"))
-        self._pool.done(self, exchange, {"deadline": TIMEOUT, "disconnect": ERROR}.get(self._killed, CRASH), fit=False)
+        self._pool.done(self, exchange, ENDED.get(self._killed, CRASH), fit=False)
 
 
 class Processes:
@@ -363,7 +369,7 @@ class Processes:
         worker = await self._start()
         job = exchange.job
         if isinstance(job, _Waiting) and job.gone:
-            self.done(worker, exchange, ERROR, fit=True)
+            self.done(worker, exchange, DISCONNECT, fit=True)
             return
         worker.give(exchange)
 

@@ -6,6 +6,7 @@ run, and a handler that holds on nevertheless is killed.
 """
 
 import contextlib
+import contextvars
 import os
 import signal
 import socket
@@ -14,10 +15,23 @@ from types import FrameType
 from typing import NamedTuple
 
 from wick_runtime.admission import ERROR, OK
-from wick_runtime.answer import Answer, Unsuitable, chunk
+from wick_runtime.answer import Answer, Unsuitable, chunk, first
 from wick_runtime.context import Context, Identity, current
 from wick_runtime.failure import answered, logged
-from wick_runtime.frame import BODY, BROKEN, END, REQUEST, Call, Frames, pack, pack_head, pack_response, unpack_call
+from wick_runtime.frame import (
+    BODY,
+    BROKEN,
+    END,
+    LAST,
+    REQUEST,
+    Call,
+    Frames,
+    pack,
+    pack_head,
+    pack_response,
+    unpack_call,
+)
+from wick_runtime.integrity import broken, end_process, exhausted
 from wick_runtime.output import Lines
 
 _READ = 262_144
@@ -74,23 +88,40 @@ class Process:
         current.set(context)
         self._begun = False
         self._serving = call
+        fit = True
         try:
             self._running = True
-            self._answer(setting.handle(call, self._body(call), context))
+            contextvars.copy_context().run(self._handled, call, context)
             self._running = False
         except Interrupted:
             return False  # a fresh process follows: this one's state is whatever the interruption left
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's code raises
+        except BaseException as error:  # noqa: BLE001 - whatever the user's code raises
             self._running = False
-            logged(error)
-            self._send(
-                pack(BROKEN) if self._begun else pack_response(ERROR, *answered(error, context, debug=setting.debug))
-            )
+            fit = self._failed(error, context)
         finally:
             self._running = False
             self._serving = None
             setting.lines.finish(context)
             current.set(None)
+        return fit
+
+    def _handled(self, call: Call, context: Context) -> None:
+        """In a context of its own: variables that the handler sets are gone with the request."""
+        self._answer(self._setting.handle(call, self._body(call), context))
+
+    def _failed(self, error: BaseException, context: Context) -> bool:
+        """Tell of the handler's failure; whether this process can take another request."""
+        try:
+            logged(error, context)
+            fit = not exhausted()
+            if not fit:
+                self._send(pack(LAST))
+            debug = self._setting.debug
+            self._send(pack(BROKEN) if self._begun else pack_response(ERROR, *answered(error, context, debug=debug)))
+        except BaseException as own:  # noqa: BLE001 - what the user's code replaced is what we would need
+            broken(own)
+        if not fit:
+            end_process("it has no descriptor left")
         return True
 
     def _answer(self, answer: Answer) -> None:
@@ -100,11 +131,14 @@ class Process:
             return
         if not isinstance(answer.body, Iterator):
             raise Unsuitable("an async generator needs an 'async def' handler, or to be the handler itself")
-        self._begun = True
-        self._send(pack_head(answer.status, answer.headers))
         try:
-            for piece in answer.body:
-                self._send(pack(BODY, chunk(piece)))
+            piece = first(answer.body)
+            self._begun = True
+            self._send(pack_head(answer.status, answer.headers))
+            if piece is not None:
+                self._send(pack(BODY, piece))
+            for each in answer.body:
+                self._send(pack(BODY, chunk(each)))
         finally:
             close = getattr(answer.body, "close", None)
             if close is not None:

@@ -10,12 +10,13 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from wick_runtime import adapters
+from wick_runtime import adapters, leftover
 from wick_runtime.admission import Admission
 from wick_runtime.channel import Channel, Closed
 from wick_runtime.http.parser import choose
 from wick_runtime.http.server import Server, Settings
 from wick_runtime.inline import Inline, Served
+from wick_runtime.integrity import noticed
 from wick_runtime.load import LoadError, failure
 from wick_runtime.loop import run
 
@@ -59,6 +60,7 @@ class _Serving:
     async def main(self) -> int:
         code = self._code
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(noticed)
         self._over = self._loop.create_future()
         self._admission = Admission(code.limits, self._shared.table)
         try:
@@ -102,6 +104,7 @@ class _Serving:
         result: Any = hook() if hook is not None else None
         if hasattr(result, "__await__"):
             await result
+        await leftover.end()
 
     def _told(self) -> None:
         try:

@@ -26,7 +26,7 @@ STARTED: Final = 2
 ID_BYTES: Final = 128
 """Longest request id that is kept, the limit `x-request-id` has."""
 
-OUTCOMES: Final = ("ok", "error", "timeout", "crash", "refused")
+OUTCOMES: Final = ("ok", "error", "timeout", "crash", "refused", "disconnect")
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of the duration histogram, seconds."""
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from wick_runtime.failure import departed
 from wick_runtime.http.head import checked, render
 from wick_runtime.http.refusal import Headers, bad_request
 
@@ -189,8 +190,11 @@ async def serve(app: Callable[..., Awaitable[None]], run: "Run", scope: dict[str
     except asyncio.CancelledError:
         socket.close(GOING_AWAY)
         raise
-    except Exception:
-        socket.close(INTERNAL)
+    except BaseException as error:
+        if socket.left and departed(error):
+            return
+        if socket.opened:  # before, the answer is that of any request whose handler raised
+            socket.close(INTERNAL)
         raise
 
 
@@ -204,6 +208,8 @@ class _Socket:
         self._inbox: deque[dict[str, Any]] = deque([{"type": "websocket.connect"}])
         self._open = False
         self._closed = False
+        self.left = False
+        """The client said goodbye."""
 
     async def receive(self) -> dict[str, Any]:
         while not self._inbox:
@@ -223,6 +229,10 @@ class _Socket:
             data = text.encode() if text is not None else message.get("bytes") or b""
             self._run.exchange.connection.send(pack(TEXT if text is not None else BINARY, data))
             await self._run.drained()
+
+    @property
+    def opened(self) -> bool:
+        return self._open
 
     def close(self, code: int, reason: str = "") -> None:
         """Refuse the handshake, or say goodbye."""
@@ -280,4 +290,5 @@ class _Socket:
             self._inbox.append({"type": "websocket.receive", "bytes": frame.data})
 
     def _left(self, code: int, reason: str) -> None:
+        self.left = True
         self._inbox.append({"type": "websocket.disconnect", "code": code, "reason": reason})

@@ -15,9 +15,9 @@ OWN = {
     "", "adapters", "admission", "answer", "channel", "config", "context", "control", "control_port", "deadlines",
     "deferred", "ending", "failure", "family", "finalization", "fork_safety", "forker", "frame", "generators", "http",
     "http.connection", "http.exchange", "http.gate", "http.head", "http.parser", "http.refusal", "http.request_id",
-    "http.rules", "http.server", "inline", "instance", "interface", "keeper", "load", "loop", "metric", "native",
-    "output", "pool", "port", "process", "request", "serving", "source", "specialize", "stand_in", "state",
-    "supervisor", "table", "tally", "worker",
+    "http.rules", "http.server", "inline", "instance", "integrity", "interface", "keeper", "leftover", "load", "loop",
+    "metric", "native", "output", "pool", "port", "process", "request", "serving", "source", "specialize", "stand_in",
+    "state", "supervisor", "table", "tally", "worker",
 }  # fmt: skip
 CODE = """
 import json, sys
