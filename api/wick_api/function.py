@@ -20,6 +20,9 @@ from wick_api.scale import Scale, scale_rules
 Manifest = Mapping[str, Any]
 """A Kubernetes object, or a part of one that Kubewick passes on without reading."""
 
+START_TIMEOUT = Duration(300)
+"""Import and `init` together, where the spec does not say."""
+
 
 class Invalid(ValueError):
     """A Function its author must change; the message names the field."""
@@ -72,6 +75,7 @@ class FunctionSpec(Struct, frozen=True, rename="camel", kw_only=True):
     priority_class_name: str | None = None
     concurrency: Annotated[int, Meta(ge=1, le=1000)] = 10
     timeout: Duration = Duration(60)
+    start_timeout: Duration = START_TIMEOUT
     max_request_bytes: Annotated[int, Meta(ge=0)] = 10 * 1024 * 1024
     debug: bool = False
     scale: Scale = Scale()
@@ -174,6 +178,7 @@ def _check(function: Function) -> None:
         ),
         *scale_rules(spec.scale),
         (not 0 < spec.timeout <= MAX_TIMEOUT, "spec.timeout: must be more than 0s and at most 24h"),
+        (not 0 < spec.start_timeout <= MAX_TIMEOUT, "spec.startTimeout: must be more than 0s and at most 24h"),
         (
             spec.rollback_to is not None and not _REVISION.fullmatch(spec.rollback_to),
             "spec.rollbackTo: must be one of status.revisions, ten hexadecimal digits",

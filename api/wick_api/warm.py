@@ -24,7 +24,7 @@ from typing import Any
 
 from wick_api import diagnosis, names, quantity
 from wick_api.environment import Place, is_own, needed, pod_field, resolve
-from wick_api.function import Function, FunctionSpec, Manifest
+from wick_api.function import START_TIMEOUT, Function, FunctionSpec, Manifest
 from wick_api.revision import Revision, digest
 
 SHAPE = f"{names.GROUP}/shape"
@@ -245,6 +245,7 @@ def order(function: Function, revision: Revision, pod: Manifest, config_maps: Ma
         "concurrency": int(own.get("KUBEWICK_CONCURRENCY", "10")),
         "timeout": float(own.get("KUBEWICK_TIMEOUT", "60")),
         "maxRequestBytes": int(own.get("KUBEWICK_MAX_REQUEST_BYTES", "10485760")),
+        "startTimeout": float(own.get("KUBEWICK_START_TIMEOUT", START_TIMEOUT)),
         "debug": own.get("KUBEWICK_DEBUG") == "1",
     }
 

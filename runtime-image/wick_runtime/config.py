@@ -32,6 +32,8 @@ class Limits(NamedTuple):
     timeout: float = 60.0
     """Seconds a request may take when its deadline header does not say less."""
     max_request_bytes: int = 10_485_760
+    start_timeout: float = 300.0
+    """Seconds that import and `init` may take together."""
 
 
 class Patience(NamedTuple):
@@ -216,6 +218,7 @@ def _limits(environ: Mapping[str, str]) -> Limits:
         concurrency=int(_number(environ, "KUBEWICK_CONCURRENCY", 10, 1, MAX_CONCURRENCY)),
         timeout=_number(environ, "KUBEWICK_TIMEOUT", 60, 0.001, MAX_TIMEOUT, whole=False),
         max_request_bytes=int(_number(environ, "KUBEWICK_MAX_REQUEST_BYTES", 10_485_760, 0, MAX_BODY)),
+        start_timeout=_number(environ, "KUBEWICK_START_TIMEOUT", 300, 0.001, MAX_TIMEOUT, whole=False),
     )
 
 

@@ -40,6 +40,8 @@ class Child:
         self.closed = False
         self.status: int | None = None
         self.failed = False
+        self.stands: dict[str, Any] | None = None
+        """Where loading stood when its deadline had passed, as far as it has said."""
         self.verdict: Refusal | None = None
         """Why we killed it, if we did."""
         self.first: tuple[int, socket.socket] | None = None

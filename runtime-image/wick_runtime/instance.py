@@ -26,6 +26,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
+from wick_runtime import standing
 from wick_runtime.admission import Admission
 from wick_runtime.channel import Channel, Closed, pair
 from wick_runtime.config import Config, Invalid
@@ -45,8 +46,6 @@ from wick_runtime.stand_in import StandIn
 from wick_runtime.state import State, forking, readiness, refusal, taken
 from wick_runtime.worker import Shared
 
-LOAD_TIMEOUT: Final = 300.0
-"""Seconds an import and `init` may take together."""
 CALM: Final = 1.0
 """Seconds after which a worker's death does not count as one of a row."""
 AT_ONCE: Final = 3
@@ -197,7 +196,19 @@ class Instance:
         order = {"target": self._target._asdict(), "limits": self._limits._asdict(), "env": self._env}
         replacing = self._processes is not None  # the handler processes stay
         self._child = child = self._fork_child({"role": "load", **order}) if replacing else self._load_first(order)
-        self._timer("load", LOAD_TIMEOUT, lambda: self._condemn(child, f"loading took longer than {LOAD_TIMEOUT:g} s"))
+        self._timer("load", self._limits.start_timeout, lambda: self._overslept(child))
+
+    def _overslept(self, child: Child) -> None:
+        """Its start deadline has passed: ask where it stands, and end it."""
+        child.stands = {"file": "", "line": 0, "where": ""}
+        if child.pid:
+            os.kill(child.pid, signal.SIGUSR2)
+        self._timer("load", standing.PATIENCE, lambda: self._condemn(child, self._too_slow(child)))
+
+    def _too_slow(self, child: Child) -> str:
+        where = (child.stands or {})["where"]
+        limit = f"loading took longer than {self._limits.start_timeout:g} s (spec.startTimeout)"
+        return f"{limit}: it stands at {where}" if where else f"{limit}, in native code"
 
     def _load_first(self, order: dict[str, Any]) -> Child:
         """With the code goes the order for a handler process: if it takes one, a round trip is spared."""
@@ -268,6 +279,9 @@ class Instance:
                 child.keeper.closed(message["slot"])
             case "pong":
                 child.pings.pop(message["id"], None)
+            case "stands":
+                child.stands = message
+                self._timer("load", 0.0, lambda: self._condemn(child, self._too_slow(child)))
             case "loaded":
                 self._loaded(child, message)
             case "failed":
@@ -408,7 +422,10 @@ class Instance:
             self._finish(lost)
         elif not child.kind:
             message = f"the process {how} while it loaded the code"
-            self._fail({"reason": "LoadFailed", "message": message, "file": "", "line": 0})
+            if child.stands is not None:
+                message = self._too_slow(child)
+            place = child.stands or {"file": "", "line": 0}
+            self._fail({"reason": "LoadFailed", "message": message, "file": place["file"], "line": place["line"]})
         else:
             sys.stderr.write(f"wick_runtime: {reason.message}; replacing it\n")
             self._replace(child)

@@ -64,9 +64,7 @@ def called(function: Callable[[], Any], code: str, what: str) -> Any:
 def failure(error: BaseException, code: str, prefix: str = "") -> LoadError:
     """Describe an exception of the user's code with the place nearest to it in their own files."""
     if isinstance(error, SyntaxError) and error.filename:
-        return LoadError(
-            f"{prefix}{type(error).__name__}: {error.msg}", _short(error.filename, code), error.lineno or 0
-        )
+        return LoadError(f"{prefix}{type(error).__name__}: {error.msg}", short(error.filename, code), error.lineno or 0)
     import traceback  # noqa: PLC0415 - 3 ms that code without a fault does not need
 
     frames = traceback.extract_tb(error.__traceback__)
@@ -75,7 +73,7 @@ def failure(error: BaseException, code: str, prefix: str = "") -> LoadError:
     text = f"{prefix}{type(error).__name__}: {error}".removesuffix(": ")
     if not own:
         return LoadError(text)
-    return LoadError(text, _short(own[-1].filename, code), own[-1].lineno or 0)
+    return LoadError(text, short(own[-1].filename, code), own[-1].lineno or 0)
 
 
 def _import(name: str, code: str) -> ModuleType:
@@ -96,7 +94,7 @@ def _attribute(module: ModuleType, path: str, module_name: str) -> Any:
         if not hasattr(found, name):
             offered = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
             hint = f"; it has {', '.join(sorted(offered))}" if offered else ""
-            file = _short(getattr(module, "__file__", None) or module_name, sys.path[0])
+            file = short(getattr(module, "__file__", None) or module_name, sys.path[0])
             raise LoadError(f"{module_name!r} has no {path!r}{hint}", file)
         found = getattr(found, name)
     return found
@@ -114,7 +112,7 @@ def _hook(owner: Any, name: str) -> Callable[[], Any] | None:
     return found if isinstance(found, FunctionType | MethodType | BuiltinFunctionType) else None
 
 
-def _short(file: str, code: str) -> str:
+def short(file: str, code: str) -> str:
     """The name its author knows: a mounted ConfigMap's files are links into a folder with a date for a name."""
     if file.startswith(os.path.join(code, "")):  # noqa: PTH118 - pathlib costs 5 ms to import
         return os.path.relpath(file, code)

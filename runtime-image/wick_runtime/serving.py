@@ -10,7 +10,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from wick_runtime import adapters, leftover
+from wick_runtime import adapters, leftover, standing
 from wick_runtime.admission import Admission
 from wick_runtime.channel import Channel, Closed
 from wick_runtime.http.parser import choose
@@ -69,6 +69,7 @@ class _Serving:
         except LoadError as problem:
             self._channel.send({"op": "failed", **problem.report()})
             return 1
+        standing.over()
         self._app = Inline(
             served, self._admission, code.identity, code.lines, streams=code.form.streams, debug=code.target.debug
         )

@@ -51,6 +51,9 @@ def parse(body: bytes, config: Config) -> Order:
         max_request_bytes=int(
             number(given.get("maxRequestBytes", ours.max_request_bytes), "maxRequestBytes", 0, MAX_BODY)
         ),
+        start_timeout=number(
+            given.get("startTimeout", ours.start_timeout), "startTimeout", 0.001, MAX_TIMEOUT, whole=False
+        ),
     )
     files = _texts(given, "files")
     for path in files:

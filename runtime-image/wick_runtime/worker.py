@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from wick_runtime import adapters, fork_safety
+from wick_runtime import adapters, fork_safety, standing
 from wick_runtime.channel import Channel, Closed, Message
 from wick_runtime.config import Limits, Patience, Target
 from wick_runtime.context import Identity
@@ -85,6 +85,8 @@ def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
     born = time.monotonic()
     reseed(shared.generators)
     before = fork_safety.open_files()
+    if not own:
+        standing.watch(channel, order["target"]["code"])
     try:
         code = prepare(order, born)
     except LoadError as problem:
@@ -95,6 +97,7 @@ def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
     if code.form.asynchronous:
         _close(first)
         return serve(code, channel, shared)
+    standing.over()
     shared.listener.close()
     if own:
         return run_process(sock, code)

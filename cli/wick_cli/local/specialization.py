@@ -36,6 +36,7 @@ def specialization(function: Function, project: Project) -> dict[str, Any]:
         "concurrency": spec.concurrency,
         "timeout": float(spec.timeout),
         "maxRequestBytes": spec.max_request_bytes,
+        "startTimeout": float(spec.start_timeout),
         "debug": spec.debug,
     }
     return body | {"revision": hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()[:10]}

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from wick_api import names
-from wick_api.function import Function
+from wick_api.function import START_TIMEOUT, Function
 from wick_api.revision import LENGTH, Revision, digest
 from wick_operator.config import Config
 from wick_operator.desired.environment import canonical
@@ -67,6 +67,8 @@ def input_of(function: Function, files: Mapping[str, str]) -> str:
     """Digest of the author's part of a revision."""
     spec = function.spec
     fields = {name: msgspec.to_builtins(getattr(spec, name), enc_hook=float) for name in _DECIDING}
+    if spec.start_timeout != START_TIMEOUT:  # else the input is what it was before the field was there
+        fields["start_timeout"] = float(spec.start_timeout)
     refresh = function.metadata.annotations.get(REFRESH, "")
     return digest(fields, canonical(spec.env), files, refresh)[:LENGTH]
 

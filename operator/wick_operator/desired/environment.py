@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from wick_api import names
-from wick_api.function import Function, FunctionSpec, Manifest
+from wick_api.function import START_TIMEOUT, Function, FunctionSpec, Manifest
 from wick_api.revision import to_key
 
 _REFERENCE = re.compile(r"\$\(([^()]+)\)")
@@ -66,8 +66,15 @@ def of_kubewick(function: Function, revision: str, grace: int) -> list[dict[str,
             "KUBEWICK_MAX_REQUEST_BYTES": spec.max_request_bytes,
             "KUBEWICK_GRACE": grace,
             **({"KUBEWICK_DEBUG": "1"} if spec.debug else {}),
+            **_start_timeout(spec),
         }
     return [{"name": name, "value": str(value)} for name, value in values.items()]
+
+
+def _start_timeout(spec: FunctionSpec) -> dict[str, str]:
+    """Nothing where it is the runtime's default: templates of before the field was there stay what they are."""
+    given = spec.start_timeout
+    return {} if given == START_TIMEOUT else {"KUBEWICK_START_TIMEOUT": f"{float(given):.12g}"}
 
 
 def of_source(function: Function, revision: str, files: Mapping[str, str]) -> list[dict[str, Any]]:

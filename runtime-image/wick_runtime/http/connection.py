@@ -430,7 +430,7 @@ class Connection(asyncio.Protocol):
                 sent = os.write(self._fd, data)
             except BlockingIOError:
                 sent = 0
-            except OSError:  # the client is gone: the loop will report it, if it reads and whoever writes waits for room
+            except OSError:  # the client is gone: the loop tells, if it reads and the writer waits for room
                 self.writable = False
                 if self._held:
                     self._cut()

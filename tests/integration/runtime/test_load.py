@@ -154,3 +154,35 @@ def test_head_and_options_reach_the_handler(start):
     assert (response.status, response.read(), response.headers["Content-Length"]) == (200, b"", "4")
     connection.close()
     assert instance.request("/", "OPTIONS").text == "OPTIONS"
+
+
+ENDLESS = {
+    "import": ({"main.py": "import os\nimport part\n", "part.py": "import time\n\ntime.sleep(99)\n"}, "part.py", 3),
+    "spin": ({"main.py": "def spin():\n    while True:\n        pass\n\nspin()\n"}, "main.py", 3),
+    "init": ({"main.py": "import time\ndef init():\n    time.sleep(99)\ndef handle(): pass\n"}, "main.py", 3),
+    "async init": (
+        {"main.py": "import asyncio\nasync def init():\n    await asyncio.sleep(99)\nasync def handle(): pass\n"},
+        "main.py", 3,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", list(ENDLESS))
+def test_a_start_that_never_ends_is_stopped_at_its_deadline_and_the_line_where_it_stands_is_told(start, variant, what):
+    files, file, line = ENDLESS[what]
+    instance = start(files, KUBEWICK_START_TIMEOUT=2, **variant)
+    ready = instance.control("/readyz").json
+    assert (ready["state"], ready["reason"]) == ("failed", "LoadFailed")
+    assert ready["file"].endswith(file)
+    assert "spec.startTimeout" in ready["message"]
+    if what != "spin":
+        assert ready["line"] == line
+    answer = instance.request("/")
+    assert (answer.status, answer.headers["Kubewick-Refused"]) == (503, "failed")
+    assert f"{file}:" in answer.message
+
+
+def test_a_start_that_never_returns_from_native_code_is_stopped_as_well(start):
+    code = "import signal, time\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])\ntime.sleep(99)\n"
+    ready = start(code, KUBEWICK_START_TIMEOUT=1).control("/readyz").json
+    assert "spec.startTimeout), in native code" in ready["message"]

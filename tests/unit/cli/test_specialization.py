@@ -28,6 +28,7 @@ def test_the_body_carries_everything_that_decides_what_runs():
         "concurrency": 3,
         "timeout": 5.0,
         "maxRequestBytes": 10 * 1024 * 1024,
+        "startTimeout": 300.0,
         "debug": False,
         "revision": made["revision"],
     }

@@ -17,7 +17,7 @@ OWN = {
     "http.connection", "http.exchange", "http.gate", "http.head", "http.parser", "http.refusal", "http.request_id",
     "http.rules", "http.server", "inline", "instance", "integrity", "interface", "keeper", "leftover", "load", "loop",
     "metric", "native", "output", "pool", "port", "process", "request", "serving", "source", "specialize", "stand_in",
-    "state", "supervisor", "table", "tally", "worker",
+    "standing", "state", "supervisor", "table", "tally", "worker",
 }  # fmt: skip
 CODE = """
 import json, sys
