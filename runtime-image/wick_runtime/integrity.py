@@ -50,11 +50,16 @@ def _ours(error: BaseException) -> bool:
     return True
 
 
+def tell(what: str) -> None:
+    """A line in the log, without a descriptor and without `logging`."""
+    _write(2, f"wick_runtime: {what}\n".encode("utf-8", "backslashreplace"))
+
+
 def end_process(why: str) -> NoReturn:
     """End this process at once; whoever watches it answers what it held, and replaces it."""
     try:
         vars(builtins).update(_ORIGINAL)
-        _write(2, f"wick_runtime: this process ends: {why}\n".encode("utf-8", "backslashreplace"))
+        tell(f"this process ends: {why}")
     finally:
         _exit(_SOFTWARE)
 

@@ -31,7 +31,7 @@ from wick_runtime.frame import (
     pack_response,
     unpack_call,
 )
-from wick_runtime.integrity import broken, end_process, exhausted
+from wick_runtime.integrity import broken, exhausted, tell
 from wick_runtime.output import Lines
 
 _READ = 262_144
@@ -121,8 +121,8 @@ class Process:
         except BaseException as own:  # noqa: BLE001 - what the user's code replaced is what we would need
             broken(own)
         if not fit:
-            end_process("it has no descriptor left")
-        return True
+            tell("this process ends: it has no descriptor left")
+        return fit
 
     def _answer(self, answer: Answer) -> None:
         if isinstance(answer.body, bytes):
