@@ -42,6 +42,7 @@ quantities = st.integers(0, INT64) | pattern(
 _texts = st.text(_characters, min_size=1, max_size=MOST_CHARACTERS)
 _duration = {
     ".timeout": durations(1, 86_400_000),
+    ".startTimeout": durations(1, 86_400_000),
     ".scale.window": durations(1000, 3_600_000),
     ".scale.downDelay": durations(0, 3_600_000),
     ".scale.idle": durations(0, 604_800_000),
