@@ -8,6 +8,7 @@ from cluster.credentials import Authority
 
 SERVICES = "10.214.0.0/16"
 PODS = "10.213.0.0/16"
+PROCESSES_OF_A_POD = 1024
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ def kubelet_config(node: Node, authority: Authority, cgroup: str) -> str:
             "imageGCHighThresholdPercent": 100,
             "makeIPTablesUtilChains": False,  # they would outlive the cluster
             "maxPods": 500,
+            "podPidsLimit": PROCESSES_OF_A_POD,
             "podLogsDir": str(node.state / "logs" / "pods"),
             "serializeImagePulls": False,
             "tlsCertFile": str(certificate),

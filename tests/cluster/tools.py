@@ -46,7 +46,7 @@ class Program:
 
 KUBERNETES = ("1.37", "1.36", "1.35")
 """The minor versions Kubewick is tested with, each a module `tools/kubernetes-<minor>`."""
-USUAL = "1.36"
+USUAL = "1.37"
 KUBERNETES_VARIABLE = "KUBEWICK_KUBERNETES"
 
 

@@ -60,7 +60,7 @@ def render(helm):
     def call(values=None):
         asked = json.dumps(values or {})
         if asked not in rendered:
-            command = ("template", RELEASE, CHART, "-n", NAMESPACE, "--kube-version=1.36.0")
+            command = ("template", RELEASE, CHART, "-n", NAMESPACE, "--kube-version=1.37.0")
             rendered[asked] = helm(*command, values=values or {})
         # libyaml's loader: a fifth of the time, and there is much to read.
         return [manifest for manifest in yaml.load_all(rendered[asked], yaml.CSafeLoader) if manifest]

@@ -136,7 +136,7 @@ def test_everything_carries_the_releases_labels(render, values):
 
 
 def test_the_linter_has_nothing_to_say(helm, chart):
-    assert "0 chart(s) failed" in helm("lint", "--strict", chart, "--kube-version=1.36.0")
+    assert "0 chart(s) failed" in helm("lint", "--strict", chart, "--kube-version=1.37.0")
 
 
 @pytest.mark.parametrize(
