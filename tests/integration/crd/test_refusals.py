@@ -18,6 +18,7 @@ BAD = {
     "a negative body size": ({"maxRequestBytes": -1}, "spec.maxRequestBytes"),
     "a negative timeout": ({"timeout": "-5s"}, "spec.timeout"),
     "a timeout of a day and more": ({"timeout": "25h"}, "spec.timeout"),
+    "no time to start in": ({"startTimeout": "0s"}, "spec.startTimeout"),
     "both source and image": ({"image": "nginx"}, "spec: .*source.*image"),
     "neither source nor image": ({"source": None}, "spec: .*source.*image"),
     "a source that is none": ({"source": {}}, "spec.source"),

@@ -181,6 +181,7 @@ def test_scale_routes_and_the_like_make_no_revision(edit):
         {"priorityClassName": "x"},
         {"concurrency": 11},
         {"timeout": "61s"},
+        {"startTimeout": "61s"},
         {"maxRequestBytes": 1},
         {"debug": True},
     ],
@@ -189,6 +190,12 @@ def test_what_decides_what_runs_makes_a_revision(edit):
     old, new = make(), make(**edit)
     assert wanted(old)[0]["metadata"]["name"] != wanted(new)[0]["metadata"]["name"]
     assert choice.input_of(old, files_of(old)) != choice.input_of(new, files_of(new))
+
+
+def test_a_start_timeout_written_out_as_the_default_rolls_nothing():
+    old, new = make(), make(startTimeout="300s")
+    assert deployment(old) == deployment(new)
+    assert choice.input_of(old, files_of(old)) == choice.input_of(new, files_of(new))
 
 
 def test_an_image_s_concurrency_is_the_router_s_business_and_rolls_nothing():
