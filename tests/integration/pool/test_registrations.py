@@ -27,7 +27,13 @@ async def owed(world):
         pod = await world.cluster.get(PODS, world.namespace, waiting["metadata"]["name"])
         return names.POOL not in pod["metadata"]["labels"]
 
-    registrations = Registrations(router, scale, lambda key, _: pytest.fail(f"{key} lost its pod"))
+    def lost(key, _):
+        pytest.fail(f"{key} lost its pod")
+
+    def fault(border, key, error):
+        pytest.fail(f"{border}, {key}: {error!r}")
+
+    registrations = Registrations(router, scale, lost, fault)
     yield registrations, (function.key, await router.start(function)), scaled, claimed
     await registrations.close()
 
