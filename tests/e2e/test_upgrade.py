@@ -15,6 +15,7 @@ from cluster.waiting import eventually
 
 PLATFORM = "app.kubernetes.io/part-of=kubewick,app.kubernetes.io/component in (operator,router)"
 NEXT = "-next"
+PUBLIC_PORT = 8082
 QUICK = {"idle": "1s", "window": "6s"}
 
 
@@ -81,6 +82,14 @@ def one_port(tmp_path, cluster):
     release.install(cluster.kubeconfig, values)
 
 
+def router_ports(cluster):
+    """Data and admin ports of every router pod that exists, those that are ending included."""
+    chosen = ("-n", release.NAMESPACE, "-l", "app.kubernetes.io/component=router", "-o", "json")
+    pods = json.loads(kubectl(cluster.kubeconfig, "get", "pods", *chosen))["items"]
+    containers = [container for pod in pods for container in pod["spec"]["containers"]]
+    return {port["containerPort"] for container in containers for port in container.get("ports", ())}
+
+
 @pytest.mark.skipif("KUBEWICK_URL" in os.environ, reason="Services' addresses are out of reach on Docker")
 def test_going_from_one_data_port_to_two_fails_no_request(cluster, one_port):
     """As docs/operations.md says: first all is served where it was, then outsiders get public functions alone."""
@@ -91,6 +100,7 @@ def test_going_from_one_data_port_to_two_fails_no_request(cluster, one_port):
     values = release.installed_values(cluster.kubeconfig)
     release.install(cluster.kubeconfig, values, chart=one_port)
     public = OnCluster(cluster.kubeconfig, release.public_url(cluster.kubeconfig), cluster.namespace)
+    eventually(lambda: PUBLIC_PORT not in router_ports(cluster))  # the pods before these have ended, too
     eventually(lambda: public.call("inside").status == public.call("outside").status == 200)
     step = json.loads(json.dumps(values))
     step["router"]["settings"] = {**step["router"].get("settings", {}), "publicServes": "all"}
