@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from cluster.control_plane import ControlPlane
@@ -129,6 +131,11 @@ class World:
     def ready(self, name, namespace, reason="Idle"):
         """The status once its condition Ready has this reason."""
         return self.status(name, namespace, lambda status: condition(status, "Ready").get("reason") == reason)
+
+    def outlive_the_second_of(self, name, namespace):
+        """Wait until what is created next is younger: ages are whole seconds, and of two as old a uid decides."""
+        created = datetime.fromisoformat(self.get("fn", name, namespace)["metadata"]["creationTimestamp"])
+        eventually(lambda: time.time() >= created.timestamp() + 1)
 
 
 def condition(status, kind):

@@ -110,6 +110,7 @@ def test_operator_and_router_agree_on_whose_a_host_is(simulated_plane, installed
         kubectl(simulated_plane.kubeconfig, "label", "namespace", "blue", "tenant=blue")
         made.ready("mine", "blue")
         eventually(lambda: limit(url, "my.blue.example", "/") == 2)
+        made.outlive_the_second_of("shop", SERVED)
         made.apply("blue", function("later", maxRequestBytes=6, routes=[shop]))
         why = made.ready("later", "blue", "RouteConflict")["why"]
         assert "shop.example" in why

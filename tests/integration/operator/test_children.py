@@ -193,7 +193,8 @@ def test_the_older_function_keeps_its_route(operated, controlled_namespace):
     route = {"host": f"{controlled_namespace}.example"}
     operated.apply(controlled_namespace, function("first", routes=[route]))
     operated.ready("first", controlled_namespace)
-    operated.apply(controlled_namespace, function("second", routes=[route]))  # of two as old, the lesser name wins
+    operated.outlive_the_second_of("first", controlled_namespace)
+    operated.apply(controlled_namespace, function("second", routes=[route]))
     status = operated.ready("second", controlled_namespace, "RouteConflict")
     assert f"{controlled_namespace}/first" in status["why"]
     kubectl(operated.plane.kubeconfig, "delete", "fn/first", "-n", controlled_namespace)
