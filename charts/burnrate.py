@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from wick_router.histogram import LATENCY_BUCKETS
+from wick_router.http.histogram import LATENCY_BUCKETS
 
 Rule = dict[str, Any]
 

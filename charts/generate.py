@@ -35,8 +35,8 @@ DASHBOARDS = HERE / "kubewick" / "files" / "dashboards"
 Schema = dict[str, Any]
 
 PARTS = {
-    "operator": ("wick_operator.config", "KUBEWICK_OPERATOR_"),
-    "router": ("wick_router.config", "WICK_ROUTER_"),
+    "operator": ("wick_operator.config", "OperatorConfig", "KUBEWICK_OPERATOR_"),
+    "router": ("wick_router.config", "RouterConfig", "WICK_ROUTER_"),
 }
 GIVEN = {
     "operator": {
@@ -208,14 +208,15 @@ def _of(default: Any, path: str) -> Schema:
 
 
 def _settings(part: str) -> Schema:
-    module, prefix = PARTS[part]
+    module, name, prefix = PARTS[part]
     config = importlib.import_module(module)
-    said = _docstrings(Path(str(config.__file__)))
+    defaults = getattr(config, name)()
+    said = _docstrings(Path(str(config.__file__)), name)
     properties = {}
-    for field in fields(config.Config):
+    for field in fields(defaults):
         if field.name in GIVEN[part]:
             continue
-        default = getattr(config.Config(), field.name)
+        default = getattr(defaults, field.name)
         variable = f"{prefix}{field.name.upper()}"
         properties[_camel(field.name)] = {
             "description": f"{said.get(field.name, '')} ({variable})".strip(),
@@ -234,10 +235,10 @@ def _setting(default: Any) -> Schema:
     return {"type": "object", "default": default}
 
 
-def _docstrings(source: Path) -> dict[str, str]:
-    """The text below each field of `Config`, on one line."""
+def _docstrings(source: Path, name: str) -> dict[str, str]:
+    """The text below each field of this class, on one line."""
     tree = ast.parse(source.read_text())
-    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Config")
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
     found = {}
     for field, after in itertools.pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(after, ast.Expr):

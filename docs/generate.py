@@ -4,11 +4,13 @@ crds/functions.kubewick.dev.yaml   --> docs/reference/function.md   every field,
 wick_cli.main                      --> docs/reference/cli.md        every command and option, as `--help` has them
 HELP of each part's metrics        --> docs/reference/metrics.md    every series
 wick_api.reason                    --> docs/reference/errors.md     codes of error bodies, reasons of conditions
+contracts in pyproject.toml        --> docs/reference/layers.md     which folder may import which, and which are pure
 """
 
 import ast
 import json
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -19,15 +21,15 @@ import yaml
 from prometheus_client import REGISTRY
 
 from wick_api import reason
+from wick_autoscaler.decisions import exporter
 from wick_cli.main import COMMANDS
 from wick_cli.main import main as wick
 from wick_operator import metrics as operator_metrics
-from wick_operator.autoscaling import exporter
-from wick_router import exposition
+from wick_router.admin import exposition
 
 HERE = Path(__file__).parent
 CRDS = HERE.parent / "crds"
-RUNTIME_METRICS = HERE.parent / "runtime-image" / "wick_runtime" / "metric.py"
+RUNTIME_METRICS = HERE.parent / "runtime-image" / "wick_runtime" / "instance" / "metric.py"
 MADE = "<!-- Made by docs/generate.py (`make docs`); change its sources instead. -->\n\n"
 WIDTH = 100
 
@@ -36,7 +38,7 @@ Schema = Mapping[str, Any]
 
 def pages() -> dict[Path, str]:
     """Every generated page with its text."""
-    texts = {"function": function(), "cli": cli(), "metrics": metrics(), "errors": errors()}
+    texts = {"function": function(), "cli": cli(), "metrics": metrics(), "errors": errors(), "layers": layers()}
     return {HERE / "reference" / f"{name}.md": MADE + text for name, text in texts.items()}
 
 
@@ -161,6 +163,48 @@ def errors() -> str:
             f"| `{value}` | {_cell(said.get(f'{kinds.__name__}.{value.name}', ''))} |" for value in _members(kinds)
         ]
     return "\n".join(lines) + "\n"
+
+
+def layers() -> str:
+    """The import contracts as a picture a package, with what each folder is for, from its docstring."""
+    linter = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["tool"]["importlinter"]
+    pure = {
+        module
+        for contract in linter["contracts"]
+        if "pure" in contract["name"]
+        for module in contract["source_modules"]
+    }
+    lines = ["# Layers\n", LAYERS]
+    for contract in linter["contracts"]:
+        for package in contract.get("containers", ()):
+            lines += [f"\n## {package}\n", "```text"]
+            names = [line.split(" | ") for line in contract["layers"]]
+            width = max(len(name) for line in names for name in line) + 1
+            for number, line in enumerate(names):
+                lines += ["    " + "-" * (width + 60)] * bool(number)
+                lines += [_layer(package, name, pure, width) for name in line]
+            lines += ["```"]
+    return "\n".join(lines) + "\n"
+
+
+LAYERS = """Each box may import only from boxes below it; what stands in one box imports nothing of its neighbours
+there. `*` marks what is pure: no clock, loop, network, randomness or environment, so what it decides comes from its
+arguments alone. `make check` holds both.
+
+Between the packages: `wick_cli` stands on `wick_operator`, `wick_router` and `wick_runtime`, which know nothing of one
+another; those on `wick_autoscaler`, that on `wick_kube` and `wick_api`. `wick_runtime` imports nothing of Kubewick.
+"""
+
+
+def _layer(package: str, name: str, pure: set[str], width: int) -> str:
+    folder = next(path for path in HERE.parent.glob(f"*/{package}"))
+    source = folder / name / "__init__.py" if (folder / name).is_dir() else folder / f"{name}.py"
+    purpose = (ast.get_docstring(ast.parse(source.read_text())) or "").partition("\n\n")[0].replace("\n", " ")
+    module = f"{package}.{name}"
+    own = {each.removeprefix(f"{module}.") for each in pure if each.startswith(f"{module}.")}
+    inner = f" (* {', '.join(sorted(own))}/)" if own else ""
+    text = purpose.removesuffix(" Pure.") + inner
+    return f"    {'*' if module in pure else ' '} {name:{width}}{text}"
 
 
 def _members(kinds: type[StrEnum]) -> list[StrEnum]:

@@ -1,6 +1,6 @@
 """Compile the router's warm path to C with mypyc: ``compile.py FOLDER [PACKAGE...]``.
 
-    wick_router/exchange.py --mypyc--> C --cc--> wick_router/exchange.<abi>.so   (and wick_router__mypyc.<abi>.so)
+    proxy/exchange.py --mypyc--> C --cc--> proxy/exchange.<abi>.so   (and wick_router__mypyc.<abi>.so)
 
 FOLDER holds wick_api and wick_router, or is made anew from the PACKAGEs named. It is then a folder for the Python path.
 The same source runs both ways: Python takes the ``.so`` beside a ``.py`` when it fits the interpreter, else the source.
@@ -18,8 +18,10 @@ import sysconfig
 from pathlib import Path
 
 WARM = (
-    "client", "demand", "dispatch", "effect", "endpoint", "exchange", "framing", "heads", "histogram", "instance",
-    "intake", "known", "lane", "outlet", "plane", "refusal", "vacancy",
+    "dispatch/action", "dispatch/balancer", "dispatch/demand", "dispatch/dispatcher",
+    "http/head_cache", "http/heads", "http/histogram", "http/refusal", "http/response_framing",
+    "proxy/client_connection", "proxy/corked_writer", "proxy/data_plane", "proxy/endpoint", "proxy/exchange",
+    "proxy/instance_connection", "proxy/request_head", "proxy/upstream",
 )  # fmt: skip
 """Modules of `wick_router` that a warm request runs through."""
 SHARED = ("wick_api/routing.py",)

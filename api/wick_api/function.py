@@ -24,7 +24,7 @@ START_TIMEOUT = Duration(300)
 """Import and `init` together, where the spec does not say."""
 
 
-class Invalid(ValueError):
+class SpecInvalid(ValueError):
     """A Function its author must change; the message names the field."""
 
 
@@ -86,7 +86,7 @@ class FunctionSpec(Struct, frozen=True, rename="camel", kw_only=True):
     rollback_to: str | None = None
 
 
-class Metadata(Struct, frozen=True, rename="camel", kw_only=True):
+class FunctionMetadata(Struct, frozen=True, rename="camel", kw_only=True):
     name: str
     namespace: str = "default"
     uid: str = ""
@@ -102,7 +102,7 @@ class Metadata(Struct, frozen=True, rename="camel", kw_only=True):
 class Function(Struct, frozen=True, rename="camel", kw_only=True):
     """One Function; `status` is what the operator last wrote, unread here."""
 
-    metadata: Metadata
+    metadata: FunctionMetadata
     spec: FunctionSpec
     status: Manifest = field(default_factory=dict)
 
@@ -117,13 +117,13 @@ class Function(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def parse(manifest: Manifest) -> Function:
-    """Read a Function from a decoded manifest; `Invalid` names the field that is wrong."""
+    """Read a Function from a decoded manifest; `SpecInvalid` names the field that is wrong."""
     if manifest.get("apiVersion") != names.API_VERSION or manifest.get("kind") != names.KIND:
-        raise Invalid(f"apiVersion and kind must be {names.API_VERSION} and {names.KIND}")
+        raise SpecInvalid(f"apiVersion and kind must be {names.API_VERSION} and {names.KIND}")
     try:
         function = msgspec.convert(manifest, Function, dec_hook=decode_scalar, strict=True)
     except msgspec.ValidationError as error:
-        raise Invalid(_in_the_users_words(str(error))) from error
+        raise SpecInvalid(_in_the_users_words(str(error))) from error
     _check(function)
     return function
 
@@ -185,7 +185,7 @@ def _check(function: Function) -> None:
         ),
     ):
         if wrong:
-            raise Invalid(message)
+            raise SpecInvalid(message)
     _check_resources(spec)
     _check_environment(spec)
     _check_mounts(spec)
@@ -197,10 +197,10 @@ def _check_resources(spec: FunctionSpec) -> None:
     for part in ("requests", "limits"):
         amounts = spec.resources.get(part, {})
         if not isinstance(amounts, Mapping):
-            raise Invalid(f"spec.resources.{part}: must name resources, such as memory: 128Mi")
+            raise SpecInvalid(f"spec.resources.{part}: must name resources, such as memory: 128Mi")
         for name, amount in amounts.items():
             if problem := quantity.problem(amount):
-                raise Invalid(f"spec.resources.{part}.{name}: {problem}")
+                raise SpecInvalid(f"spec.resources.{part}.{name}: {problem}")
 
 
 def _check_environment(spec: FunctionSpec) -> None:
@@ -208,13 +208,13 @@ def _check_environment(spec: FunctionSpec) -> None:
     for variable in spec.env:
         name = str(variable.get("name", ""))
         if name in names.RESERVED_ENV or name.startswith(names.RESERVED_ENV_PREFIX):
-            raise Invalid(f"spec.env: {name} is reserved; PORT and KUBEWICK_* are set by Kubewick")
+            raise SpecInvalid(f"spec.env: {name} is reserved; PORT and KUBEWICK_* are set by Kubewick")
         if not _ENV_NAME.fullmatch(name):
-            raise Invalid(f"spec.env: {name!r} is not a variable name")
+            raise SpecInvalid(f"spec.env: {name!r} is not a variable name")
         if name in seen:
-            raise Invalid(f"spec.env: {name} is set twice")
+            raise SpecInvalid(f"spec.env: {name} is set twice")
         if "value" in variable and "valueFrom" in variable:
-            raise Invalid(f"spec.env: {name} has both value and valueFrom")
+            raise SpecInvalid(f"spec.env: {name} has both value and valueFrom")
         seen.add(name)
 
 
@@ -224,21 +224,25 @@ def _check_mounts(spec: FunctionSpec) -> None:
         for mount in mounts:
             path = mount.mount_path
             if not path.startswith("/") or path == "/" or ":" in path or ".." in path:
-                raise Invalid(f"spec.{field_name}: mountPath {path!r} must be an absolute folder without ':' and '..'")
+                raise SpecInvalid(
+                    f"spec.{field_name}: mountPath {path!r} must be an absolute folder without ':' and '..'"
+                )
             if any(path == kept or path.startswith(f"{kept}/") for kept in _KEPT_PATHS):
-                raise Invalid(f"spec.{field_name}: mountPath {path!r} must not be {', '.join(_KEPT_PATHS)} or below")
+                raise SpecInvalid(
+                    f"spec.{field_name}: mountPath {path!r} must not be {', '.join(_KEPT_PATHS)} or below"
+                )
             if path.rstrip("/") in seen:
-                raise Invalid(f"spec.{field_name}: mountPath {path!r} is used twice")
+                raise SpecInvalid(f"spec.{field_name}: mountPath {path!r} is used twice")
             seen.add(path.rstrip("/"))
 
 
 def check_files(files: Mapping[str, str], where: str) -> None:
     """Refuse source no instance could be given; `where` is the field to blame. Also for a ConfigMap's content."""
     if not files:
-        raise Invalid(f"{where}: has no file")
+        raise SpecInvalid(f"{where}: has no file")
     for file in files:
         if not _FILE.fullmatch(file) or len(file) > MAX_FILE_NAME:
-            raise Invalid(f"{where}: {file!r} is not a relative file name")
+            raise SpecInvalid(f"{where}: {file!r} is not a relative file name")
     size = sum(len(text.encode()) for text in files.values())
     if size > MAX_SOURCE_BYTES:
-        raise Invalid(f"{where}: {size} bytes are more than {MAX_SOURCE_BYTES}; build an image instead")
+        raise SpecInvalid(f"{where}: {size} bytes are more than {MAX_SOURCE_BYTES}; build an image instead")

@@ -27,7 +27,7 @@ CLOCK = "kubewick-clock"
 INTERNAL_PREFIX = "kubewick-"
 
 
-class Refused(StrEnum):
+class RefusedBy(StrEnum):
     """Values of ``kubewick-refused``; in every case no user code has run for the request."""
 
     CONCURRENCY = "concurrency"  # 429: the instance is at its limit

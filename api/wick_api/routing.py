@@ -2,15 +2,15 @@
 
 A request's owner follows from its Host, its path and its method; the first rule that speaks decides:
 
-1. Host ``<name>.<namespace>.<domain>``, for each of `Policy.domains`, belongs to the function it names, whatever the
-   path, and to nobody when there is no such function. Without a domain (``<name>.<namespace>``) it does so only while
-   that function exists, since two labels may as well be a public name such as ``example.com``.
+1. Host ``<name>.<namespace>.<domain>``, for each of `HostPolicy.domains`, belongs to the function it names, whatever
+   the path, and to nobody when there is no such function. Without a domain (``<name>.<namespace>``) it does so only
+   while that function exists, since two labels may as well be a public name such as ``example.com``.
 2. Any other host that an admitted route names: among the routes of that host the longest path prefix.
 3. The path ``/function/<namespace>/<name>/…``, whose first three segments are taken off before forwarding.
 4. Routes without a host, longest path prefix, on every host that rules 1 and 2 leave to nobody.
 
-A route is admitted when its namespace has leave for its host (`Policy.hosts`). Where two admitted routes have the same
-host, prefix and method, the Function that was created first has it, then the lesser uid, then the lesser name.
+A route is admitted when its namespace has leave for its host (`HostPolicy.hosts`). Where two admitted routes have the
+same host, prefix and method, the Function that was created first has it, then the lesser uid, then the lesser name.
 A prefix ends at a segment: ``/api`` serves ``/api`` and ``/api/x``, not ``/apis``.
 
 Outsiders, who come to a public listener (`find` with `public`), see public functions alone. A function that is not
@@ -39,7 +39,7 @@ LABELS = 2
 """DNS labels of ``<name>.<namespace>``."""
 
 
-class Policy(NamedTuple):
+class HostPolicy(NamedTuple):
     """What an installation decides about hosts; the same for all its parts."""
 
     domains: tuple[str, ...] = ()
@@ -86,7 +86,7 @@ _NOBODY: set[Key] = set()
 Found = Match | WrongMethod | None
 
 
-class Lost(NamedTuple):
+class RouteLost(NamedTuple):
     """A route that no request reaches its Function by, at least for one of its methods."""
 
     reason: Reason
@@ -96,7 +96,7 @@ class Lost(NamedTuple):
 class Table:
     """All routes of all Functions."""
 
-    def __init__(self, policy: Policy, functions: Iterable[Function] = ()) -> None:
+    def __init__(self, policy: HostPolicy, functions: Iterable[Function] = ()) -> None:
         domains = [domain.lower().strip(".") for domain in policy.domains]
         self.whole = True
         """All Functions are known. While they are not, an older one may be missing, so routes lead to nobody."""
@@ -217,7 +217,7 @@ class Table:
 
     # Routes
 
-    def lost(self, key: Key) -> tuple[Lost, ...]:
+    def lost(self, key: Key) -> tuple[RouteLost, ...]:
         """Why this Function's routes do not all lead to it, in their order; owners are named if it may know them."""
         function = self._functions.get(key)
         if function is None:
@@ -225,7 +225,7 @@ class Table:
         found = [self._lost(function, route) for route in function.spec.routes]
         return tuple(lost for lost in found if lost is not None)
 
-    def _lost(self, function: Function, route: Route) -> Lost | None:
+    def _lost(self, function: Function, route: Route) -> RouteLost | None:
         key, host = function.key, _host(route)
         refusal = self._refusal(key, route)
         if refusal is not None:
@@ -233,34 +233,38 @@ class Table:
         owner = self._own.get(host, key)
         if owner != key:
             whose = f"the Function it names, {owner}" if self._knows(key, owner) else "another Function, which it names"
-            return Lost(Reason.HOST_NOT_ALLOWED, f"Route {_text(route)}: the host belongs to {whose}; choose another.")
+            return RouteLost(
+                Reason.HOST_NOT_ALLOWED, f"Route {_text(route)}: the host belongs to {whose}; choose another."
+            )
         claim = _claim(function, route)
         for other in self._hosts.get(host, ()):
             same = other.prefix == claim.prefix and other.key != key and other.rank < claim.rank
             if same and (not other.methods or not claim.methods or other.methods & claim.methods):
                 known = self._knows(key, other.key)
                 whose = f"the older Function {other.key}" if known else "an older Function of another namespace"
-                return Lost(Reason.ROUTE_CONFLICT, f"Route {_text(route)} belongs to {whose}; choose another.")
+                return RouteLost(Reason.ROUTE_CONFLICT, f"Route {_text(route)} belongs to {whose}; choose another.")
         return None
 
-    def _refusal(self, key: Key, route: Route) -> Lost | None:
+    def _refusal(self, key: Key, route: Route) -> RouteLost | None:
         """Why a route is not admitted, whatever other Functions there are."""
         host = route.host.lower()
         if not host and _prefix(route.path).startswith(PATH_PREFIX):
             said = "requests below /function/ belong to the Function that the path names; choose another path."
-            return Lost(Reason.ROUTE_UNREACHABLE, f"Route {_text(route)} never matches: {said}")
+            return RouteLost(Reason.ROUTE_UNREACHABLE, f"Route {_text(route)} never matches: {said}")
         if host.encode() in self._services:
-            return Lost(Reason.HOST_NOT_ALLOWED, f"Route {_text(route)}: the host is the router's own; choose another.")
+            return RouteLost(
+                Reason.HOST_NOT_ALLOWED, f"Route {_text(route)}: the host is the router's own; choose another."
+            )
         owner = self._named(host)
         if owner is not None and owner != key:
             said = f"the host belongs to {owner}, the Function it names; choose another."
-            return Lost(Reason.HOST_NOT_ALLOWED, f"Route {_text(route)} never matches: {said}")
+            return RouteLost(Reason.HOST_NOT_ALLOWED, f"Route {_text(route)} never matches: {said}")
         if key.namespace in self._policy.excluded:
-            return Lost(Reason.HOST_NOT_ALLOWED, f"Route {_text(route)}: namespace {key.namespace} is not served.")
+            return RouteLost(Reason.HOST_NOT_ALLOWED, f"Route {_text(route)}: namespace {key.namespace} is not served.")
         if owner is None and not self._granted(key.namespace, host):
             what = f"host {host}" if host else "every host, which a route without one asks for"
             said = f"namespace {key.namespace} has no leave for {what}; the installation's routes.hosts gives it."
-            return Lost(Reason.HOST_NOT_ALLOWED, f"Route {_text(route)}: {said}")
+            return RouteLost(Reason.HOST_NOT_ALLOWED, f"Route {_text(route)}: {said}")
         return None
 
     def _granted(self, namespace: str, host: str) -> bool:

@@ -41,7 +41,7 @@ class Panic(Struct, frozen=True, rename="camel", kw_only=True):
     """Load over what the ready instances were meant to carry from which the short window counts."""
 
 
-class Schedule(Struct, frozen=True, rename="camel", kw_only=True):
+class ScaleSchedule(Struct, frozen=True, rename="camel", kw_only=True):
     """Another `min` for a while: from each time `start` names, for `duration`."""
 
     start: Annotated[str, Meta(max_length=128)]
@@ -87,7 +87,7 @@ class Scale(Struct, frozen=True, rename="camel", kw_only=True):
     """Fewer instances only after wanting fewer for so long."""
     idle: Duration = Duration(60)
     """How long without demand before `min` (zero, by default)."""
-    schedules: Annotated[tuple[Schedule, ...], Meta(max_length=16)] = ()
+    schedules: Annotated[tuple[ScaleSchedule, ...], Meta(max_length=16)] = ()
     prediction: Prediction = Prediction()
 
 

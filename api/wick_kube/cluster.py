@@ -17,7 +17,7 @@ from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
-from wick_kube.error import ApiError, NotFound, Throttled, Unreachable, from_response
+from wick_kube.error import ApiError, ApiNotFound, ApiUnreachable, Throttled, from_response
 from wick_kube.resource import DEPLOYMENTS, Resource, of
 
 log = logging.getLogger(__name__)
@@ -74,19 +74,19 @@ class Cluster:
         await self.close()
 
     async def close(self) -> None:
-        """Close every connection; calls and streams under way end with `Unreachable`."""
+        """Close every connection; calls and streams under way end with `ApiUnreachable`."""
         await self._calls.close()
         await self._streams.close()
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any]:
-        """One object; `NotFound` where there is none."""
+        """One object; `ApiNotFound` where there is none."""
         return _object(await self.call("GET", resource.path(namespace, name)))
 
     async def find(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any] | None:
         """One object, or None where there is none."""
         try:
             return await self.get(resource, namespace, name)
-        except NotFound:
+        except ApiNotFound:
             return None
 
     async def list(
@@ -155,7 +155,7 @@ class Cluster:
             options["gracePeriodSeconds"] = grace
         try:
             await self.call("DELETE", resource.path(namespace, name), body=options)
-        except NotFound:
+        except ApiNotFound:
             return
 
     async def call(
@@ -168,7 +168,7 @@ class Cluster:
         content_type: str = _JSON,
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - one number for the whole call, pauses included
     ) -> bytes:
-        """Make one call and return the body; `ApiError` for a refusal, `Unreachable` for no answer in `timeout`.
+        """Make one call and return the body; `ApiError` for a refusal, `ApiUnreachable` for no answer in `timeout`.
 
         A server that answers 429 for that long is `Throttled`, with its own words: nothing was executed.
         """
@@ -185,7 +185,7 @@ class Cluster:
                             raise
                         await asyncio.sleep(pause)
         except TimeoutError as error:
-            raise Unreachable(f"{method} {path}: no answer within {timeout:g} s") from error
+            raise ApiUnreachable(f"{method} {path}: no answer within {timeout:g} s") from error
 
     async def _once(self, method: str, path: str, query: Query | None, data: bytes | None, content_type: str) -> bytes:
         headers = await self._headers()
@@ -198,7 +198,7 @@ class Cluster:
                 answer = await response.read()
         except aiohttp.ClientError as error:
             self.observe(method, 0)
-            raise Unreachable(f"{method} {path}: {error}") from error
+            raise ApiUnreachable(f"{method} {path}: {error}") from error
         self.observe(method, response.status)
         if response.status >= 400:  # noqa: PLR2004 - HTTP's own boundary
             raise from_response(response.status, answer, response.headers.get("Retry-After"))
@@ -220,7 +220,7 @@ class Cluster:
                     if response.connection is not None and response.connection.transport is not None:
                         response.connection.transport.abort()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Unreachable(f"GET {path}: {error}") from error
+            raise ApiUnreachable(f"GET {path}: {error}") from error
 
     async def logs(
         self, namespace: str, pod: str, *, container: str, previous: bool = False, lines: int = 20

@@ -17,7 +17,7 @@ CONNECT = 1.0
 _END = b"\r\n\r\n"
 
 
-class Broken(Exception):
+class ControlPortBroken(Exception):
     """No answer that makes sense; the message says why."""
 
 
@@ -36,25 +36,25 @@ class _Answer(asyncio.Protocol):
         self._read += data
         try:
             found = parse(self._read)
-        except Broken as broken:
+        except ControlPortBroken as broken:
             self._end(broken)
         else:
             if found is not None and not self.done.done():
                 self.done.set_result(found)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end(Broken(str(exc) if exc else "the connection was closed before the end of the answer"))
+        self._end(ControlPortBroken(str(exc) if exc else "the connection was closed before the end of the answer"))
 
-    def _end(self, broken: Broken) -> None:
+    def _end(self, broken: ControlPortBroken) -> None:
         if not self.done.done():
             self.done.set_exception(broken)
             self.done.exception()  # nobody may be waiting any more
 
 
 def parse(read: bytes) -> tuple[int, bytes] | None:
-    """Status and body of what was read so far, or None where more is to come; raises `Broken`."""
+    """Status and body of what was read so far, or None where more is to come; raises `ControlPortBroken`."""
     if len(read) > LONGEST_ANSWER:
-        raise Broken(f"the answer is longer than {LONGEST_ANSWER} bytes")
+        raise ControlPortBroken(f"the answer is longer than {LONGEST_ANSWER} bytes")
     head, end, body = read.partition(_END)
     if not end:
         return None
@@ -62,7 +62,7 @@ def parse(read: bytes) -> tuple[int, bytes] | None:
     version, _, rest = first.partition(b" ")
     lengths = [value.strip() for name, _, value in (field.partition(b":") for field in fields) if _is_length(name)]
     if version != b"HTTP/1.1" or not rest[:3].isdigit() or len(lengths) != 1 or not lengths[0].isdigit():
-        raise Broken("the answer is not HTTP/1.1 with a Content-Length")
+        raise ControlPortBroken("the answer is not HTTP/1.1 with a Content-Length")
     length = int(lengths[0])
     return (int(rest[:3]), body[:length]) if len(body) >= length else None
 
@@ -74,8 +74,8 @@ def _is_length(name: bytes) -> bool:
 async def post(host: str, port: int, path: str, token: str, body: bytes, within: float) -> tuple[int, bytes]:
     """Status and body of the answer to this JSON.
 
-    `Broken` or `OSError` where there is none, or no connection in `CONNECT`; ``TimeoutError`` where it does not come
-    `within` so many seconds.
+    `ControlPortBroken` or `OSError` where there is none, or no connection in `CONNECT`; ``TimeoutError`` where it does
+    not come `within` so many seconds.
     """
     authority = f"[{host}]" if ":" in host else host
     head = (
@@ -88,7 +88,7 @@ async def post(host: str, port: int, path: str, token: str, body: bytes, within:
             async with asyncio.timeout(CONNECT):
                 transport, answer = await loop.create_connection(lambda: _Answer(head.encode() + body), host, port)
         except TimeoutError as error:
-            raise Broken(f"no connection in {CONNECT:g} s") from error
+            raise ControlPortBroken(f"no connection in {CONNECT:g} s") from error
         try:
             return await answer.done
         finally:

@@ -16,11 +16,11 @@ class ApiError(Exception):
         self.retry_after = retry_after
 
 
-class NotFound(ApiError):
+class ApiNotFound(ApiError):
     """404: no such object, or no such kind."""
 
 
-class Conflict(ApiError):
+class ApiConflict(ApiError):
     """409: somebody else changed, created or owns it first."""
 
 
@@ -28,7 +28,7 @@ class Gone(ApiError):
     """410: the resource version is too old to continue from; list again."""
 
 
-class Refused(ApiError):
+class ApiRefused(ApiError):
     """400, 403, 422 and some 500s: the request itself is wrong, forbidden or invalid; repeating it will not help."""
 
 
@@ -36,17 +36,17 @@ class Throttled(ApiError):
     """429: not executed; safe to repeat after `retry_after` seconds."""
 
 
-class Unreachable(Exception):
+class ApiUnreachable(Exception):
     """The API server could not be reached, or the connection broke: whether the call took effect is unknown."""
 
 
 _BY_STATUS = {
-    HTTPStatus.BAD_REQUEST: Refused,
-    HTTPStatus.FORBIDDEN: Refused,
-    HTTPStatus.NOT_FOUND: NotFound,
-    HTTPStatus.CONFLICT: Conflict,
+    HTTPStatus.BAD_REQUEST: ApiRefused,
+    HTTPStatus.FORBIDDEN: ApiRefused,
+    HTTPStatus.NOT_FOUND: ApiNotFound,
+    HTTPStatus.CONFLICT: ApiConflict,
     HTTPStatus.GONE: Gone,
-    HTTPStatus.UNPROCESSABLE_ENTITY: Refused,
+    HTTPStatus.UNPROCESSABLE_ENTITY: ApiRefused,
     HTTPStatus.TOO_MANY_REQUESTS: Throttled,
 }
 
@@ -71,7 +71,7 @@ def from_status(status: Status, retry_after: float | None = None) -> ApiError:
     """The error a metav1.Status describes."""
     kind = _BY_STATUS.get(HTTPStatus(status.code), ApiError) if status.code in _BY_STATUS else ApiError
     if status.code == HTTPStatus.INTERNAL_SERVER_ERROR and any(said in status.message for said in _REFUSED_AS_500):
-        kind = Refused
+        kind = ApiRefused
     return kind(status.code, status.reason, status.message, retry_after)
 
 

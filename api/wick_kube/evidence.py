@@ -13,7 +13,7 @@ import msgspec
 from wick_api import names
 from wick_api.diagnosis import Evidence, Needs
 from wick_kube.cluster import Cluster
-from wick_kube.error import ApiError, Unreachable
+from wick_kube.error import ApiError, ApiUnreachable
 from wick_kube.resource import CORE_EVENTS
 
 TIMEOUT = 2.0
@@ -44,7 +44,7 @@ async def _events(cluster: Cluster, pod: Mapping[str, Any]) -> list[dict[str, An
             return await cluster.list(
                 CORE_EVENTS, metadata["namespace"], fields=f"involvedObject.uid={metadata['uid']}"
             )
-    except (ApiError, Unreachable, TimeoutError):
+    except (ApiError, ApiUnreachable, TimeoutError):
         return []
 
 
@@ -58,7 +58,7 @@ async def _last_log(cluster: Cluster, pod: Mapping[str, Any]) -> str:
             text = await cluster.logs(
                 metadata["namespace"], metadata["name"], container=names.CONTAINER, previous=restarted, lines=5
             )
-    except (Unreachable, TimeoutError):
+    except (ApiUnreachable, TimeoutError):
         return ""
     return next((line.strip() for line in reversed((text or "").splitlines()) if line.strip()), "")
 

@@ -31,9 +31,9 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from wick_kube.cluster import Cluster
-from wick_kube.error import ApiError, Gone, Refused, Status, Unreachable, from_status
+from wick_kube.error import ApiError, ApiRefused, ApiUnreachable, Gone, Status, from_status
 from wick_kube.resource import Resource
-from wick_kube.stream import Metadata, event, lines, metadata, plain
+from wick_kube.stream import ObjectMetadata, event, lines, metadata, plain
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Reflector(Generic[T]):
         self._selectors = {k: v for k, v in (("labelSelector", labels), ("fieldSelector", fields)) if v}
         self._listener = listener
         self._decode = decode
-        self._objects: dict[Address, tuple[Metadata, T]] = {}
+        self._objects: dict[Address, tuple[ObjectMetadata, T]] = {}
         self._version = ""
         self._streams_lists = True
         self._heard = False
@@ -135,7 +135,7 @@ class Reflector(Generic[T]):
                     await self._list()
             except Gone:
                 self._version = ""
-            except (ApiError, Unreachable, TimeoutError, msgspec.DecodeError) as error:
+            except (ApiError, ApiUnreachable, TimeoutError, msgspec.DecodeError) as error:
                 # Every failure has the same answer: try again. A list has no effects, so that is safe.
                 self.in_touch = False
                 self._failed(error)
@@ -158,7 +158,7 @@ class Reflector(Generic[T]):
         if self._streams_lists:
             try:
                 await self._follow({"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}, listing=set())
-            except Refused:
+            except ApiRefused:
                 self._streams_lists = False
             else:
                 return
@@ -219,7 +219,7 @@ class Reflector(Generic[T]):
             self._version = about.resource_version
         return listing
 
-    def _put(self, raw: msgspec.Raw, about: Metadata) -> Address:
+    def _put(self, raw: msgspec.Raw, about: ObjectMetadata) -> Address:
         address = (about.namespace, about.name)
         held = self._objects.get(address)
         if held and held[0].uid != about.uid:

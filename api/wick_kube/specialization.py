@@ -24,19 +24,19 @@ LOAD_SECONDS = 30.0
 OK, TAKEN = 200, 409
 
 
-class Loaded(Struct, frozen=True):
+class OrderLoaded(Struct, frozen=True):
     """The pod serves the function; steps in order, in milliseconds."""
 
     phases: tuple[tuple[str, float], ...]
 
 
-class Failed(Struct, frozen=True):
+class OrderFailed(Struct, frozen=True):
     """The code does not load; the message names file and line."""
 
     message: str
 
 
-class Refused(Struct, frozen=True):
+class OrderRefused(Struct, frozen=True):
     """The pod did not take it; another may."""
 
     taken: bool
@@ -54,21 +54,23 @@ class _Report(Struct):
     phases: dict[str, float] = msgspec.field(default_factory=dict)
 
 
-async def specialize(pod: Mapping[str, Any], order: Mapping[str, Any], token: str) -> Loaded | Failed | Refused:
+async def specialize(
+    pod: Mapping[str, Any], order: Mapping[str, Any], token: str
+) -> OrderLoaded | OrderFailed | OrderRefused:
     """Give the pod what `wick_api.warm.order` made; at most `LOAD_SECONDS`."""
     began = time.monotonic()
     answer = await _post(pod, order, token)
     if answer is None:
-        return Refused(taken=False)
+        return OrderRefused(taken=False)
     status, report = answer
     if status == OK:
         steps = tuple(report.phases.items())
         transfer = (time.monotonic() - began) * 1000 - sum(duration for _, duration in steps)
-        return Loaded((("transfer", max(0.0, transfer)), *steps))
+        return OrderLoaded((("transfer", max(0.0, transfer)), *steps))
     if report.state == "failed" and status != TAKEN:
         place = f"{report.file}:{report.line}: " if report.file else ""
-        return Failed(f"The code cannot be loaded: {place}{report.message}")
-    return Refused(taken=status == TAKEN)
+        return OrderFailed(f"The code cannot be loaded: {place}{report.message}")
+    return OrderRefused(taken=status == TAKEN)
 
 
 async def config_maps(cluster: Cluster, namespace: str, revision: Revision) -> dict[str, Any]:
@@ -89,5 +91,5 @@ async def _post(pod: Mapping[str, Any], order: Mapping[str, Any], token: str) ->
             LOAD_SECONDS,
         )
         return status, msgspec.json.decode(body, type=_Report)
-    except (control_port.Broken, OSError, msgspec.DecodeError):
+    except (control_port.ControlPortBroken, OSError, msgspec.DecodeError):
         return None

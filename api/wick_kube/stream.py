@@ -18,7 +18,7 @@ class Event(Struct, frozen=True):
     object: Raw
 
 
-class Metadata(Struct, frozen=True, rename="camel"):
+class ObjectMetadata(Struct, frozen=True, rename="camel"):
     """What the watch itself needs to know of any object."""
 
     name: str = ""
@@ -31,7 +31,7 @@ class Metadata(Struct, frozen=True, rename="camel"):
 class Head(Struct, frozen=True):
     """An object, as far as the watch reads it."""
 
-    metadata: Metadata
+    metadata: ObjectMetadata
 
 
 _event = msgspec.json.Decoder(Event)
@@ -39,7 +39,7 @@ _head = msgspec.json.Decoder(Head)
 _any = msgspec.json.Decoder(dict[str, Any])
 
 
-def metadata(raw: Raw) -> Metadata:
+def metadata(raw: Raw) -> ObjectMetadata:
     """The identity and version of an undecoded object."""
     return _head.decode(raw).metadata
 

@@ -6,10 +6,10 @@
 from pathlib import Path
 
 from wick_api.function import parse
-from wick_operator.autoscaling.simulate import chart, peers
-from wick_operator.autoscaling.simulate.model import Policy, World, simulate
-from wick_operator.autoscaling.simulate.outcome import outcome
-from wick_operator.autoscaling.simulate.shape import SHAPES, Load, shaped
+from wick_autoscaler.simulate import chart, peers
+from wick_autoscaler.simulate.model import SimulatedPolicy, World, simulate
+from wick_autoscaler.simulate.outcome import outcome
+from wick_autoscaler.simulate.shape import SHAPES, Load, shaped
 
 HERE = Path(__file__).parent
 LOAD, WORLD = Load(peak=100, length=600, service=0.5), World(cold_start=1.0)
@@ -37,7 +37,9 @@ def main():
     rows = []
     for shape in SHAPES:
         load = shaped(shape, LOAD)
-        runs = [simulate(policy, load, WORLD) for policy in (Policy("kubewick", FUNCTION), peers.knative(FUNCTION))]
+        runs = [
+            simulate(policy, load, WORLD) for policy in (SimulatedPolicy("kubewick", FUNCTION), peers.knative(FUNCTION))
+        ]
         (HERE / f"{shape}.svg").write_text(chart.svg(runs))
         for run in runs:
             seen = outcome(run)

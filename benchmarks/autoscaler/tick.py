@@ -22,9 +22,9 @@ from pathlib import Path
 from wick_api import metric
 from wick_api.function import parse
 from wick_api.names import Key
-from wick_operator.autoscaling.demand import Reading
-from wick_operator.autoscaling.loop import Autoscaler, Look
-from wick_operator.autoscaling.scaler import Replicas
+from wick_autoscaler.decisions.demand import Reading
+from wick_autoscaler.decisions.scaler import Replicas
+from wick_autoscaler.loop import Autoscaler, Look
 
 TICKS = 30
 WARM = 130

@@ -14,15 +14,15 @@ import uvloop
 from static import StaticBackend, function
 
 from wick_api.names import Key
+from wick_router.admin.exposition import write
 from wick_router.backend import Instance
-from wick_router.client import Client
-from wick_router.config import Config
-from wick_router.exposition import write
-from wick_router.instance import InstanceConnection
-from wick_router.plane import Plane
+from wick_router.config import RouterConfig
+from wick_router.proxy.client_connection import ClientConnection
+from wick_router.proxy.data_plane import DataPlane
+from wick_router.proxy.instance_connection import InstanceConnection
 
 if TYPE_CHECKING:
-    from wick_router.endpoint import Endpoint
+    from wick_router.proxy.endpoint import Endpoint
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: f0.default\r\n\r\n"
 RESPONSE = (
@@ -60,13 +60,13 @@ class Nowhere:
 async def measure(turns, answers):
     """Seconds of one request; `answers` are given in turn."""
     each = function("f0", concurrency=1000)
-    plane = Plane(Config(), StaticBackend([each]))
+    plane = DataPlane(RouterConfig(), StaticBackend([each]))
     plane.function(each)
     plane.instances(each.key, [Instance(id="a", host="127.0.0.1", port=1, revision="r", ready=True)])
     await asyncio.sleep(0)
     endpoint: Endpoint = next(iter(plane.lanes[Key("default", "f0")].endpoints.values()))
     conns = [InstanceConnection(endpoint) for _ in range(TURN)]
-    clients = [Client(plane, b"http", public=False) for _ in range(TURN)]
+    clients = [ClientConnection(plane, b"http", public=False) for _ in range(TURN)]
     for each in (*conns, *clients):
         each.connection_made(Nowhere())
     for conn in conns:
@@ -90,7 +90,7 @@ async def measure(turns, answers):
 
 async def measure_page():
     """Seconds of CPU for the whole page, and for a slice of it (p99); the least of some tries."""
-    plane = Plane(Config(), StaticBackend([]))
+    plane = DataPlane(RouterConfig(), StaticBackend([]))
     for number in range(CALLED):
         each = function(f"f{number}")
         plane.function(each)

@@ -7,7 +7,7 @@ import uvloop
 from static import StaticBackend, function
 
 from wick_router.backend import Instance
-from wick_router.config import Config
+from wick_router.config import RouterConfig
 from wick_router.main import SWITCH_INTERVAL
 from wick_router.router import Router
 
@@ -17,7 +17,7 @@ async def serve(port, upstream, count, tls):
     instances = {
         each.key: [Instance(id="a", host="127.0.0.1", port=upstream, revision="r1", ready=True)] for each in functions
     }
-    config = Config(
+    config = RouterConfig(
         host="127.0.0.1",
         port=port,
         admin_host="127.0.0.1",

@@ -18,7 +18,7 @@ from static import StaticBackend, function
 
 from wick_api.names import Key
 from wick_router.backend import Instance
-from wick_router.config import Config
+from wick_router.config import RouterConfig
 from wick_router.router import Router
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -132,7 +132,7 @@ async def soak(minutes):
     port = server.sockets[0].getsockname()[1]
     functions = [function("warm", concurrency=20, timeout="1s"), function("cold", concurrency=5, timeout="5s")]
     platform = Platform(functions, port)
-    router = Router(Config(host="127.0.0.1", port=0, admin_port=-1), platform)
+    router = Router(RouterConfig(host="127.0.0.1", port=0, admin_port=-1), platform)
     await router.start()
     await asyncio.sleep(0)
     each = Instance(id="w", host="127.0.0.1", port=port, revision="r", ready=True)

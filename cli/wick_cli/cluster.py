@@ -22,9 +22,9 @@ from kubernetes.config import ConfigException
 
 from wick_api import names
 from wick_api.names import Key
-from wick_cli.failure import Failed, InvalidFile, NotFound, TooLate, Unreachable
-from wick_cli.manifest import Document
-from wick_cli.platform import Answer, Call, Shown
+from wick_cli.document.manifest import Document
+from wick_cli.failure import CommandFailed, FunctionNotFound, InvalidFile, PlatformUnreachable, TooLate
+from wick_cli.platform import FunctionAnswer, FunctionCall, Shown
 
 FIELD_MANAGER = "wick"
 TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
@@ -42,7 +42,7 @@ _KINDS = {
 }
 
 
-class Cluster:
+class ClusterPlatform:
     """Functions of one cluster (`Platform`)."""
 
     def __init__(self, api: client.ApiClient, namespace: str) -> None:
@@ -56,7 +56,7 @@ class Cluster:
             known, active = config.list_kube_config_contexts()  # type: ignore[no-untyped-call] # the client's
             api = config.new_client_from_config(context=context)  # type: ignore[no-untyped-call] # the client's
         except ConfigException as error:
-            raise Unreachable(f"no cluster: {error}; `--local` asks the `wick up` of this machine") from error
+            raise PlatformUnreachable(f"no cluster: {error}; `--local` asks the `wick up` of this machine") from error
         chosen = next(each for each in known if each["name"] == context) if context else active
         return cls(api, namespace or chosen["context"].get("namespace") or "default")
 
@@ -95,11 +95,11 @@ class Cluster:
         after = self._decoded(response, f"{manifest['kind']} {key}")["metadata"]["resourceVersion"]
         return "created" if before is None else "unchanged" if before == after else "configured"
 
-    def call(self, key: Key, call: Call) -> Answer:
+    def call(self, key: Key, call: FunctionCall) -> FunctionAnswer:
         """Send one request through the API server's proxy and the router."""
         if any(name.lower() == "authorization" for name, _ in call.headers):
             message = "the API server's proxy keeps Authorization to itself; forward a port to the router and use curl"
-            raise Failed(message)
+            raise CommandFailed(message)
         router = self._router()
         path = (
             f"/api/v1/namespaces/{router.namespace}/services/http:{router.name}:80/proxy"
@@ -107,7 +107,7 @@ class Cluster:
         )
         timeout = urllib3.Timeout(connect=5.0, read=call.timeout)
         response = self._send(call.method, path, headers=dict(call.headers), body=call.body, timeout=timeout)
-        return Answer(response.status, dict(response.headers), response.stream(_CHUNK, decode_content=False))
+        return FunctionAnswer(response.status, dict(response.headers), response.stream(_CHUNK, decode_content=False))
 
     def lines(self, key: Key, tail: int, *, follow: bool) -> Iterator[str]:
         """Lines of all its pods, those of one pod in order; with `follow`, of pods that come later too."""
@@ -174,7 +174,7 @@ class Cluster:
         try:
             response = self._send("GET", path, timeout=urllib3.Timeout(connect=5.0, read=CONTROL_SECONDS))
             said = json.loads(response.data) if response.status == 200 else {}  # noqa: PLR2004 - HTTP's own number
-        except (Unreachable, urllib3.exceptions.HTTPError, ValueError):
+        except (PlatformUnreachable, urllib3.exceptions.HTTPError, ValueError):
             return ""
         return str(said.get("forking", "")) if isinstance(said, dict) else ""
 
@@ -183,7 +183,9 @@ class Cluster:
         found = self._json("GET", "/api/v1/services", query={"labelSelector": ROUTER})["items"]
         ported = [each["metadata"] for each in found if each.get("spec", {}).get("clusterIP") != "None"]
         if not ported:
-            raise Unreachable("no router in this cluster: is Kubewick installed? helm install kubewick charts/kubewick")
+            raise PlatformUnreachable(
+                "no router in this cluster: is Kubewick installed? helm install kubewick charts/kubewick"
+            )
         service = max(ported, key=lambda each: each["labels"].get(names.LISTENER) == "internal")
         return Key(service["namespace"], service["name"])
 
@@ -204,14 +206,14 @@ class Cluster:
             return dict(json.loads(response.data))
         message = _message(response)
         if response.status == 404 and what and "could not find the requested resource" not in message:  # noqa: PLR2004
-            raise NotFound(f"{what} not found")
+            raise FunctionNotFound(f"{what} not found")
         if response.status == 404:  # noqa: PLR2004
-            raise Unreachable(
+            raise PlatformUnreachable(
                 "this cluster knows no Functions: is Kubewick installed? helm install kubewick charts/kubewick"
             )
         if response.status in (401, 403):
-            raise Unreachable(message)
-        raise Failed(message)
+            raise PlatformUnreachable(message)
+        raise CommandFailed(message)
 
     def _send(
         self,
@@ -237,7 +239,7 @@ class Cluster:
                 redirect=False,
             )
         except urllib3.exceptions.HTTPError as error:
-            raise Unreachable(f"the cluster does not answer: {error}") from error
+            raise PlatformUnreachable(f"the cluster does not answer: {error}") from error
 
 
 def _message(response: urllib3.BaseHTTPResponse) -> str:

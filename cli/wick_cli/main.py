@@ -11,25 +11,29 @@ from typing import NamedTuple
 import click
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """Where a command lives (`module` has a ``command`` in it) and the line that ``wick --help`` shows for it."""
 
     module: str
     help: str
 
 
-COMMANDS: Mapping[str, Entry] = {
-    "init": Entry("wick_cli.init", "Write a new function, with a test, into a folder."),
-    "up": Entry("wick_cli.up", "Run functions on this machine; reload them as you edit."),
-    "deploy": Entry("wick_cli.deploy", "Apply functions and wait until they are ready."),
-    "list": Entry("wick_cli.list", "List functions, their state and what is wrong with them."),
-    "describe": Entry("wick_cli.describe", "Show one function: conditions, instances, scaling decisions."),
-    "simulate": Entry("wick_cli.simulate", "Replay a load against a Function's scaling, before deploying it."),
-    "invoke": Entry("wick_cli.invoke", "Call a function and print its answer."),
-    "logs": Entry("wick_cli.logs", "Print a function's log lines."),
-    "delete": Entry("wick_cli.delete", "Delete functions."),
-    "cold-start": Entry("wick_cli.cold_start", "Measure a function's starts from zero, phase by phase."),
-    "completion": Entry("wick_cli.completion", "Print the script that completes `wick` in your shell."),
+COMMANDS: Mapping[str, CommandEntry] = {
+    "init": CommandEntry("wick_cli.command.init", "Write a new function, with a test, into a folder."),
+    "up": CommandEntry("wick_cli.command.up", "Run functions on this machine; reload them as you edit."),
+    "deploy": CommandEntry("wick_cli.command.deploy", "Apply functions and wait until they are ready."),
+    "list": CommandEntry("wick_cli.command.list", "List functions, their state and what is wrong with them."),
+    "describe": CommandEntry(
+        "wick_cli.command.describe", "Show one function: conditions, instances, scaling decisions."
+    ),
+    "simulate": CommandEntry(
+        "wick_cli.command.simulate", "Replay a load against a Function's scaling, before deploying it."
+    ),
+    "invoke": CommandEntry("wick_cli.command.invoke", "Call a function and print its answer."),
+    "logs": CommandEntry("wick_cli.command.logs", "Print a function's log lines."),
+    "delete": CommandEntry("wick_cli.command.delete", "Delete functions."),
+    "cold-start": CommandEntry("wick_cli.command.cold_start", "Measure a function's starts from zero, phase by phase."),
+    "completion": CommandEntry("wick_cli.command.completion", "Print the script that completes `wick` in your shell."),
 }
 
 

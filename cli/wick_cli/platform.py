@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from wick_api.names import Key
-from wick_cli.manifest import Document
+from wick_cli.document.manifest import Document
 
 Shown = Mapping[str, Any]
 """A Function as the platform shows it."""
 
 
 @dataclass(frozen=True)
-class Call:
+class FunctionCall:
     """One request to a function."""
 
     method: str = "GET"
@@ -28,7 +28,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Answer:
+class FunctionAnswer:
     """The function's response; the body arrives as it is streamed."""
 
     status: int
@@ -54,7 +54,7 @@ class Platform(Protocol):
     def apply(self, document: Document) -> str:
         """Create or change what the document says; ``created``, ``configured`` or ``unchanged``."""
 
-    def call(self, key: Key, call: Call) -> Answer:
+    def call(self, key: Key, call: FunctionCall) -> FunctionAnswer:
         """Send one request through the router."""
 
     def lines(self, key: Key, tail: int, *, follow: bool) -> Iterator[str]:

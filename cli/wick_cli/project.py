@@ -1,6 +1,6 @@
 """What a person hands to ``wick up`` and ``wick deploy``: Functions and the ConfigMaps and Secrets they name.
 
-Broken documents become `Problem`s beside the good ones, never an exception: ``wick up`` serves the rest, ``wick
+Broken documents become `ManifestProblem`s beside the good ones, never an exception: ``wick up`` serves the rest, ``wick
 deploy`` prints them all and applies nothing.
 """
 
@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from wick_api import names
-from wick_api.function import Function, Invalid, parse
+from wick_api.function import Function, SpecInvalid, parse
 from wick_api.names import Key
-from wick_cli import folder, manifest
-from wick_cli.manifest import Document, Problem
-from wick_cli.spelling import unknown_fields
+from wick_cli import folder
+from wick_cli.document import manifest
+from wick_cli.document.manifest import Document, ManifestProblem
+from wick_cli.document.spelling import unknown_fields
 
 SUPPORTING = ("ConfigMap", "Secret")
 
@@ -37,7 +38,7 @@ class Project:
     config_maps: dict[Key, Document] = field(default_factory=dict)
     secrets: dict[Key, Document] = field(default_factory=dict)
     others: tuple[Document, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ManifestProblem, ...] = ()
 
     def without(self, keys: AbstractSet[Key]) -> Self:
         """The same with these Functions left out."""
@@ -48,12 +49,12 @@ class Project:
 def read(paths: Iterable[Path], namespace: str = "default") -> Project:
     """Read files and folders; `namespace` is given to documents that name none."""
     documents: list[Document] = []
-    problems: list[Problem] = []
+    problems: list[ManifestProblem] = []
     for path in paths:
         try:
             files = folder.manifest_files(path)
         except FileNotFoundError:
-            problems.append(Problem(path, 0, "no such file or folder"))
+            problems.append(ManifestProblem(path, 0, "no such file or folder"))
             continue
         for file in files:
             found, wrong = _read_file(file)
@@ -62,7 +63,7 @@ def read(paths: Iterable[Path], namespace: str = "default") -> Project:
     return assemble(documents, problems, namespace)
 
 
-def assemble(documents: Sequence[Document], problems: Sequence[Problem], namespace: str) -> Project:
+def assemble(documents: Sequence[Document], problems: Sequence[ManifestProblem], namespace: str) -> Project:
     """Sort documents by kind and parse the Functions; pure apart from filling in missing namespaces."""
     functions: dict[Key, Authored] = {}
     supporting: dict[str, dict[Key, Document]] = {kind: {} for kind in SUPPORTING}
@@ -100,11 +101,11 @@ def watched_files(paths: Iterable[Path]) -> set[Path]:
     return found
 
 
-def _read_file(file: Path) -> tuple[list[Document], list[Problem]]:
+def _read_file(file: Path) -> tuple[list[Document], list[ManifestProblem]]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        return [], [Problem(file, 1, f"cannot be read: {error}")]
+        return [], [ManifestProblem(file, 1, f"cannot be read: {error}")]
     documents, problems = manifest.read(file, text)
     if file.name == folder.FUNCTION_FILE:
         for document in documents:
@@ -121,14 +122,14 @@ def _wants_the_files_beside(written: dict[str, Any]) -> bool:
     return isinstance(spec, dict) and "source" not in spec and "image" not in spec
 
 
-def _add_function(document: Document, functions: dict[Key, Authored], problems: list[Problem]) -> None:
+def _add_function(document: Document, functions: dict[Key, Authored], problems: list[ManifestProblem]) -> None:
     misspelt = [document.problem(message) for message in unknown_fields(document.manifest.get("spec"))]
     if misspelt:
         problems += misspelt
         return
     try:
         function = parse(document.manifest)
-    except Invalid as error:
+    except SpecInvalid as error:
         problems.append(document.problem(str(error)))
         return
     first = functions.get(function.key)

@@ -11,7 +11,7 @@ from wick_cli.platform import Platform
 
 
 @dataclass(frozen=True)
-class Target:
+class PlatformTarget:
     """Which platform, as the options say."""
 
     local: bool
@@ -25,9 +25,9 @@ class Target:
             from wick_cli.local.client import LocalPlatform  # noqa: PLC0415
 
             return LocalPlatform(self.port, self.namespace or "default")
-        from wick_cli.cluster import Cluster  # noqa: PLC0415
+        from wick_cli.cluster import ClusterPlatform  # noqa: PLC0415
 
-        return Cluster.connect(self.context, self.namespace)
+        return ClusterPlatform.connect(self.context, self.namespace)
 
 
 def target_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -41,6 +41,6 @@ def target_options(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(
         *, local: bool, port: int, context: str | None, namespace: str | None, **others: Any
     ) -> None:  # click passes options by keyword
-        command(target=Target(local, port, context, namespace), **others)
+        command(target=PlatformTarget(local, port, context, namespace), **others)
 
     return wrapped

@@ -8,8 +8,8 @@ import uvloop
 
 from wick_operator import logs
 from wick_operator.app import serve
-from wick_operator.config import Config, Invalid
-from wick_operator.leadership import Lost
+from wick_operator.config import OperatorConfig, OperatorSettingInvalid
+from wick_operator.leader.leadership import LeadershipLost
 
 log = logging.getLogger("wick_operator")
 
@@ -17,15 +17,15 @@ log = logging.getLogger("wick_operator")
 def main() -> int:
     """Run the operator; the exit code is 0 after SIGTERM, 1 when it can't go on, 2 for a bad configuration."""
     try:
-        config = Config.from_environment(os.environ)
-    except Invalid as error:
+        config = OperatorConfig.from_environment(os.environ)
+    except OperatorSettingInvalid as error:
         sys.stderr.write(f"{error}\n")
         return 2
     logs.configure()
     code = 0
     try:
         uvloop.run(serve(config))
-    except* Lost as lost:
+    except* LeadershipLost as lost:
         log.error("%s", lost.exceptions[0])  # noqa: TRY400 - the message says it all
         code = 1
     return code

@@ -22,27 +22,27 @@ from wick_api import names
 from wick_api.fault import Faults
 from wick_api.function import Function
 from wick_api.names import Key
+from wick_autoscaler.decisions.announcement import Announcement
+from wick_autoscaler.external_metrics import Sources
+from wick_autoscaler.loop import AutoscalerSettings
 from wick_kube.cluster import Cluster
 from wick_kube.resource import Resource
 from wick_operator import admin, metrics
-from wick_operator.audit import Audit
-from wick_operator.autoscaling.announcement import Announcement
-from wick_operator.autoscaling.loop import Settings
-from wick_operator.autoscaling.outside import Sources
-from wick_operator.config import Config
-from wick_operator.evidence import Inspector
-from wick_operator.fence import Fence
-from wick_operator.informer import Informer
-from wick_operator.leadership import Leadership
-from wick_operator.pool.companion import WarmPool
-from wick_operator.queue import WorkQueue
-from wick_operator.reconcile import Reconciler
-from wick_operator.record import Origin, Recorder, event
-from wick_operator.scaling.companion import Scaling
-from wick_operator.scaling.rivals import Rivals
-from wick_operator.scaling.routers import Routers
-from wick_operator.schedule import Limits
-from wick_operator.view import View
+from wick_operator.autoscaler.controller import AutoscalerController
+from wick_operator.autoscaler.hpa import CompetingHpas
+from wick_operator.autoscaler.routers import Routers
+from wick_operator.cache.audit import CacheAudit
+from wick_operator.cache.kopf_informer import Informer
+from wick_operator.cache.store import Store
+from wick_operator.config import OperatorConfig
+from wick_operator.function.event_recorder import EventSource, Recorder, event
+from wick_operator.function.inspector import Inspector
+from wick_operator.function.reconcile import Reconciler
+from wick_operator.leader.decisions.work_schedule import BackoffLimits
+from wick_operator.leader.fenced_writer import FencedWriter
+from wick_operator.leader.leadership import Leadership
+from wick_operator.leader.work_queue import WorkQueue
+from wick_operator.pool.runnable import WarmPoolController
 
 log = logging.getLogger(__name__)
 
@@ -78,13 +78,13 @@ def precisely_now() -> str:
 class Operator:
     """Everything one process needs, wired once."""
 
-    def __init__(self, config: Config, cluster: Cluster, session: aiohttp.ClientSession) -> None:
+    def __init__(self, config: OperatorConfig, cluster: Cluster, session: aiohttp.ClientSession) -> None:
         self.config = config
         self.leadership = Leadership(cluster, config, monotonic, precisely_now)
-        self.fence = Fence(cluster, self.leadership.remaining, config.request_timeout)
-        limits = Limits(rate=config.rate, burst=config.burst)
+        self.fence = FencedWriter(cluster, self.leadership.remaining, config.request_timeout)
+        limits = BackoffLimits(rate=config.rate, burst=config.burst)
         self.queue = WorkQueue(self._reconcile, limits, monotonic)
-        self.view = View(self.queue.wish, config.policy)
+        self.view = Store(self.queue.wish, config.policy)
         self.faults = Faults(self.queue.wish, lambda border: metrics.FAULTS.labels(border).inc())
         cluster.fault = lambda resource, address, error: _caught(self.faults, resource, address, error)
         self.view.mirror(cluster, config.namespaces or (None,))
@@ -92,10 +92,10 @@ class Operator:
         recorder = Recorder(self.fence, config.identity, monotonic, precisely_now)
         self._reconciler = Reconciler(self.view, cluster, self.fence, inspector, recorder, config, now, self.faults)
         self._informer = Informer(cluster.configuration, config.namespaces, self._told)
-        self._audit = Audit(self.view, cluster, config.namespaces, self.queue.wish, config.resync)
+        self._audit = CacheAudit(self.view, cluster, config.namespaces, self.queue.wish, config.resync)
         self.companions: list[Companion] = [self._scaling(cluster)]
         if config.pool_key:
-            self.companions.append(WarmPool(cluster, self.fence, session, self.view, config, self.faults))
+            self.companions.append(WarmPoolController(cluster, self.fence, session, self.view, config, self.faults))
         self._loop = asyncio.get_running_loop()
         self._synced = False
 
@@ -103,18 +103,18 @@ class Operator:
         """The autoscaler, reading this view and writing through this fence."""
 
         def announced(function: Function, announcement: Announcement, note: str) -> Mapping[str, Any]:
-            origin = Origin(self.config.identity, precisely_now(), names.AUTOSCALER)
+            origin = EventSource(self.config.identity, precisely_now(), names.AUTOSCALER)
             return event(function, announcement.type, announcement.reason, note, origin)
 
-        return Scaling(
+        return AutoscalerController(
             cluster,
             view=self.view,
             fence=self.fence,
             routers=Routers(cluster, self.config.namespace),
-            rivals=Rivals(cluster, self.config.namespaces or (None,)),
+            rivals=CompetingHpas(cluster, self.config.namespaces or (None,)),
             event=announced,
             instances=self.view.metrics_urls,
-            settings=Settings(sources=Sources(server=self.config.prometheus)),
+            settings=AutoscalerSettings(sources=Sources(server=self.config.prometheus)),
             faults=self.faults,
         )
 
@@ -206,7 +206,7 @@ async def _unless(stop: asyncio.Event, work: Awaitable[None]) -> bool:
             task.cancel()
 
 
-async def serve(config: Config) -> None:
+async def serve(config: OperatorConfig) -> None:
     """Run one operator until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

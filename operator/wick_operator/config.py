@@ -1,8 +1,8 @@
 """The operator's configuration: one frozen value, read once from the environment.
 
 Every variable is ``KUBEWICK_OPERATOR_`` plus the field's name in capitals. Times are in seconds. Lists are separated by
-commas, mappings are JSON. A value that cannot be read raises `Invalid` with the variable's name, and so does a
-variable nobody knows.
+commas, mappings are JSON. A value that cannot be read raises `OperatorSettingInvalid` with the variable's name, and so
+does a variable nobody knows.
 """
 
 import json
@@ -12,17 +12,17 @@ from typing import Any, Self
 
 from wick_api import names
 from wick_api.hosts import by_label, parse_hosts
-from wick_api.routing import Policy
+from wick_api.routing import HostPolicy
 
 PREFIX = "KUBEWICK_OPERATOR_"
 
 
-class Invalid(ValueError):
+class OperatorSettingInvalid(ValueError):
     """A variable that cannot be read; the message names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class OperatorConfig:
     """See the module."""
 
     release: str = "kubewick"
@@ -60,9 +60,12 @@ class Config:
     prometheus: str = ""
     """URL of the Prometheus-compatible server that `spec.scale` queries go to when they name none."""
     pools: str = '{"python": {"min": 1, "max": 10}}'
-    """Warm pools by runtime, as JSON; see `wick_operator.pool.settings`."""
+    """Warm pools by runtime, as JSON; see `wick_operator.pool_settings`."""
     anti_affinity: bool = True
-    """No node takes a function's own pods while a warm one stands in for them: `wick_operator.desired.placement`."""
+    """No node takes a function's own pods while a warm one stands in for them.
+
+    See `wick_operator.function.decisions.desired.placement`.
+    """
     pool_key: str = ""
     """Secret from which warm pods' tokens are derived, the same as the routers'; empty: no warm pools."""
 
@@ -93,7 +96,7 @@ class Config:
         known = {PREFIX + each.name.upper(): each for each in fields(cls)}
         unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
         if unknown:
-            raise Invalid(f"{unknown[0]}: no such setting")
+            raise OperatorSettingInvalid(f"{unknown[0]}: no such setting")
         values = {
             each.name: _read(each, name, environment[name]) for name, each in known.items() if name in environment
         }
@@ -102,7 +105,7 @@ class Config:
         return config
 
     def check(self) -> None:
-        """Refuse values that make no sense; `Invalid` names the variable."""
+        """Refuse values that make no sense; `OperatorSettingInvalid` names the variable."""
         for name, least, most in (
             ("admin_port", 0, 65535),
             ("workers", 1, 100),
@@ -115,25 +118,27 @@ class Config:
         ):
             value = getattr(self, name)
             if not least <= value <= most:
-                raise Invalid(f"{PREFIX}{name.upper()}: {value} is not between {least} and {most}")
+                raise OperatorSettingInvalid(f"{PREFIX}{name.upper()}: {value} is not between {least} and {most}")
         if not self.lease_retry < self.lease_deadline < self.lease_duration:
-            raise Invalid(f"{PREFIX}LEASE_DEADLINE: must lie between LEASE_RETRY and LEASE_DURATION")
+            raise OperatorSettingInvalid(f"{PREFIX}LEASE_DEADLINE: must lie between LEASE_RETRY and LEASE_DURATION")
         if self.image_pull_policy not in {"Always", "IfNotPresent", "Never"}:
-            raise Invalid(f"{PREFIX}IMAGE_PULL_POLICY: {self.image_pull_policy!r} is none of Kubernetes's")
+            raise OperatorSettingInvalid(
+                f"{PREFIX}IMAGE_PULL_POLICY: {self.image_pull_policy!r} is none of Kubernetes's"
+            )
 
         try:
             rules = parse_hosts(self.hosts)
         except ValueError as error:
-            raise Invalid(f"{PREFIX}HOSTS: {error}") from error
+            raise OperatorSettingInvalid(f"{PREFIX}HOSTS: {error}") from error
         if self.namespaces and by_label(rules):
-            raise Invalid(
+            raise OperatorSettingInvalid(
                 f"{PREFIX}HOSTS: goes by labels, which takes rights on all namespaces: NAMESPACES must be empty"
             )
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> HostPolicy:
         """What the routers too decide by; see `wick_api.routing`."""
-        return Policy(
+        return HostPolicy(
             domains=(*self.domains, f"svc.{self.cluster_domain}", "svc", ""),
             hosts=parse_hosts(self.hosts),
             services=tuple(f"{self.release}-{name}.{self.namespace}" for name in ("router", "router-internal")),
@@ -147,7 +152,7 @@ class Config:
 
 
 def _read(each: "Field[Any]", name: str, text: str) -> Any:
-    kind = Config.__dataclass_fields__[each.name].type
+    kind = OperatorConfig.__dataclass_fields__[each.name].type
     try:
         if kind is str:
             return text
@@ -159,9 +164,9 @@ def _read(each: "Field[Any]", name: str, text: str) -> Any:
             return tuple(item.strip() for item in text.split(",") if item.strip())
         value = json.loads(text)
     except KeyError as error:
-        raise Invalid(f"{name}: {text!r} is neither true nor false") from error
+        raise OperatorSettingInvalid(f"{name}: {text!r} is neither true nor false") from error
     except ValueError as error:
-        raise Invalid(f"{name}: {text!r}: {error}") from error
+        raise OperatorSettingInvalid(f"{name}: {text!r}: {error}") from error
     if not isinstance(value, dict):
-        raise Invalid(f"{name}: {text!r} is not a JSON object")
+        raise OperatorSettingInvalid(f"{name}: {text!r} is not a JSON object")
     return value

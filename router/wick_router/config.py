@@ -1,8 +1,8 @@
 """The router's configuration: one frozen value, read once from the environment.
 
 Every variable is ``WICK_ROUTER_`` plus the field's name in capitals. Times are in seconds, sizes in bytes. A value
-that cannot be read raises `Invalid` with the variable's name. The prefix is not ``KUBEWICK_ROUTER_`` because Kubernetes
-makes variables of that form from a Service called ``kubewick-router``.
+that cannot be read raises `RouterSettingInvalid` with the variable's name. The prefix is not ``KUBEWICK_ROUTER_``
+because Kubernetes makes variables of that form from a Service called ``kubewick-router``.
 """
 
 import json
@@ -13,19 +13,19 @@ from typing import Any, Self
 
 from wick_api import names
 from wick_api.hosts import Rule, parse_hosts
-from wick_api.routing import Policy
+from wick_api.routing import HostPolicy
 
 PREFIX = "WICK_ROUTER_"
 
 Network = IPv4Network | IPv6Network
 
 
-class Invalid(ValueError):
+class RouterSettingInvalid(ValueError):
     """A variable that cannot be read; the message names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class RouterConfig:
     """See the module."""
 
     host: str = "0.0.0.0"  # noqa: S104 - a router is there to be reached
@@ -100,9 +100,9 @@ class Config:
     poke_port: int = names.OPERATOR_ADMIN_PORT
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> HostPolicy:
         """What the operator too decides by; see `wick_api.routing`."""
-        return Policy(self.domains, self.hosts, self.services, self.excluded_namespaces)
+        return HostPolicy(self.domains, self.hosts, self.services, self.excluded_namespaces)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -115,19 +115,19 @@ class Config:
         known = {PREFIX + field.name.upper() for field in fields(cls)}
         unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
         if unknown:
-            raise Invalid(f"{unknown[0]}: no such setting")
+            raise RouterSettingInvalid(f"{unknown[0]}: no such setting")
         config = cls(**values)
         config.check()
         return config
 
     def check(self) -> None:
-        """Refuse values that make no sense; `Invalid` names the variable."""
+        """Refuse values that make no sense; `RouterSettingInvalid` names the variable."""
         for name in ("port", "tls_port", "poke_port"):
             _between(name, getattr(self, name), 0, 65535)
         for name in ("admin_port", "public_port"):
             _between(name, getattr(self, name), -1, 65535)
         if self.public_serves not in {"public", "all"}:
-            raise Invalid(f"{PREFIX}PUBLIC_SERVES: {self.public_serves!r} is neither public nor all")
+            raise RouterSettingInvalid(f"{PREFIX}PUBLIC_SERVES: {self.public_serves!r} is neither public nor all")
         _between("processes", self.processes, 1, 256)
         _between("access_log", self.access_log, 0, 1)
         _between("header_bytes", self.header_bytes, 1024, 16 * 1024 * 1024)
@@ -138,12 +138,12 @@ class Config:
         for name in ("drain_delay", "grace", "replay_bytes", "image_idle_timeout"):
             _between(name, getattr(self, name), 0, 1 << 30)
         if bool(self.tls_certificate) != bool(self.tls_key):
-            raise Invalid(f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_KEY: set both or neither")
+            raise RouterSettingInvalid(f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_KEY: set both or neither")
 
 
 def _between(name: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
-        raise Invalid(f"{PREFIX}{name.upper()}: {value} is not between {least} and {most}")
+        raise RouterSettingInvalid(f"{PREFIX}{name.upper()}: {value} is not between {least} and {most}")
 
 
 def _hosts(text: str) -> tuple[Rule, ...]:
@@ -165,4 +165,4 @@ def _read(field: "Field[Any]", text: str) -> Any:
             return tuple(items)
         return kind(text)
     except ValueError as error:
-        raise Invalid(f"{PREFIX}{field.name.upper()}: {text!r}: {error}") from error
+        raise RouterSettingInvalid(f"{PREFIX}{field.name.upper()}: {text!r}: {error}") from error

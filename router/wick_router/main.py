@@ -10,8 +10,8 @@ import sys
 import uvloop
 
 from wick_api.hosts import by_label
-from wick_router.config import Config, Invalid
-from wick_router.group import Group
+from wick_router.admin.group import Group
+from wick_router.config import RouterConfig, RouterSettingInvalid
 from wick_router.router import Router
 
 SWITCH_INTERVAL = 0.0005
@@ -22,15 +22,15 @@ def main() -> None:
     """Run until SIGTERM or SIGINT; exit status 2 when the configuration cannot be read."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        config = Config.from_environment(os.environ)
-    except Invalid as error:
+        config = RouterConfig.from_environment(os.environ)
+    except RouterSettingInvalid as error:
         sys.exit(f"wick_router: {error}")
     sys.setswitchinterval(SWITCH_INTERVAL)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(config))
 
 
-async def serve(config: Config) -> None:
+async def serve(config: RouterConfig) -> None:
     """Serve until told to stop, then drain; with several processes, as their parent or as one of them."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -13,15 +13,15 @@ from collections.abc import Callable
 from typing import cast
 
 from wick_api.names import Key
-from wick_router import exchange
-from wick_router.access import AccessLog
-from wick_router.admin import Admin
+from wick_router.admin.api import Admin
 from wick_router.backend import Backend
-from wick_router.config import Config
-from wick_router.listen import Listeners
-from wick_router.plane import Plane
-from wick_router.poke import Poker
-from wick_router.sweep import Sweep
+from wick_router.config import RouterConfig
+from wick_router.proxy import exchange
+from wick_router.proxy.access_log import AccessLog
+from wick_router.proxy.data_plane import DataPlane
+from wick_router.proxy.listeners import Listeners
+from wick_router.proxy.queue_notifier import QueueNotifier
+from wick_router.proxy.timeouts import TimeoutSweep
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,9 @@ SETTLE = 0.02
 class Router:
     """See the module. `poked` is told of functions whose queue grows faster than a scrape would notice."""
 
-    plane: Plane
+    plane: DataPlane
 
-    def __init__(self, config: Config, backend: Backend, poked: Callable[[Key], None] | None = None) -> None:
+    def __init__(self, config: RouterConfig, backend: Backend, poked: Callable[[Key], None] | None = None) -> None:
         self.config = config
         self._backend = backend
         self._poked = poked
@@ -67,13 +67,13 @@ class Router:
 
     async def start(self) -> None:
         """Listen and serve; `OSError` when an address is taken."""
-        self._poker = Poker(self.config.poke_host, self.config.poke_port, self._poked)
-        self.plane = Plane(self.config, self._backend, self._poker)
+        self._poker = QueueNotifier(self.config.poke_host, self.config.poke_port, self._poked)
+        self.plane = DataPlane(self.config, self._backend, self._poker)
         if self.config.access_log:
             self.plane.access = AccessLog(self.config.access_log, sys.stdout.buffer)
         self._listeners = Listeners(self.plane)
         await self._listeners.open()
-        self._sweep = Sweep(self.plane)
+        self._sweep = TimeoutSweep(self.plane)
         self._sweep.start()
         self._backend_task = asyncio.create_task(self._backend.run(self.plane), name="backend")
         if self.config.admin_port >= 0:

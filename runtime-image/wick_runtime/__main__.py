@@ -19,13 +19,14 @@ signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 import gc  # noqa: E402 - the handler comes before anything that takes time
 from importlib import import_module  # noqa: E402
 
-from wick_runtime.config import DORMANT, SOURCE, WOKEN, Config, Invalid, read  # noqa: E402
-from wick_runtime.deferred import deferred  # noqa: E402
+from wick_runtime.config import DORMANT, SOURCE, WOKEN, RuntimeConfig, RuntimeSettingInvalid, read  # noqa: E402
+from wick_runtime.run.deferred import deferred  # noqa: E402
 
 WARM = (
     "dataclasses", "datetime", "hashlib", "inspect", "linecache", "logging", "ssl", "traceback",
     "urllib.parse",
-    *(f"wick_runtime.{name}" for name in ("asgi", "awslambda", "events", "records", "rehearsal", "wsgi")),
+    *(f"wick_runtime.forms.{name}" for name in ("asgi", "awslambda", "cloudevent_handlers", "wsgi")),
+    "wick_runtime.run.records", "wick_runtime.worker.warmup",
 )  # fmt: skip
 """What an instance of the pool has loaded before it knows its function: nobody waits for it then. For one that was
 dormant somebody does."""
@@ -41,25 +42,25 @@ def main() -> int:
         if config.dormant:
             _sleep(config)
         return _supervise(config)
-    except Invalid as problem:
+    except RuntimeSettingInvalid as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
 
 
-def _sleep(config: Config) -> None:
+def _sleep(config: RuntimeConfig) -> None:
     """Become a dormant instance; does not return."""
-    from wick_runtime.dormant import fall_asleep  # noqa: PLC0415 - of no use to others
-    from wick_runtime.port import bind  # noqa: PLC0415 - as above
+    from wick_runtime.instance.dormant import fall_asleep  # noqa: PLC0415 - of no use to others
+    from wick_runtime.ipc.port import bind  # noqa: PLC0415 - as above
 
     fall_asleep(bind(config.host, config.control_port, "KUBEWICK_CONTROL_PORT"))
 
 
-def _supervise(config: Config) -> int:
+def _supervise(config: RuntimeConfig) -> int:
     """Import the rest now: a bad setting is told at once."""
     for name in WARM if config.pool and config.woken is None else ():
         import_module(name)
     with deferred():
-        supervisor = import_module("wick_runtime.supervisor")
+        supervisor = import_module("wick_runtime.instance.supervisor")
         supervisor.preload(config)
     code: int = supervisor.main(config)
     return code

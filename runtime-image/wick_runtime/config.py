@@ -20,11 +20,11 @@ MAX_FD = 1 << 30  # more than any system lets a process have
 MAX_UPTIME = 1e12  # s
 
 
-class Invalid(Exception):
+class RuntimeSettingInvalid(Exception):
     """A setting that cannot be used; the message names it."""
 
 
-class Limits(NamedTuple):
+class RequestLimits(NamedTuple):
     """What one request, and all of them together, may take."""
 
     concurrency: int = 10
@@ -45,7 +45,7 @@ class Patience(NamedTuple):
     """Between two requests: longer than the usual load balancer's 600, so that they close first."""
 
 
-class Target(NamedTuple):
+class FunctionTarget(NamedTuple):
     """Which code to run, and who it is."""
 
     code: str = "/function"
@@ -69,13 +69,13 @@ class Woken(NamedTuple):
     """Monotonic seconds at which that came."""
 
 
-class Config(NamedTuple):
+class RuntimeConfig(NamedTuple):
     """The whole configuration of an instance."""
 
-    target: Target = Target()
+    target: FunctionTarget = FunctionTarget()
     files: Mapping[str, str] = {}
     """Path below the code directory to text; empty where the files lie there already."""
-    limits: Limits = Limits()
+    limits: RequestLimits = RequestLimits()
     port: int = 8080
     control_port: int = 8081
     host: str = "127.0.0.1"
@@ -98,13 +98,15 @@ class Config(NamedTuple):
     """``uvloop`` or ``asyncio`` to insist on one; empty for the best installed. For tests."""
 
 
-def read(environ: Mapping[str, str]) -> Config:
-    """Parse the environment; raises `Invalid` for the first variable that cannot be read."""
+def read(environ: Mapping[str, str]) -> RuntimeConfig:
+    """Parse the environment; raises `RuntimeSettingInvalid` for the first variable that cannot be read."""
     pool = _flag(environ, "KUBEWICK_POOL")
     token_sha256 = environ.get("KUBEWICK_TOKEN_SHA256", "")
     if pool and not token_sha256:
-        raise Invalid("KUBEWICK_TOKEN_SHA256: needed with KUBEWICK_POOL=1, or anybody could specialize this instance")
-    return Config(
+        raise RuntimeSettingInvalid(
+            "KUBEWICK_TOKEN_SHA256: needed with KUBEWICK_POOL=1, or anybody could specialize this instance"
+        )
+    return RuntimeConfig(
         target=_target(environ),
         files=_files(environ),
         limits=_limits(environ),
@@ -137,21 +139,21 @@ def handler_name(text: str, name: str) -> str:
     module, colon, attribute = text.partition(":")
     dotted = [*module.split("."), *attribute.split(".")]
     if not colon or not all(part.isidentifier() for part in dotted):
-        raise Invalid(f"{name}: {text!r} is not module:attribute, like main:handle")
+        raise RuntimeSettingInvalid(f"{name}: {text!r} is not module:attribute, like main:handle")
     return text
 
 
 def interface_name(text: str, name: str) -> str:
     """Check one of `INTERFACES`."""
     if text not in INTERFACES:
-        raise Invalid(f"{name}: {text!r} is none of {', '.join(INTERFACES)}")
+        raise RuntimeSettingInvalid(f"{name}: {text!r} is none of {', '.join(INTERFACES)}")
     return text
 
 
 def number(value: object, name: str, low: float, high: float, *, whole: bool = True) -> float:
     """Check a number between `low` and `high`, both allowed."""
     kind = "a whole number" if whole else "a number"
-    problem = Invalid(f"{name}: {value!r} is not {kind} from {low:g} to {high:g}")
+    problem = RuntimeSettingInvalid(f"{name}: {value!r} is not {kind} from {low:g} to {high:g}")
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise problem
     try:
@@ -163,8 +165,8 @@ def number(value: object, name: str, low: float, high: float, *, whole: bool = T
     return found
 
 
-def _target(environ: Mapping[str, str]) -> Target:
-    return Target(
+def _target(environ: Mapping[str, str]) -> FunctionTarget:
+    return FunctionTarget(
         code=environ.get("KUBEWICK_CODE", "") or "/function",
         handler=handler_name(environ.get("KUBEWICK_HANDLER", "") or "main:handle", "KUBEWICK_HANDLER"),
         interface=interface_name(environ.get("KUBEWICK_INTERFACE", "") or "auto", "KUBEWICK_INTERFACE"),
@@ -182,15 +184,15 @@ def _files(environ: Mapping[str, str]) -> dict[str, str]:
     try:
         paths = json.loads(listed)
     except ValueError as error:
-        raise Invalid(f"{SOURCE}: not JSON: {error}") from error
+        raise RuntimeSettingInvalid(f"{SOURCE}: not JSON: {error}") from error
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
-        raise Invalid(f"{SOURCE}: not a list of paths")
+        raise RuntimeSettingInvalid(f"{SOURCE}: not a list of paths")
     found = {}
     for index, path in enumerate(paths):
         if not safe(path):
-            raise Invalid(f"{SOURCE}: {path!r} is not a path inside the code directory")
+            raise RuntimeSettingInvalid(f"{SOURCE}: {path!r} is not a path inside the code directory")
         if f"{SOURCE}_{index}" not in environ:
-            raise Invalid(f"{SOURCE}_{index}: missing, though {SOURCE} lists {path!r}")
+            raise RuntimeSettingInvalid(f"{SOURCE}_{index}: missing, though {SOURCE} lists {path!r}")
         found[path] = environ[f"{SOURCE}_{index}"]
     return found
 
@@ -198,7 +200,9 @@ def _files(environ: Mapping[str, str]) -> dict[str, str]:
 def _dormant(environ: Mapping[str, str], *, pool: bool) -> bool:
     dormant = _flag(environ, DORMANT)
     if dormant and not pool:
-        raise Invalid(f"{DORMANT}: needs KUBEWICK_POOL=1, since only an instance of the pool waits for its function")
+        raise RuntimeSettingInvalid(
+            f"{DORMANT}: needs KUBEWICK_POOL=1, since only an instance of the pool waits for its function"
+        )
     return dormant
 
 
@@ -208,13 +212,13 @@ def _woken(environ: Mapping[str, str]) -> Woken | None:
         return None
     fields = text.split(",")
     if len(fields) != len(Woken._fields):
-        raise Invalid(f"{WOKEN}: {text!r} is not two descriptors and a time")
+        raise RuntimeSettingInvalid(f"{WOKEN}: {text!r} is not two descriptors and a time")
     listener, connection = (int(number(field, WOKEN, 0, MAX_FD)) for field in fields[:2])
     return Woken(listener, connection, number(fields[2], WOKEN, 0, MAX_UPTIME, whole=False))
 
 
-def _limits(environ: Mapping[str, str]) -> Limits:
-    return Limits(
+def _limits(environ: Mapping[str, str]) -> RequestLimits:
+    return RequestLimits(
         concurrency=int(_number(environ, "KUBEWICK_CONCURRENCY", 10, 1, MAX_CONCURRENCY)),
         timeout=_number(environ, "KUBEWICK_TIMEOUT", 60, 0.001, MAX_TIMEOUT, whole=False),
         max_request_bytes=int(_number(environ, "KUBEWICK_MAX_REQUEST_BYTES", 10_485_760, 0, MAX_BODY)),
@@ -231,12 +235,12 @@ def _number(
 def _choice(environ: Mapping[str, str], name: str, offered: tuple[str, ...]) -> str:
     text = environ.get(name, "")
     if text not in offered:
-        raise Invalid(f"{name}: {text!r} is none of {', '.join(filter(None, offered))}")
+        raise RuntimeSettingInvalid(f"{name}: {text!r} is none of {', '.join(filter(None, offered))}")
     return text
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
     text = environ.get(name, "")
     if text not in ("", "0", "1"):
-        raise Invalid(f"{name}: {text!r} is neither 1 nor 0")
+        raise RuntimeSettingInvalid(f"{name}: {text!r} is neither 1 nor 0")
     return text == "1"

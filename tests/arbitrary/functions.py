@@ -5,7 +5,7 @@ import re
 from hypothesis import strategies as st
 
 from wick_api.function import parse
-from wick_operator.config import Config
+from wick_operator.config import OperatorConfig
 
 name = st.from_regex(re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?", re.ASCII), fullmatch=True)
 variable = st.from_regex(re.compile(r"[A-E]", re.ASCII), fullmatch=True).filter(
@@ -61,7 +61,7 @@ specs = st.builds(lambda what, other: {**what, **other}, code | image, rest)
 
 
 functions = st.builds(lambda name, spec: parse(manifest(name, spec)), name, specs)
-config = Config()
+config = OperatorConfig()
 
 
 def make(name="hello", **spec):

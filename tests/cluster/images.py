@@ -57,7 +57,11 @@ class Image:
 
 
 IMAGES = (
-    Image("kubewick-operator", "operator", ("api/wick_api", "api/wick_kube", "operator/wick_operator")),
+    Image(
+        "kubewick-operator",
+        "operator",
+        ("api/wick_api", "api/wick_kube", "operator/wick_autoscaler", "operator/wick_operator"),
+    ),
     Image(
         *("kubewick-router", "router", ("api/wick_api", "api/wick_kube", "router/wick_router")),
         compiling=("compile.py", "requirements-compile.txt"),

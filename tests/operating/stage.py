@@ -15,19 +15,19 @@ from operating.proxy import proxy
 from operating.world import function
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
-from wick_kube.error import ApiError, Unreachable
+from wick_kube.error import ApiError, ApiUnreachable
 from wick_kube.resource import CONFIG_MAPS, DEPLOYMENTS, FUNCTIONS, SECRETS, SERVICES
-from wick_operator import seen
-from wick_operator.config import Config
-from wick_operator.evidence import Inspector
-from wick_operator.fence import Fence
-from wick_operator.queue import Again
-from wick_operator.reconcile import Reconciler
-from wick_operator.record import Recorder
-from wick_operator.view import View
+from wick_operator.cache.store import Store
+from wick_operator.config import OperatorConfig
+from wick_operator.function.event_recorder import Recorder
+from wick_operator.function.inspector import Inspector
+from wick_operator.function.reconcile import Reconciler
+from wick_operator.leader.fenced_writer import FencedWriter
+from wick_operator.leader.work_queue import Again
+from wick_operator.observed import snapshot
 
 NUMBERS = itertools.count()
-RETRIED = (Again, ApiError, Unreachable, TimeoutError)
+RETRIED = (Again, ApiError, ApiUnreachable, TimeoutError)
 """What the work queue answers with another try after a back-off."""
 
 
@@ -41,15 +41,15 @@ class Stage:
     def __init__(self, cluster, failing, between, session, namespace):
         self.cluster, self.failing, self.between, self.session = cluster, failing, between, session
         self.key, self.before = Key(namespace, f"f{next(NUMBERS)}"), 0
-        self.view = View(lambda _key, _delay=0.0: None)
+        self.view = Store(lambda _key, _delay=0.0: None)
 
     async def read(self):
         """The view as mirrors would have it; a Function's own uses are kept, as they are over time."""
-        fresh = View(lambda _key, _delay=0.0: None)
+        fresh = Store(lambda _key, _delay=0.0: None)
         fresh.told(await self.cluster.get(FUNCTIONS, *self.key), gone=False)
         for resource, take in (
-            (DEPLOYMENTS, lambda raw: _put(fresh.deployments, seen.deployment(raw))),
-            (SERVICES, lambda raw: _put(fresh.services, seen.service(raw))),
+            (DEPLOYMENTS, lambda raw: _put(fresh.deployments, snapshot.deployment(raw))),
+            (SERVICES, lambda raw: _put(fresh.services, snapshot.service(raw))),
             (CONFIG_MAPS, lambda raw: _config(fresh, "ConfigMap", raw)),
             (SECRETS, lambda raw: _config(fresh, "Secret", raw)),
         ):
@@ -65,10 +65,12 @@ class Stage:
 
     async def act(self, patience=9.0):
         """The same with the view as it is."""
-        fence = Fence(self.failing, lambda: patience, patience)
+        fence = FencedWriter(self.failing, lambda: patience, patience)
         inspector = Inspector(self.failing, self.session, asyncio.get_running_loop().time)
         recorder = Recorder(fence, "test", asyncio.get_running_loop().time, lambda: "2026-01-01T00:00:00.000000Z")
-        work = Reconciler(self.view, self.failing, fence, inspector, recorder, Config(), lambda: "2026-01-01T00:00:00Z")
+        work = Reconciler(
+            self.view, self.failing, fence, inspector, recorder, OperatorConfig(), lambda: "2026-01-01T00:00:00Z"
+        )
         self.before = len(self.between.seen)
         try:
             await work.reconcile(self.key)
@@ -105,11 +107,11 @@ class Stage:
 
 
 def _put(index, child):
-    index[child.key if isinstance(child, seen.Child) else child.child.key] = child
+    index[child.key if isinstance(child, snapshot.ChildSnapshot) else child.child.key] = child
 
 
 def _config(view, kind, raw):
-    name, found = msgspec.json.decode(raw)["metadata"]["name"], seen.config(raw)
+    name, found = msgspec.json.decode(raw)["metadata"]["name"], snapshot.config(raw)
     if found.key is not None:
         view.kept[found.key][name] = found
     else:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from wick_operator.__main__ import main
-from wick_operator.informer import Informer
+from wick_operator.cache.kopf_informer import Informer
 
 
 class Stoppable(Informer):

@@ -12,14 +12,14 @@ import aiohttp
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_api.reason import Reason
-from wick_cli.local.environment import Unrunnable
-from wick_cli.local.fleet import Failure, Fleet
+from wick_autoscaler.decisions.decision import Decision
+from wick_autoscaler.decisions.scaler import NotScaled, Replicas
+from wick_cli.local.decisions.environment import Unrunnable
+from wick_cli.local.fleet import Fleet, FleetFailure
 from wick_cli.local.pool import Nest, Pool
 from wick_cli.local.runtime import HOST
 from wick_cli.local.specialization import specialization
 from wick_cli.project import Project
-from wick_operator.autoscaling.decision import Decision
-from wick_operator.autoscaling.scaler import NotScaled, Replicas
 from wick_router.backend import Sink
 
 ACTIVATION_SECONDS = 1.0
@@ -28,7 +28,7 @@ STOP_SECONDS = 5.0
 """For instances to finish, when the platform stops."""
 
 
-class Processes:
+class LocalBackend:
     """The platform of ``wick up``."""
 
     def __init__(
@@ -99,7 +99,7 @@ class Processes:
             fleet = self.fleets.get(key) or self._make()
             body = _body(authored.function, project)
             unchanged = key in self.fleets and fleet.function == authored.function
-            if unchanged and not isinstance(body, Failure) and body["revision"] == fleet.revision:
+            if unchanged and not isinstance(body, FleetFailure) and body["revision"] == fleet.revision:
                 continue
             self.fleets[key] = fleet
             self._sink.function(authored.function)
@@ -145,8 +145,8 @@ class Processes:
         await asyncio.gather(*(fleet.close(STOP_SECONDS) for fleet in fleets))
 
 
-def _body(function: Function, project: Project) -> dict[str, object] | Failure:
+def _body(function: Function, project: Project) -> dict[str, object] | FleetFailure:
     try:
         return specialization(function, project)
     except Unrunnable as error:
-        return Failure(Reason(error.reason), error.message)
+        return FleetFailure(Reason(error.reason), error.message)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from wick_api.names import Key
-from wick_cli.failure import Failed, InvalidFile, NotFound, Unreachable
+from wick_cli.document.manifest import Document
+from wick_cli.failure import CommandFailed, FunctionNotFound, InvalidFile, PlatformUnreachable
 from wick_cli.local.address import socket_file
-from wick_cli.manifest import Document
-from wick_cli.platform import Answer, Call, Shown
+from wick_cli.platform import FunctionAnswer, FunctionCall, Shown
 
 TIMEOUT = 10.0  # s
 _CHUNK = 65536
@@ -47,7 +47,7 @@ class LocalPlatform:
             raise InvalidFile("\n".join(problems))
         return "served"
 
-    def call(self, key: Key, call: Call) -> Answer:
+    def call(self, key: Key, call: FunctionCall) -> FunctionAnswer:
         """Send one request to the router's port."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=call.timeout)
         path = f"/function/{key.namespace}/{key.name}/{call.path.removeprefix('/')}"
@@ -55,8 +55,10 @@ class LocalPlatform:
             connection.request(call.method, path, body=call.body or None, headers=dict(call.headers))
             response = connection.getresponse()
         except OSError as error:
-            raise Unreachable(f"nothing answers at http://127.0.0.1:{self._port}: {error}; run `wick up`") from error
-        return Answer(response.status, dict(response.getheaders()), _chunks(response))
+            raise PlatformUnreachable(
+                f"nothing answers at http://127.0.0.1:{self._port}: {error}; run `wick up`"
+            ) from error
+        return FunctionAnswer(response.status, dict(response.getheaders()), _chunks(response))
 
     def lines(self, key: Key, tail: int, *, follow: bool) -> Iterator[str]:
         """Lines kept by ``wick up``; with `follow`, asked for again and again."""
@@ -84,13 +86,13 @@ class LocalPlatform:
             response = connection.getresponse()
             said = response.read()
         except OSError as error:
-            raise Unreachable(f"no `wick up` runs at port {self._port} of this machine ({error})") from error
+            raise PlatformUnreachable(f"no `wick up` runs at port {self._port} of this machine ({error})") from error
         finally:
             connection.close()
         if response.status == 404:  # noqa: PLR2004 - HTTP's own number
-            raise NotFound(said.decode())
+            raise FunctionNotFound(said.decode())
         if response.status != 200:  # noqa: PLR2004 - HTTP's own number
-            raise Failed(said.decode())
+            raise CommandFailed(said.decode())
         return dict(json.loads(said))
 
 
@@ -106,9 +108,9 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The body as it arrives; `Failed` when it breaks off."""
+    """The body as it arrives; `CommandFailed` when it breaks off."""
     try:
         while chunk := response.read1(_CHUNK):
             yield chunk
     except (http.client.HTTPException, OSError) as error:
-        raise Failed(f"the answer broke off: {error!r}") from error
+        raise CommandFailed(f"the answer broke off: {error!r}") from error

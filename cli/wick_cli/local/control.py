@@ -25,7 +25,7 @@ from wick_cli.local.address import socket_file
 from wick_cli.local.lines import Lines
 
 
-class Served(Protocol):
+class ControlledSite(Protocol):
     """What the socket shows and changes."""
 
     def shown(self) -> Mapping[Key, dict[str, Any]]:
@@ -44,7 +44,7 @@ class Served(Protocol):
         """Serve more; the problems found in them."""
 
 
-def application(served: Served, lines: Lines) -> web.Application:
+def application(served: ControlledSite, lines: Lines) -> web.Application:
     """The calls of the table above."""
 
     def known(request: web.Request) -> Key:

@@ -13,7 +13,7 @@ from typing import Any
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_api.reason import Reason
-from wick_cli.local.plan import Member, State, plan
+from wick_cli.local.decisions.plan import Member, ProcessState, plan
 from wick_cli.local.pool import Pool
 from wick_cli.local.runtime import GRACE_SECONDS, HOST, LoadFailed, Runtime, Unstartable
 from wick_router.backend import Instance, Sink
@@ -31,7 +31,7 @@ Phases = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
-class Failure:
+class FleetFailure:
     """Why the current revision does not start."""
 
     reason: Reason
@@ -44,7 +44,7 @@ class _Unit:
 
     id: str
     revision: str
-    state: State = State.STARTING
+    state: ProcessState = ProcessState.STARTING
     runtime: Runtime | None = None
     phases: Phases = ()
     task: asyncio.Task[None] | None = None
@@ -67,7 +67,7 @@ class Fleet:
         self.function: Function
         self.want = 0
         self.activated = float("-inf")
-        self.failure: Failure | None = None
+        self.failure: FleetFailure | None = None
 
     @property
     def revision(self) -> str:
@@ -76,15 +76,15 @@ class Fleet:
     @property
     def ready(self) -> int:
         """Instances that serve, of any revision."""
-        return sum(unit.state is State.READY for unit in self._units)
+        return sum(unit.state is ProcessState.READY for unit in self._units)
 
-    def become(self, function: Function, body: Mapping[str, Any] | Failure) -> None:
+    def become(self, function: Function, body: Mapping[str, Any] | FleetFailure) -> None:
         """Take over a new text of the function: `body` for `specialize`, or why it cannot run here."""
         self.function = function
         self.want = min(max(self.want, function.spec.scale.min), function.spec.scale.max)
         self._forget_failure()
         self._patience = RETRY_SECONDS
-        if isinstance(body, Failure):
+        if isinstance(body, FleetFailure):
             self._body = {}
             self._fail(body, retry=False)
         else:
@@ -124,7 +124,7 @@ class Fleet:
         if self._retry:
             self._retry.cancel()
         for unit in self._units:
-            if unit.state is not State.RETIRING:
+            if unit.state is not ProcessState.RETIRING:
                 self._retire(unit)
         tasks = [unit.task for unit in self._units if unit.task]
         if tasks:
@@ -135,7 +135,7 @@ class Fleet:
 
     async def settled(self) -> None:
         """Wait until everything that is retiring has ended."""
-        tasks = [unit.task for unit in self._units if unit.task and unit.state is State.RETIRING]
+        tasks = [unit.task for unit in self._units if unit.task and unit.state is ProcessState.RETIRING]
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def instances(self) -> list[Instance]:
@@ -146,13 +146,13 @@ class Fleet:
                 host=HOST,
                 port=unit.runtime.port,
                 revision=unit.revision,
-                ready=unit.state is State.READY,
-                terminating=unit.state is State.RETIRING,
+                ready=unit.state is ProcessState.READY,
+                terminating=unit.state is ProcessState.RETIRING,
                 origin="process",
                 phases=unit.phases,
             )
             for unit in self._units
-            if unit.runtime is not None and unit.state is not State.STARTING
+            if unit.runtime is not None and unit.state is not ProcessState.STARTING
         ]
 
     def forking(self) -> dict[str, str]:
@@ -160,7 +160,7 @@ class Fleet:
         return {_id(unit, unit.runtime): unit.runtime.forking for unit in self._units if unit.runtime is not None}
 
     def control_ports(self) -> list[int]:
-        return [unit.runtime.control_port for unit in self._units if unit.runtime and unit.state is State.READY]
+        return [unit.runtime.control_port for unit in self._units if unit.runtime and unit.state is ProcessState.READY]
 
     async def _live(self, unit: _Unit, body: Mapping[str, Any]) -> None:
         """Start, serve, end: one instance's whole life."""
@@ -190,39 +190,39 @@ class Fleet:
                 runtime.kill()
             if unit.revision == self.revision:
                 reason = error.reason if isinstance(error, LoadFailed) else Reason.CLUSTER_ERROR
-                self._fail(Failure(reason, str(error)))
+                self._fail(FleetFailure(reason, str(error)))
             return
         except BaseException:
             if runtime:
                 runtime.kill()
             raise
-        unit.runtime, unit.phases, unit.state = runtime, _steps(whole, took, phases), State.READY
+        unit.runtime, unit.phases, unit.state = runtime, _steps(whole, took, phases), ProcessState.READY
         self.step()
 
     async def _serve(self, unit: _Unit, runtime: Runtime) -> None:
         clock = asyncio.get_running_loop().time
         began = clock()
         code = await runtime.process.wait()
-        if unit.state is not State.RETIRING:
+        if unit.state is not ProcessState.RETIRING:
             self._line(self.function.key, f"the instance ended by itself, with {code}")
             if clock() - began < CRASH_SECONDS and unit.revision == self.revision:
-                self._fail(Failure(Reason.CRASH_LOOP, f"the instance ended by itself at once, with {code}"))
+                self._fail(FleetFailure(Reason.CRASH_LOOP, f"the instance ended by itself at once, with {code}"))
 
     def _retire(self, unit: _Unit) -> None:
         """Let a serving one finish what it has; one that is only starting is given up."""
-        if unit.state is State.STARTING or unit.runtime is None:
-            unit.state = State.RETIRING
+        if unit.state is ProcessState.STARTING or unit.runtime is None:
+            unit.state = ProcessState.RETIRING
             if unit.task:
                 unit.task.cancel()
         else:
-            unit.state = State.RETIRING
+            unit.state = ProcessState.RETIRING
             unit.runtime.stop()
             asyncio.get_running_loop().call_later(GRACE_SECONDS + 1, unit.runtime.kill)
 
     def _report(self) -> None:
         self._sink.instances(self.function.key, self.instances())
 
-    def _fail(self, failure: Failure, *, retry: bool = True) -> None:
+    def _fail(self, failure: FleetFailure, *, retry: bool = True) -> None:
         self.failure = failure
         if not self.ready:
             self.want = self.function.spec.scale.min

@@ -100,7 +100,7 @@ class Runtime:
             said = msgspec.json.decode(answer, type=dict[str, Any])
         except TimeoutError as error:
             raise LoadFailed(Reason.LOAD_FAILED, f"the code did not load within {LOAD_SECONDS:g} s") from error
-        except (control_port.Broken, OSError, ValueError) as error:
+        except (control_port.ControlPortBroken, OSError, ValueError) as error:
             raise Unstartable(f"the runtime broke off while loading the function: {error}") from error
         if status == 200:  # noqa: PLR2004 - HTTP's own number
             self.forking = str(said.get("forking", ""))

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from wick_api.names import Key
+from wick_cli.local.decisions.row import Row, news
 from wick_cli.local.lines import readable
-from wick_cli.local.row import Row, news
 
 _COLOURS = {"ready": "green", "starting": "yellow", "failed": "red", "idle": "dim"}
 

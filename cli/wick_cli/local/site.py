@@ -24,19 +24,19 @@ from typing import Any
 from wick_api import names
 from wick_api.names import Key
 from wick_api.reason import Condition, Reason
+from wick_autoscaler.decisions import explanation
+from wick_autoscaler.loop import Autoscaler
 from wick_cli.local import control, guardian, reload
 from wick_cli.local.address import socket_file
-from wick_cli.local.backend import Processes
+from wick_cli.local.backend import LocalBackend
+from wick_cli.local.decisions.row import Row
 from wick_cli.local.lines import Lines
 from wick_cli.local.pool import Nest
-from wick_cli.local.row import Row
 from wick_cli.local.screen import Screen
 from wick_cli.project import Project, read
-from wick_operator.autoscaling import explanation
-from wick_operator.autoscaling.loop import Autoscaler
-from wick_router.config import Config
+from wick_router.admin.model import FunctionView, function_view
+from wick_router.config import RouterConfig
 from wick_router.router import Router
-from wick_router.view import FunctionView, function_view
 
 REFRESH_SECONDS = 0.25
 GRACE_SECONDS = 2.0
@@ -46,7 +46,7 @@ ADMIN_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Settings:
+class LocalSettings:
     """What the options of ``wick up`` say."""
 
     paths: tuple[Path, ...]
@@ -59,29 +59,29 @@ class Settings:
     reload: bool = True
 
 
-class Site:
+class LocalSite:
     """One running ``wick up``."""
 
-    def __init__(self, settings: Settings, project: Project, screen: Screen) -> None:
+    def __init__(self, settings: LocalSettings, project: Project, screen: Screen) -> None:
         self._settings, self._project, self._screen = settings, project, screen
         self._paths = list(settings.paths)
         self._forgotten: set[Key] = set()
         self._began = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         self._lines = Lines(screen.line)
-        self._processes: Processes
+        self._processes: LocalBackend
         self._router: Router
         self._autoscaler: Autoscaler
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; every process is gone when this returns."""
         async with guarded() as (tell, folder):
-            self._processes = Processes(
+            self._processes = LocalBackend(
                 self._project,
                 self._settings.pool,
                 lambda: Nest(folder, f"http://127.0.0.1:{self._router.port}", tell),
                 self._lines.add,
             )
-            config = Config(
+            config = RouterConfig(
                 host=self._settings.host,
                 port=self._settings.port,
                 public_port=self._settings.public_port,

@@ -12,8 +12,8 @@ import msgspec
 from wick_api.function import Function
 from wick_api.names import Key
 from wick_api.reason import Reason
-from wick_cli.local.environment import Objects, Unrunnable, config_map_data, environment
-from wick_cli.manifest import Document
+from wick_cli.document.manifest import Document
+from wick_cli.local.decisions.environment import Objects, Unrunnable, config_map_data, environment
 from wick_cli.project import Project
 
 

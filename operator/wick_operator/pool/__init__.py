@@ -13,5 +13,5 @@
 ```
 
 The rules both halves share (which functions fit, the claim, the token) are in `wick_api.warm`; the claim itself is the
-router's (`wick_router.kubernetes.claim`).
+router's (`wick_router.kubernetes.warm_start`).
 """

@@ -15,9 +15,9 @@ import aiohttp
 from msgspec import Struct
 
 from wick_kube import evidence
-from wick_kube.error import ApiError, Unreachable
+from wick_kube.error import ApiError, ApiUnreachable
 from wick_kube.resource import PODS
-from wick_operator.fence import Fence
+from wick_operator.leader.fenced_writer import FencedWriter
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ _WAITING = frozenset({"pool", ""})
 """What a warm pod says of itself; no answer at all is the kubelet's business."""
 
 
-class Pod(Struct):
+class AuditedPod(Struct):
     """A warm pod under audit."""
 
     manifest: Manifest
@@ -43,19 +43,19 @@ class Pod(Struct):
     """Looks in a row at which it did not wait."""
 
 
-class Audit:
+class PoolAudit:
     """See the module."""
 
-    def __init__(self, fence: Fence, session: aiohttp.ClientSession) -> None:
+    def __init__(self, fence: FencedWriter, session: aiohttp.ClientSession) -> None:
         self._fence, self._session = fence, session
-        self._pods: dict[str, Pod] = {}
+        self._pods: dict[str, AuditedPod] = {}
 
     def seen(self, pod: Manifest, now: float) -> None:
         """A pool's pod is there, or has changed."""
         uid = pod["metadata"]["uid"]
         known = self._pods.get(uid)
         if known is None:
-            self._pods[uid] = Pod(pod, now + EVERY)
+            self._pods[uid] = AuditedPod(pod, now + EVERY)
         else:
             known.manifest = pod
 
@@ -68,7 +68,7 @@ class Audit:
         due = sorted((pod for pod in self._pods.values() if pod.due <= now), key=lambda pod: pod.due)[:AT_ONCE]
         await asyncio.gather(*(self._ask(pod, now) for pod in due))
 
-    async def _ask(self, pod: Pod, now: float) -> None:
+    async def _ask(self, pod: AuditedPod, now: float) -> None:
         pod.due = now + EVERY
         report = await evidence.readyz(self._session, pod.manifest)
         metadata = pod.manifest["metadata"]
@@ -83,5 +83,5 @@ class Audit:
         log.warning("%s/%s took a function, and no claim was written: its router died; deleting it", namespace, name)
         try:
             await self._fence.delete(PODS, namespace, name, uid=metadata["uid"])
-        except (ApiError, Unreachable, TimeoutError) as error:
+        except (ApiError, ApiUnreachable, TimeoutError) as error:
             log.warning("%s/%s: %s", namespace, name, error)

@@ -27,14 +27,14 @@ from wick_api.revision import Revision, unpack
 from wick_api.warm import Obstacle
 from wick_kube import specialization
 from wick_kube.cluster import Cluster
-from wick_kube.error import ApiError, Unreachable
+from wick_kube.error import ApiError, ApiUnreachable
 from wick_kube.resource import CONFIG_MAPS, PODS
-from wick_kube.specialization import Failed, Loaded, Refused
+from wick_kube.specialization import OrderFailed, OrderLoaded, OrderRefused
 from wick_operator import metrics
-from wick_operator.fence import Fence
-from wick_operator.pool.adoption import Home, adopt, claim_and_adopt
+from wick_operator.leader.fenced_writer import FencedWriter
+from wick_operator.pool.decisions.adoption import TargetReplicaSet, adopt, claim_and_adopt
+from wick_operator.pool.decisions.rollout import Remembered, behind
 from wick_operator.pool.resize import resize
-from wick_operator.pool.rollout import Remembered, behind
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Updates:
     def __init__(
         self,
         cluster: Cluster,
-        fence: Fence,
+        fence: FencedWriter,
         function: Callable[[Key], Function | None],
         key: str,
         faults: Faults | None = None,
@@ -62,12 +62,12 @@ class Updates:
         self._faults = faults or Faults()
         self._cluster, self._fence = cluster, fence
         self._function, self._key = function, key
-        self._waiting: asyncio.Queue[Home] = asyncio.Queue(MOST_WAITING)
+        self._waiting: asyncio.Queue[TargetReplicaSet] = asyncio.Queue(MOST_WAITING)
         self._remembered = Remembered()
-        self._latest: dict[Key, Home] = {}
+        self._latest: dict[Key, TargetReplicaSet] = {}
         """The ReplicaSet that each rollout waits for, as last seen; for as long as it does."""
 
-    def consider(self, key: Key, homes: Sequence[Home]) -> None:
+    def consider(self, key: Key, homes: Sequence[TargetReplicaSet]) -> None:
         """Something about a function's ReplicaSets changed; `homes` are those that want pods."""
         home = behind(homes)
         if home is None:
@@ -88,7 +88,7 @@ class Updates:
             home = await self._waiting.get()
             try:
                 outcome = await self._hasten(home)
-            except (ApiError, Unreachable, TimeoutError, Unresolvable, KeyError, ValueError) as error:
+            except (ApiError, ApiUnreachable, TimeoutError, Unresolvable, KeyError, ValueError) as error:
                 log.warning("%s: %s is left to its Deployment: %s", home.key, home.revision, error)
             except Exception as error:  # noqa: BLE001 - a border: the next update does not wait for this one's defect
                 self._faults.caught("update from the warm pool", home.key, error)
@@ -96,7 +96,7 @@ class Updates:
                 self._faults.passed("update from the warm pool", home.key)
                 log.info("%s: %s %s", home.key, home.revision, outcome or "serves from the warm pool")
 
-    async def _hasten(self, home: Home) -> str:
+    async def _hasten(self, home: TargetReplicaSet) -> str:
         """What became of it, in a word for the log; empty when it serves."""
         function = self._function(home.key)
         if function is None or warm.hindered(function.spec):
@@ -125,24 +125,24 @@ class Updates:
         function: Function,
         revision: Revision,
         config_maps: Mapping[str, Any],
-        home: Home,
+        home: TargetReplicaSet,
     ) -> str:
         claim = warm.claim(pod, function, revision)
         order = warm.order(function, revision, warm.claimed(pod, claim), config_maps)
         token = warm.token(self._key, function.key.namespace, function.spec.runtime)
         metadata = pod["metadata"]
         match await specialization.specialize(pod, order, token):
-            case Loaded():
+            case OrderLoaded():
                 await self._register(pod, claim, home)
                 metrics.UPDATES.inc()
                 return Obstacle.NONE
-            case Failed(message):
+            case OrderFailed(message):
                 await self._fence.delete(PODS, metadata["namespace"], metadata["name"], uid=metadata["uid"])
                 return message
-            case Refused(taken):
+            case OrderRefused(taken):
                 return Obstacle.CONFLICT if taken else Obstacle.REFUSED
 
-    async def _register(self, pod: Manifest, claim: dict[str, Any], home: Home) -> None:
+    async def _register(self, pod: Manifest, claim: dict[str, Any], home: TargetReplicaSet) -> None:
         """One write, where it can be: two would wait for the refill that the first one begins."""
         metadata = pod["metadata"]
         await resize(self._fence, pod, home.resources)
@@ -153,7 +153,7 @@ class Updates:
         await self._fence.patch(PODS, metadata["namespace"], metadata["name"], change)
         metrics.ADOPTIONS.inc(wanted)
 
-    def _wants(self, home: Home) -> bool:
+    def _wants(self, home: TargetReplicaSet) -> bool:
         """Whether the ReplicaSet still waits for a pod, and its controller knows that it does."""
         latest = self._latest.get(home.key)
         return latest is not None and latest.owner == home.owner and latest.observed

@@ -24,11 +24,12 @@ from wick_api.names import Key
 from wick_api.reason import Reason
 from wick_api.warm import FROM_ZERO_TO_ONE, Obstacle
 from wick_kube.cluster import Cluster
-from wick_kube.error import ApiError, NotFound, Refused, Unreachable
+from wick_kube.error import ApiError, ApiNotFound, ApiRefused, ApiUnreachable
 from wick_kube.resource import DEPLOYMENTS
-from wick_router.kubernetes.claim import Broken, Claims, Started
-from wick_router.kubernetes.failure import Failure
-from wick_router.kubernetes.registration import Registrations
+from wick_router.kubernetes.claim_writer import ClaimWriter
+from wick_router.kubernetes.decisions.failure import HopelessWait
+from wick_router.kubernetes.decisions.outcome import CodeBroken, WarmStarted
+from wick_router.kubernetes.warm_start import WarmStarts
 
 log = logging.getLogger(__name__)
 
@@ -37,22 +38,22 @@ PATIENCE = 20.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 
-class Backend(Protocol):
+class ActivationBackend(Protocol):
     """What an activation asks of, and tells, its backend."""
 
     def wanted(self, key: Key) -> Function | None:
         """The function to start, or None where it is gone: nobody waits for it any more."""
 
-    def started(self, key: Key, started: Started) -> None:
+    def started(self, key: Key, started: WarmStarted) -> None:
         """A warm pod serves it."""
 
     def fell_back(self, key: Key, obstacle: Obstacle) -> None:
         """No warm pod can serve it; its Deployment will."""
 
-    def cannot_start(self, key: Key, found: Failure) -> None:
+    def cannot_start(self, key: Key, found: HopelessWait) -> None:
         """Waiting is in vain."""
 
-    def lost(self, key: Key, started: Started) -> None:
+    def lost(self, key: Key, started: WarmStarted) -> None:
         """The pod went before the cluster knew whose it was."""
 
     def fault(self, border: str, key: Key, error: Exception) -> str:
@@ -62,12 +63,12 @@ class Backend(Protocol):
 class Activation:
     """At most one start under way for each function; tasks are owned here and ended by `close`."""
 
-    def __init__(self, cluster: Cluster, backend: Backend, claims: Claims | None) -> None:
+    def __init__(self, cluster: Cluster, backend: ActivationBackend, claims: WarmStarts | None) -> None:
         self._cluster = cluster
         self._backend = backend
         self._claims = claims
         self._tasks: dict[Key, asyncio.Task[None]] = {}
-        self._registrations = Registrations(claims, self._scale, backend.lost, backend.fault) if claims else None
+        self._registrations = ClaimWriter(claims, self._scale, backend.lost, backend.fault) if claims else None
 
     def start(self, key: Key) -> None:
         """Begin, unless a start of this function is under way."""
@@ -101,19 +102,19 @@ class Activation:
         except Exception as error:  # noqa: BLE001 - a border: those who wait for this function are told at once
             told = self._backend.fault("start from zero", key, error)
             self.serves(key)
-            self._backend.cannot_start(key, Failure(Reason.INTERNAL_ERROR, told))
+            self._backend.cannot_start(key, HopelessWait(Reason.INTERNAL_ERROR, told))
 
     async def _start(self, key: Key) -> None:
         outcome = await self._warm(key)
         self.serves(key)
         match outcome:
-            case Started():
+            case WarmStarted():
                 self._backend.started(key, outcome)
                 self._owe(key, outcome)
-            case Broken():
+            case CodeBroken():
                 self._backend.cannot_start(key, outcome.failure)
                 self._owe(key, outcome)
-            case Failure():
+            case HopelessWait():
                 self._backend.cannot_start(key, outcome)
             case _:
                 self._backend.fell_back(key, outcome)
@@ -121,11 +122,11 @@ class Activation:
                 self.awaits(key)
                 await self._scale(key)
 
-    def _owe(self, key: Key, taken: Started | Broken) -> None:
+    def _owe(self, key: Key, taken: WarmStarted | CodeBroken) -> None:
         if self._registrations is not None:
             self._registrations.add(key, taken)
 
-    async def _warm(self, key: Key) -> Started | Broken | Failure | Obstacle:
+    async def _warm(self, key: Key) -> WarmStarted | CodeBroken | HopelessWait | Obstacle:
         function = self._backend.wanted(key)
         if self._claims is None or function is None:
             return Obstacle.DISABLED
@@ -139,16 +140,18 @@ class Activation:
                 while True:
                     try:
                         return await self._write(key)
-                    except NotFound:
+                    except ApiNotFound:
                         if self._backend.wanted(key) is None:
                             return None  # deleted meanwhile, and its Deployment with it
                         said = f"Deployment {key.name} does not exist yet; is the operator running?"
-                    except (ApiError, Unreachable) as error:
+                    except (ApiError, ApiUnreachable) as error:
                         said = f"the API server refuses to scale Deployment {key.name}: {error}"
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
         except TimeoutError:
-            self._backend.cannot_start(key, Failure(Reason.CLUSTER_ERROR, f"The function cannot be started: {said}"))
+            self._backend.cannot_start(
+                key, HopelessWait(Reason.CLUSTER_ERROR, f"The function cannot be started: {said}")
+            )
 
     async def _write(self, key: Key) -> None:
         try:
@@ -160,6 +163,6 @@ class Activation:
                 field_manager=names.ROUTER,
                 subresource="scale",
             )
-        except Refused as refused:
+        except ApiRefused as refused:
             if refused.status != 422:  # noqa: PLR2004 - 422: the test failed, so it is not at zero any more
                 raise

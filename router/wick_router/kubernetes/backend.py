@@ -28,16 +28,17 @@ from wick_kube.reflector import Address, Reflector
 from wick_kube.resource import FUNCTIONS, NAMESPACES, PODS, REPLICA_SETS, Resource
 from wick_kube.stream import plain
 from wick_router.backend import Instance, Sink
-from wick_router.config import Invalid
-from wick_router.kubernetes import failure
+from wick_router.config import RouterSettingInvalid
 from wick_router.kubernetes.activation import Activation
-from wick_router.kubernetes.claim import Claims, Started
-from wick_router.kubernetes.config import Config
-from wick_router.kubernetes.early import Early
-from wick_router.kubernetes.failure import Failure
+from wick_router.kubernetes.config import KubernetesConfig
+from wick_router.kubernetes.decisions import failure
+from wick_router.kubernetes.decisions.failure import HopelessWait
+from wick_router.kubernetes.decisions.outcome import WarmStarted
+from wick_router.kubernetes.decisions.pod import at_zero, instance, key
 from wick_router.kubernetes.inquiry import Inquiries
-from wick_router.kubernetes.pod import at_zero, instance, key
-from wick_router.kubernetes.warm import WarmPods
+from wick_router.kubernetes.readiness_probe import EarlyReadiness
+from wick_router.kubernetes.warm_pods import WarmPods
+from wick_router.kubernetes.warm_start import WarmStarts
 
 log = logging.getLogger(__name__)
 
@@ -59,21 +60,23 @@ class _Seen(Struct):
     pods: dict[str, Manifest] = field(default_factory=dict)
     replica_sets: dict[str, Manifest] = field(default_factory=dict)
     evidence: dict[str, diagnosis.Evidence] = field(default_factory=dict)
-    started: dict[str, Started] = field(default_factory=dict)
+    started: dict[str, WarmStarted] = field(default_factory=dict)
     """Warm pods this router started the function in, by uid."""
     told: tuple[Instance, ...] = ()
-    failure: Failure | None = None
+    failure: HopelessWait | None = None
     since: float | None = None
 
 
 class KubernetesBackend:
     """See the module; one for each router process."""
 
-    def __init__(self, config: Config | None = None, *, namespace_labels: bool = False) -> None:
+    def __init__(self, config: KubernetesConfig | None = None, *, namespace_labels: bool = False) -> None:
         """`namespace_labels`: tell the sink of namespaces; it needs rights on them in the whole cluster."""
-        self._config = config or Config.from_environment(os.environ)
+        self._config = config or KubernetesConfig.from_environment(os.environ)
         if namespace_labels and self._config.namespaces:
-            raise Invalid("WICK_KUBERNETES_NAMESPACES: WICK_ROUTER_HOSTS goes by labels, which takes rights on all")
+            raise RouterSettingInvalid(
+                "WICK_KUBERNETES_NAMESPACES: WICK_ROUTER_HOSTS goes by labels, which takes rights on all"
+            )
         self._namespace_labels = namespace_labels
         self._seen: dict[Key, _Seen] = {}
         self._troubled: set[Key] = set()
@@ -82,9 +85,9 @@ class KubernetesBackend:
         self._sink: Sink
         self._cluster: Cluster
         self._activation: Activation
-        self._early: Early | None = None
+        self._early: EarlyReadiness | None = None
         self._warm = WarmPods(random.choice, self._unready)
-        self._claims: Claims | None = None
+        self._claims: WarmStarts | None = None
         self._prefetches: set[asyncio.Task[None]] = set()
         self._inquiries: Inquiries
         self._faults = Faults()
@@ -97,8 +100,8 @@ class KubernetesBackend:
             session = await stack.enter_async_context(aiohttp.ClientSession())
             self._cluster.fault = self._caught
             if self._config.pool_key:
-                self._claims = Claims(self._cluster, self._warm, self._config.pool_key)
-                self._early = Early(session, self._warm.waits)
+                self._claims = WarmStarts(self._cluster, self._warm, self._config.pool_key)
+                self._early = EarlyReadiness(session, self._warm.waits)
                 stack.push_async_callback(self._early.close)
             self._activation = Activation(self._cluster, self, self._claims)
             stack.push_async_callback(self._activation.close)
@@ -242,13 +245,13 @@ class KubernetesBackend:
         seen = self._seen.get(key)
         return seen.function if seen else None
 
-    def started(self, key: Key, started: Started) -> None:
+    def started(self, key: Key, started: WarmStarted) -> None:
         """A warm pod serves the function: known here before the watch tells."""
         uid = started.pod["metadata"]["uid"]
         self.seen(key).started[uid] = started
         self.pod_changed(key, self._seen[key].pods.get(uid, started.pod))
 
-    def lost(self, key: Key, started: Started) -> None:
+    def lost(self, key: Key, started: WarmStarted) -> None:
         """A pod the watch never told of as this function's, since its claim was never written, is gone."""
         self.pod_gone(key, started.pod)
 
@@ -256,7 +259,7 @@ class KubernetesBackend:
         """Count and show it."""
         self._sink.fell_back(key, obstacle)
 
-    def cannot_start(self, key: Key, found: Failure) -> None:
+    def cannot_start(self, key: Key, found: HopelessWait) -> None:
         """Tell the sink; what it says holds until the function or its pods change, or for a while."""
         log.warning("%s: %s", key, found.message)
         self._sink.failed(key, found.reason, found.message)

@@ -13,7 +13,7 @@ from typing import Self
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class KubernetesConfig:
     """See the module."""
 
     namespaces: tuple[str, ...] = ()

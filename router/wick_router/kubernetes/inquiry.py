@@ -26,7 +26,7 @@ AT_ONCE = 8
 """A burst of broken pods must not become a burst of API calls."""
 
 
-class Schedule(Struct, frozen=True):
+class InquirySchedule(Struct, frozen=True):
     """When to ask about a pod; pure."""
 
     version: str
@@ -35,22 +35,22 @@ class Schedule(Struct, frozen=True):
     pause: float = PATIENCE
 
 
-def plan(pod: Manifest, before: Schedule | None, now: float) -> Schedule | None:
+def plan(pod: Manifest, before: InquirySchedule | None, now: float) -> InquirySchedule | None:
     """When to ask about this pod next; None for one that is well."""
     needs = diagnosis.needs(pod)
     if not (needs.events or needs.last_log or needs.readyz):
         return None
     version = pod["metadata"].get("resourceVersion", "")
     if before is None:
-        return Schedule(version, now if needs.last_log else now + PATIENCE)
+        return InquirySchedule(version, now if needs.last_log else now + PATIENCE)
     if before.version != version:
-        return Schedule(version, min(now, before.due) if needs.last_log else min(now + PATIENCE, before.due))
+        return InquirySchedule(version, min(now, before.due) if needs.last_log else min(now + PATIENCE, before.due))
     return before
 
 
-def after(asked: Schedule, now: float) -> Schedule:
+def after(asked: InquirySchedule, now: float) -> InquirySchedule:
     """The next time, after having asked."""
-    return Schedule(asked.version, now + asked.pause, min(2 * asked.pause, LONGEST_PAUSE))
+    return InquirySchedule(asked.version, now + asked.pause, min(2 * asked.pause, LONGEST_PAUSE))
 
 
 class Inquiries:
@@ -63,7 +63,7 @@ class Inquiries:
         self._session = session
         self._found = found
         self._permits = asyncio.Semaphore(AT_ONCE)
-        self._schedules: dict[str, Schedule] = {}
+        self._schedules: dict[str, InquirySchedule] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def consider(self, pod: Manifest, now: float) -> bool:

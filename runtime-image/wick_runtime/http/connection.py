@@ -21,10 +21,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from wick_runtime.http.exchange import Exchange
-from wick_runtime.http.parser import Parser
-from wick_runtime.http.refusal import Refusal, bad_request
-from wick_runtime.http.rules import check, head_too_large
-from wick_runtime.table import HELD, QUIET, STARTED
+from wick_runtime.http.message.parser import Parser
+from wick_runtime.http.message.refusal import ErrorAnswer, bad_request
+from wick_runtime.http.message.rules import check, head_too_large
+from wick_runtime.ipc.shared_table import HELD, QUIET, STARTED
 
 if TYPE_CHECKING:
     from wick_runtime.http.server import Server
@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._failed: Refusal | None = None
+        self._failed: ErrorAnswer | None = None
         self._apart: Exchange | None = None
         """Its body begins where the parser has stopped."""
         self._held = False
@@ -171,7 +171,7 @@ class Connection(asyncio.Protocol):
         if version != "1.1":
             exchange.http10 = True
             if version != "1.0":
-                exchange.refusal = Refusal(505, "bad-request", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+                exchange.refusal = ErrorAnswer(505, "bad-request", "only HTTP/1.0 and HTTP/1.1 are spoken here")
         if not parser.should_keep_alive():
             exchange.keep_alive = False
         if len(headers) > MAX_FIELDS or (self._large and self._size() > MAX_HEAD):
@@ -200,7 +200,7 @@ class Connection(asyncio.Protocol):
                 self._linger()
             return
         if exchange.size > self.server.app.max_body:
-            exchange.refusal = Refusal(413, "body-too-large", self.server.too_large())
+            exchange.refusal = ErrorAnswer(413, "body-too-large", self.server.too_large())
             if exchange is self._current:
                 self._refuse(exchange, exchange.refusal)
             return
@@ -368,11 +368,11 @@ class Connection(asyncio.Protocol):
         exchange = self._current
         if exchange is not None:
             exchange.keep_alive = False
-            self._refuse(exchange, Refusal(408, "bad-request", "the request body took too long"))
+            self._refuse(exchange, ErrorAnswer(408, "bad-request", "the request body took too long"))
 
     def time_out(self) -> None:
         """The client was too slow with a request head."""
-        self._failed = Refusal(408, "bad-request", "the request head took too long")
+        self._failed = ErrorAnswer(408, "bad-request", "the request head took too long")
         self._fail()
 
     # -- inside
@@ -403,7 +403,7 @@ class Connection(asyncio.Protocol):
             return self.server.kit.make(self)
         if self.raw is None:
             self._incoming = exchange
-        from wick_runtime.http.remainder import within_body  # noqa: PLC0415 - few clients offer, fewer with a body
+        from wick_runtime.http.message.remainder import within_body  # noqa: PLC0415 - few clients offer, fewer with a body
 
         return within_body(self.server.kit, self, exchange.length)
 
@@ -451,7 +451,7 @@ class Connection(asyncio.Protocol):
         exchange.deadline = now + (server.timeout if allowed == 0.0 or allowed > server.timeout else allowed)
         app = server.app
         if exchange.length is not None and exchange.length > app.max_body:
-            exchange.refusal = exchange.refusal or Refusal(413, "body-too-large", server.too_large())
+            exchange.refusal = exchange.refusal or ErrorAnswer(413, "body-too-large", server.too_large())
         refusal = exchange.refusal or app.admit(exchange)
         if refusal is not None:
             self._refuse(exchange, refusal)
@@ -464,7 +464,7 @@ class Connection(asyncio.Protocol):
         if exchange.body_done or exchange.size > app.hold or app.hold == 0:
             app.begin(exchange)
 
-    def _refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+    def _refuse(self, exchange: Exchange, refusal: ErrorAnswer) -> None:
         exchange.refusal = refusal
         if exchange.expects and not exchange.body_done:
             exchange.keep_alive = False  # the client may or may not send the body now
@@ -508,7 +508,7 @@ class Connection(asyncio.Protocol):
         self._in_head = False
         exchange.refuse(refusal)
 
-    def _broken(self, problem: Refusal) -> None:
+    def _broken(self, problem: ErrorAnswer) -> None:
         """The stream cannot be read on: whatever was arriving is refused, what is complete goes on."""
         exchange, self._incoming = self._incoming, None
         if exchange is not None and not exchange.body_done:

@@ -8,7 +8,7 @@ deadline answered for it, is ignored.
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wick_runtime.http.head import bodiless, checked, render
-from wick_runtime.http.refusal import Headers, Refusal
+from wick_runtime.http.message.refusal import ErrorAnswer, Headers
 
 if TYPE_CHECKING:
     from wick_runtime.http.connection import Connection
@@ -57,7 +57,7 @@ class Exchange:
     begun = 0.0
     """When it was let in, monotonic seconds."""
     admitted = False
-    refusal: Refusal | None = None
+    refusal: ErrorAnswer | None = None
     job: Job | None = None
     size = 0
     """Bytes of the request's body so far."""
@@ -176,7 +176,7 @@ class Exchange:
             self.ended = True
             self.connection.abort()
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: ErrorAnswer) -> None:
         """Answer with an error, or break off what has begun."""
         if self.started:
             self.abort()

@@ -2,7 +2,7 @@
 
 import time
 
-from wick_runtime.http.refusal import REASONS, Headers
+from wick_runtime.http.message.refusal import REASONS, Headers
 
 _LINES = {status: f"HTTP/1.1 {status} {text}\r\n".encode() for status, text in REASONS.items()}
 _HOP = frozenset(

@@ -11,10 +11,10 @@ from wick_runtime.http.connection import LINGER, Connection
 from wick_runtime.http.exchange import Exchange
 from wick_runtime.http.gate import bar, knocked, shut
 from wick_runtime.http.head import Clock
-from wick_runtime.http.parser import Kit
-from wick_runtime.http.refusal import Refusal
+from wick_runtime.http.message.parser import Kit
+from wick_runtime.http.message.refusal import ErrorAnswer
 from wick_runtime.http.request_id import request_ids
-from wick_runtime.table import SLOTS, Table
+from wick_runtime.ipc.shared_table import SLOTS, SharedTable
 
 SETTLE: Final = 0.5
 """Seconds without a byte, while draining, after which a new connection, or one in the middle of a head, is closed."""
@@ -39,7 +39,7 @@ class App(Protocol):
     """Bytes of a body to gather before `begin`; 0 begins at the head."""
     max_body: int
 
-    def admit(self, exchange: Exchange) -> Refusal | None:
+    def admit(self, exchange: Exchange) -> ErrorAnswer | None:
         """Let the exchange in, or say why not. Every admitted one comes back as `release` or as a begun job."""
 
     def begin(self, exchange: Exchange) -> None:
@@ -49,14 +49,14 @@ class App(Protocol):
         """An admitted exchange whose client left before it began."""
 
 
-class Watcher(Protocol):
+class ConnectionWatcher(Protocol):
     """Somebody outside this process who keeps each connection."""
 
     def opened(self, slot: int, fd: int) -> None: ...
     def closed(self, slot: int) -> None: ...
 
 
-class Settings(NamedTuple):
+class ServerSettings(NamedTuple):
     """How a server treats its clients."""
 
     function: str = ""
@@ -67,7 +67,9 @@ class Settings(NamedTuple):
 class Server:
     """See the module."""
 
-    def __init__(self, app: App, kit: Kit, table: Table, settings: Settings, watcher: Watcher | None = None) -> None:
+    def __init__(
+        self, app: App, kit: Kit, table: SharedTable, settings: ServerSettings, watcher: ConnectionWatcher | None = None
+    ) -> None:
         self.app = app
         self.table = table
         self.function = settings.function
@@ -171,7 +173,7 @@ class Server:
         self._free.append(connection.slot)
         connection.slot = -1
 
-    def refused(self, exchange: Exchange, refusal: Refusal) -> None:
+    def refused(self, exchange: Exchange, refusal: ErrorAnswer) -> None:
         """Count an answer the application never saw."""
         if refusal.refused and not exchange.admitted:
             self.table.count(4)

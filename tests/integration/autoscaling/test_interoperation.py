@@ -19,11 +19,11 @@ from cluster.process import free_ports, start
 from cluster.waiting import eventually, eventually_async
 from wick_api.function import parse
 from wick_api.names import Key
-from wick_operator.autoscaling.loop import Autoscaler, Settings
-from wick_operator.autoscaling.outside import Sources
-from wick_operator.autoscaling.prometheus import Access, Unanswered, ask
-from wick_operator.autoscaling.scaler import Replicas
-from wick_operator.autoscaling.window import History
+from wick_autoscaler.decisions.scaler import Replicas
+from wick_autoscaler.decisions.window import History
+from wick_autoscaler.external_metrics import Sources
+from wick_autoscaler.loop import Autoscaler, AutoscalerSettings
+from wick_autoscaler.prometheus import Access, Unanswered, ask
 
 INTEROP = Path(__file__).parents[3] / "examples" / "interop"
 SETTLED = 2.0
@@ -240,7 +240,7 @@ async def test_a_prometheus_metric_scales_from_zero_and_back(prometheus, exporte
         },
     }
     platform = Platform(parse(manifest))
-    settings = Settings(period=0.2, sources=Sources(server=prometheus, period=0.3))
+    settings = AutoscalerSettings(period=0.2, sources=Sources(server=prometheus, period=0.3))
     url = f"http://127.0.0.1:{exporter.server_port}/quiet"
     autoscaler = Autoscaler(platform, lambda: [url], time.monotonic, settings)
 

@@ -15,17 +15,17 @@ from cluster.waiting import PATIENCE, eventually_async
 from wick_api import names
 from wick_api.function import parse
 from wick_api.names import Key
+from wick_autoscaler.decisions.decision import Decision, Seen, Why, decide
+from wick_autoscaler.decisions.function_state import Track
+from wick_autoscaler.decisions.scaler import NotScaled, Replicas
+from wick_autoscaler.prometheus import Unanswered
 from wick_kube.cluster import Cluster
 from wick_kube.resource import AUTOSCALERS, DEPLOYMENTS, FUNCTIONS
-from wick_operator.autoscaling.decision import Decision, Seen, Why, decide
-from wick_operator.autoscaling.prometheus import Unanswered
-from wick_operator.autoscaling.scaler import NotScaled, Replicas
-from wick_operator.autoscaling.track import Track
-from wick_operator.fence import Fence
-from wick_operator.scaling.platform import Platform
-from wick_operator.scaling.report import Report
-from wick_operator.scaling.rivals import Rivals
-from wick_operator.scaling.secret import Secrets
+from wick_operator.autoscaler.hpa import CompetingHpas
+from wick_operator.autoscaler.kubernetes_scaler import KubernetesScaler
+from wick_operator.autoscaler.report import Report
+from wick_operator.autoscaler.secret import SecretReader
+from wick_operator.leader.fenced_writer import FencedWriter
 
 
 def function(namespace, **scale):
@@ -56,7 +56,7 @@ class World:
 
     def __init__(self, cluster, namespace):
         self.cluster, self.key = cluster, Key(namespace, "hello")
-        self.fence = Fence(cluster, lambda: PATIENCE, PATIENCE)
+        self.fence = FencedWriter(cluster, lambda: PATIENCE, PATIENCE)
         self.functions, self.deployments = {}, {}
         self.told = lambda _key: None
 
@@ -101,7 +101,7 @@ async def world(kubeconfig, namespace):
 
 
 def platform(world, rival=lambda _key: ""):
-    return Platform(world, world, lambda _key: [], rival)
+    return KubernetesScaler(world, world, lambda _key: [], rival)
 
 
 async def replicas(world, platform):
@@ -154,7 +154,7 @@ def hpa(namespace):
 
 
 async def test_an_hpa_is_honoured_from_its_creation_to_its_deletion(world):
-    rivals = Rivals(world.cluster, [world.key.namespace])
+    rivals = CompetingHpas(world.cluster, [world.key.namespace])
     scaler, heard = platform(world, rivals.of), []
     rivals.watch(heard.append)
     async with asyncio.TaskGroup() as tasks:
@@ -219,7 +219,7 @@ async def test_a_first_instance_for_requests_is_left_to_the_router_for_a_while_a
     await world.cluster.scale(*world.key, 0, field_manager=names.AUTOSCALER)
     await world.look()
     now = 0.0
-    scaler = Platform(world, world, lambda _key: [], lambda _key: "", lambda: now)
+    scaler = KubernetesScaler(world, world, lambda _key: [], lambda _key: "", lambda: now)
     nothing = Replicas(wanted=0, ready=0, uid=world.deployments[world.key].uid)
     await scaler.scale(world.key, Decision(1, Why.ACTIVATION, 1.0), nothing)
     now = 7.0
@@ -300,7 +300,7 @@ async def test_a_secret_becomes_headers(world):
         },
         field_manager="kubectl",
     )
-    secrets = Secrets(world.cluster, time.monotonic)
+    secrets = SecretReader(world.cluster, time.monotonic)
     assert (await secrets.access(world.key.namespace, "login")).headers == {"Authorization": "Bearer abc"}
     with pytest.raises(Unanswered, match="secret none"):
         await secrets.access(world.key.namespace, "none")

@@ -14,14 +14,14 @@ from cluster.waiting import PATIENCE
 from wick_api import header
 from wick_api.function import parse
 from wick_api.names import Key
-from wick_operator.autoscaling.loop import Autoscaler, Settings
-from wick_operator.autoscaling.outside import Sources
-from wick_operator.autoscaling.scaler import NotScaled, Replicas
-from wick_router.config import Config
+from wick_autoscaler.decisions.scaler import NotScaled, Replicas
+from wick_autoscaler.external_metrics import Sources
+from wick_autoscaler.loop import Autoscaler, AutoscalerSettings
+from wick_router.config import RouterConfig
 from wick_router.router import Router as RealRouter
 
 HELLO = Key("default", "hello")
-FAST = Settings(period=0.05, patience=PATIENCE)
+FAST = AutoscalerSettings(period=0.05, patience=PATIENCE)
 
 
 def function(**scale):
@@ -155,7 +155,7 @@ async def test_a_router_that_stays_silent_is_given_up():
     other.broken = True
     async with (
         served(one, other) as urls,
-        running(platform, urls, Settings(period=0.05, patience=PATIENCE, given_up=0.5)),
+        running(platform, urls, AutoscalerSettings(period=0.05, patience=PATIENCE, given_up=0.5)),
     ):
         await eventually(lambda: platform.count == 0)
 
@@ -164,7 +164,7 @@ async def test_a_poke_does_not_wait_for_the_period():
     platform, router = Platform(function(), count=0), Router()
     async with (
         served(router) as urls,
-        running(platform, urls, Settings(period=600, patience=PATIENCE)) as autoscaler,
+        running(platform, urls, AutoscalerSettings(period=600, patience=PATIENCE)) as autoscaler,
     ):
         await eventually(lambda: HELLO in autoscaler.tracks)
         router.load(15)
@@ -240,7 +240,7 @@ async def test_busy_instances_scale_by_cpu_and_a_silent_one_freezes():
     pods = [Pod(began), Pod(began)]
     async with served(router, *pods) as [scraped, *instances]:
         platform.instances = lambda _key: instances
-        settings = Settings(period=0.1, sources=Sources(period=0.1))
+        settings = AutoscalerSettings(period=0.1, sources=Sources(period=0.1))
         async with running(platform, [scraped], settings) as autoscaler:
             await eventually(lambda: platform.count == 4)
             pods[1].broken = True
@@ -269,7 +269,7 @@ class Pod:
 async def real_router(served_function):
     """A real router that knows one function and no instance of it; the URL of its metrics."""
     router = RealRouter(
-        Config(host="127.0.0.1", port=0, admin_host="127.0.0.1", admin_port=0), Nowhere(served_function)
+        RouterConfig(host="127.0.0.1", port=0, admin_host="127.0.0.1", admin_port=0), Nowhere(served_function)
     )
     await router.start()
     yield router, f"http://127.0.0.1:{router.admin_port}/metrics"
@@ -323,7 +323,7 @@ async def test_the_memory_of_a_real_instance_scales_up_and_its_silence_freezes(i
     )
     platform.instances = lambda _key: [url]
     async with served(Router()) as urls:
-        settings = Settings(period=0.1, sources=Sources(period=0.1))
+        settings = AutoscalerSettings(period=0.1, sources=Sources(period=0.1))
         async with running(platform, urls, settings) as autoscaler:
             await eventually(lambda: platform.count in {3, 4})
             server.stop()

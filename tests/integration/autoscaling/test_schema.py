@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from cluster.kubectl import Refused, kubectl
-from wick_api.function import Invalid, parse
+from wick_api.function import SpecInvalid, parse
 
 PROMETHEUS = {"type": "prometheus", "query": "up", "target": 1}
 DRY = ("apply", "--dry-run=server", "-o", "json", "-f", "-")
@@ -77,7 +77,7 @@ def apply(kubeconfig):
 def test_both_refuse_and_name_the_field(apply, scale, field):
     with pytest.raises(Refused, match=re.escape(field)):
         apply(manifest(scale))
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(SpecInvalid) as refused:
         parse(manifest(scale))
     assert field in str(refused.value)
 

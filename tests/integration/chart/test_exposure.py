@@ -2,8 +2,8 @@
 
 import pytest
 
-from wick_operator.config import Config
-from wick_router.config import Config as RouterConfig
+from wick_operator.config import OperatorConfig
+from wick_router.config import RouterConfig
 
 INGRESS = {"enabled": True, "hosts": ["functions.example.com"]}
 ROUTE = {"enabled": True, "parentRefs": [{"name": "public"}]}
@@ -42,7 +42,7 @@ def test_functions_names_lead_to_every_function_by_a_service_that_nothing_expose
     render, container, environment, values
 ):
     manifests = render(values)
-    name = Config(namespace="kubewick-system").router_host.partition(".")[0]
+    name = OperatorConfig(namespace="kubewick-system").router_host.partition(".")[0]
     internal = services(manifests)[name]
     ports = {each["name"]: each["containerPort"] for each in container(manifests, "router")["ports"]}
     config = RouterConfig.from_environment(environment(manifests, "router"))

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from wick_api import names
 from wick_api.function import parse
-from wick_operator.config import Config
-from wick_operator.desired import choice
-from wick_operator.pool import manifest
-from wick_operator.pool.settings import Settings
+from wick_operator.config import OperatorConfig
+from wick_operator.function.decisions.desired import choice
+from wick_operator.pool.decisions import manifest
+from wick_operator.pool_settings import PoolSettings
 
 SYSTEM, SERVED, OTHER = "kubewick-system", "team-a", "team-b"
-CONFIG = Config(pool_key="k")
+CONFIG = OperatorConfig(pool_key="k")
 MONITORING = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
 VALUES = {"watchNamespaces": [SERVED], "networkPolicies": {"monitoring": [MONITORING]}}
 DATA, CONTROL = names.HTTP_PORT, names.CONTROL_PORT
@@ -47,7 +47,7 @@ def pods(render):
     )
     template = choice.new(function, CONFIG, {"main.py": ""}).template
     awake, asleep = (
-        manifest.deployment(SERVED, "python", Settings(), CONFIG, 1, dormant=each)["spec"]["template"]
+        manifest.deployment(SERVED, "python", PoolSettings(), CONFIG, 1, dormant=each)["spec"]["template"]
         for each in (False, True)
     )
     return {

@@ -190,8 +190,8 @@ def test_what_functions_pods_have_is_switched_by_a_value_that_may_be_false(rende
 
 
 def test_the_parts_can_read_the_environment_the_chart_gives_them(render, environment):
-    router = pytest.importorskip("wick_router.config").Config
-    operator = pytest.importorskip("wick_operator.config").Config
+    router = pytest.importorskip("wick_router.config").RouterConfig
+    operator = pytest.importorskip("wick_operator.config").OperatorConfig
     for values in TOGGLES.values():
         manifests = render(values)
         router.from_environment(environment(manifests, "router"))
@@ -199,8 +199,8 @@ def test_the_parts_can_read_the_environment_the_chart_gives_them(render, environ
 
 
 def test_operator_and_routers_decide_by_the_same_policy(render, environment):
-    router = pytest.importorskip("wick_router.config").Config
-    operator = pytest.importorskip("wick_operator.config").Config
+    router = pytest.importorskip("wick_router.config").RouterConfig
+    operator = pytest.importorskip("wick_operator.config").OperatorConfig
     for values in ({}, {**TOGGLES["hosts for tenants"], "router": {"domains": ["fn.example"]}, "clusterDomain": "x.y"}):
         manifests = render(values)
         routers = router.from_environment(environment(manifests, "router")).policy

@@ -29,7 +29,7 @@ LISTED = {
 """The table of operator/README.md."""
 BEYOND = {
     "functions.kubewick.dev/finalizers": "update",  # owner references that block deletion
-    "horizontalpodautoscalers.autoscaling": "get list watch",  # wick_operator.scaling.rivals
+    "horizontalpodautoscalers.autoscaling": "get list watch",  # wick_operator.autoscaler.hpa
     "deployments.apps": "delete",  # pools
     "pods": "patch delete",  # warm pods: adopted, or removed
     "pods/resize": "patch",

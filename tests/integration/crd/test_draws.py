@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from arbitrary.manifests import quantities, specs
 from wick_api import quantity
-from wick_api.function import Invalid, parse
+from wick_api.function import SpecInvalid, parse
 from wick_kube.cluster import Cluster
-from wick_kube.error import Refused
+from wick_kube.error import ApiRefused
 from wick_kube.resource import DEPLOYMENTS, FUNCTIONS
-from wick_operator import drift
+from wick_operator.function.decisions import drift
 
 DRY = {"dryRun": "All", "fieldManager": "test"}
 drawn = settings(
@@ -24,7 +24,7 @@ drawn = settings(
 
 @pytest.fixture(scope="module")
 def store(kubeconfig):
-    """Ask the API server what it would store; `Refused` for what it refuses."""
+    """Ask the API server what it would store; `ApiRefused` for what it refuses."""
     with asyncio.Runner() as runner:
         cluster = runner.run(Cluster.connect(str(kubeconfig)))
 
@@ -55,7 +55,7 @@ def test_every_draw_is_accepted_and_is_read_or_refused_by_its_field(store, spec)
     problem = "spec."
     try:
         parse(stored)
-    except Invalid as told:
+    except SpecInvalid as told:
         problem = str(told)
     assert problem.startswith("spec.")
 
@@ -91,5 +91,5 @@ def test_what_a_deployment_makes_of_a_quantity_is_no_drift(store, amount):
 def test_a_function_has_the_quantities_that_its_parser_takes(store, amount):
     problem = quantity.problem(amount)
     wanted = function({"image": "i", "resources": {"requests": {"cpu": amount}}})
-    with pytest.raises(Refused) if problem else nullcontext():
+    with pytest.raises(ApiRefused) if problem else nullcontext():
         store(FUNCTIONS, wanted)

@@ -3,7 +3,7 @@
 import pytest
 
 from wick_kube.cluster import Cluster
-from wick_kube.error import Conflict, NotFound, Refused, Unreachable
+from wick_kube.error import ApiConflict, ApiNotFound, ApiRefused, ApiUnreachable
 from wick_kube.resource import CONFIG_MAPS, DEPLOYMENTS
 
 
@@ -30,7 +30,7 @@ async def test_what_is_applied_is_there_and_applying_it_again_changes_nothing(cl
 
 async def test_a_field_of_another_manager_is_a_conflict_unless_forced(cluster, namespace):
     await cluster.apply(config_map(namespace, a="1"), field_manager="one")
-    with pytest.raises(Conflict, match="one"):
+    with pytest.raises(ApiConflict, match="one"):
         await cluster.apply(config_map(namespace, a="2"), field_manager="two", force=False)
     assert (await cluster.apply(config_map(namespace, a="2"), field_manager="two"))["data"] == {"a": "2"}
 
@@ -38,7 +38,7 @@ async def test_a_field_of_another_manager_is_a_conflict_unless_forced(cluster, n
 async def test_a_failed_test_of_a_json_patch_is_refused_and_changes_nothing(cluster, namespace):
     await cluster.create(config_map(namespace, a="1"), field_manager="one")
     change = [{"op": "test", "path": "/data/a", "value": "0"}, {"op": "replace", "path": "/data/a", "value": "2"}]
-    with pytest.raises(Refused):
+    with pytest.raises(ApiRefused):
         await cluster.patch(CONFIG_MAPS, namespace, "c", change, field_manager="one")
     assert (await cluster.get(CONFIG_MAPS, namespace, "c"))["data"] == {"a": "1"}
 
@@ -47,12 +47,12 @@ async def test_a_patch_with_an_old_resource_version_is_a_conflict(cluster, names
     old = await cluster.create(config_map(namespace, a="1"), field_manager="one")
     await cluster.patch(CONFIG_MAPS, namespace, "c", {"data": {"a": "2"}}, field_manager="one")
     change = {"metadata": {"resourceVersion": old["metadata"]["resourceVersion"]}, "data": {"a": "3"}}
-    with pytest.raises(Conflict):
+    with pytest.raises(ApiConflict):
         await cluster.patch(CONFIG_MAPS, namespace, "c", change, field_manager="one")
 
 
 async def test_what_is_not_there_is_not_found_and_deleting_it_is_no_error(cluster, namespace):
-    with pytest.raises(NotFound):
+    with pytest.raises(ApiNotFound):
         await cluster.get(DEPLOYMENTS, namespace, "missing")
     assert await cluster.find(DEPLOYMENTS, namespace, "missing") is None
     await cluster.delete(DEPLOYMENTS, namespace, "missing")
@@ -60,7 +60,7 @@ async def test_what_is_not_there_is_not_found_and_deleting_it_is_no_error(cluste
 
 async def test_a_namesake_made_since_is_not_deleted(cluster, namespace):
     await cluster.create(config_map(namespace), field_manager="one")
-    with pytest.raises(Conflict):
+    with pytest.raises(ApiConflict):
         await cluster.delete(CONFIG_MAPS, namespace, "c", uid="00000000-0000-0000-0000-000000000000")
 
 
@@ -75,5 +75,5 @@ async def test_a_list_holds_what_the_labels_select(cluster, namespace):
 
 
 async def test_a_server_that_does_not_answer_is_unreachable(cluster, namespace):
-    with pytest.raises(Unreachable):
+    with pytest.raises(ApiUnreachable):
         await cluster.call("GET", CONFIG_MAPS.path(namespace), timeout=0)

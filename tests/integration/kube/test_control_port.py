@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_kube.control_port import LONGEST_ANSWER, Broken, parse, post
+from wick_kube.control_port import LONGEST_ANSWER, ControlPortBroken, parse, post
 
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\ncontent-length: 15\r\n\r\n{"state": "on"}'
 
@@ -31,7 +31,7 @@ def test_an_answer_is_had_as_soon_as_it_is_whole_and_not_before(read, more):
     ids=["not HTTP", "HTTP/1.0", "no status", "chunked", "two lengths", "a length below 0", "endless head"],
 )
 def test_what_is_no_answer_of_a_runtime_is_refused(read):
-    with pytest.raises(Broken):
+    with pytest.raises(ControlPortBroken):
         parse(read)
 
 
@@ -71,7 +71,7 @@ async def test_a_call_names_its_token_and_gets_status_and_body(pod):
 
 async def test_a_pod_that_dies_in_the_middle_of_its_answer_is_broken(pod):
     pod.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhalf"
-    with pytest.raises(Broken, match="closed before the end"):
+    with pytest.raises(ControlPortBroken, match="closed before the end"):
         await call(pod)
 
 

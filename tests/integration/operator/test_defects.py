@@ -4,7 +4,7 @@ import pytest
 
 from operating.stage import staged
 from operating.world import condition
-from wick_operator import plan
+from wick_operator.function import plan
 
 
 async def test_a_reconcile_that_fails_by_a_defect_is_told_once_and_mended_by_the_next(

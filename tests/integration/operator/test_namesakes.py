@@ -8,10 +8,10 @@ from operating.stage import staged
 from operating.world import condition, function
 from wick_api import names
 from wick_kube.cluster import Cluster
-from wick_kube.error import Refused
+from wick_kube.error import ApiRefused
 from wick_kube.reflector import Reflector
 from wick_kube.resource import DEPLOYMENTS, FUNCTIONS
-from wick_operator.fence import Fence
+from wick_operator.leader.fenced_writer import FencedWriter
 
 
 async def made_anew(stage, **spec):
@@ -52,7 +52,7 @@ async def test_no_version_and_no_function_write_nothing(control_plane, tmp_path,
         await stage.put()
         first = await stage.cluster.get(FUNCTIONS, *stage.key)
         version, uid = first["metadata"]["resourceVersion"], first["metadata"]["uid"]
-        fence = Fence(stage.cluster, lambda: 9.0, 9.0)
+        fence = FencedWriter(stage.cluster, lambda: 9.0, 9.0)
         told = {"scale": {"desired": 1}} if manager == names.AUTOSCALER else {"why": "a"}
         assert await fence.status(stage.key, told, uid=uid, version="", manager=manager)
         await made_anew(stage)
@@ -101,8 +101,8 @@ async def test_a_number_of_instances_is_not_written_to_a_namesake_s_deployment(c
         await stage.put()
         await stage.settle()
         ours = await stage.cluster.get(DEPLOYMENTS, *stage.key)
-        fence = Fence(stage.cluster, lambda: 9.0, 9.0)
-        with pytest.raises(Refused):
+        fence = FencedWriter(stage.cluster, lambda: 9.0, 9.0)
+        with pytest.raises(ApiRefused):
             await fence.scale(*stage.key, 3, seen=0, uid="another")
         await fence.scale(*stage.key, 3, seen=0, uid=ours["metadata"]["uid"])
         assert (await stage.cluster.get(DEPLOYMENTS, *stage.key))["spec"]["replicas"] == 3
@@ -118,7 +118,7 @@ async def test_what_apply_answers_with_500_for_a_fault_of_the_request_is_refused
         twice = {"containers": [{"name": "function", "env": [{"name": "A", "value": "1"}] * 2}]}
         for spec in ({"template": {"spec": twice}}, {"replica": 3}):
             manifest = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
-            with pytest.raises(Refused, match="failed to create typed patch object"):
+            with pytest.raises(ApiRefused, match="failed to create typed patch object"):
                 await stage.cluster.apply(manifest, field_manager="test")
         now = await stage.cluster.get(DEPLOYMENTS, *stage.key)
         assert now["metadata"]["resourceVersion"] == ours["metadata"]["resourceVersion"]

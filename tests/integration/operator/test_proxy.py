@@ -7,7 +7,7 @@ import pytest
 from cluster.waiting import PATIENCE
 from operating.proxy import proxy
 from wick_kube.cluster import Cluster
-from wick_kube.error import ApiError, Unreachable
+from wick_kube.error import ApiError, ApiUnreachable
 from wick_kube.reflector import Reflector
 from wick_kube.resource import CONFIG_MAPS
 
@@ -77,7 +77,7 @@ async def test_without_a_fault_calls_refusals_and_watches_are_the_same_with_and_
 async def test_a_cut_call_is_done_or_not_as_asked_and_its_caller_hears_nothing(control_plane, namespace, tmp_path, cut):
     with proxy(control_plane) as between:
         async with await Cluster.connect(str(between.kubeconfig(tmp_path))) as cluster:
-            with between.failing(lambda call: call.is_("create"), cut=cut) as fault, pytest.raises(Unreachable):
+            with between.failing(lambda call: call.is_("create"), cut=cut) as fault, pytest.raises(ApiUnreachable):
                 await cluster.create(config_map(namespace), field_manager="t")
             assert fault.hits == 1
             assert (await cluster.find(CONFIG_MAPS, namespace, "a") is not None) == (cut == "after")

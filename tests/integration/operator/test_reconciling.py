@@ -8,7 +8,7 @@ import pytest
 from operating.stage import staged
 from operating.world import condition
 from wick_kube.resource import CONFIG_MAPS, DEPLOYMENTS, FUNCTIONS, SERVICES
-from wick_operator.fence import NotLeading
+from wick_operator.leader.fenced_writer import NotLeading
 
 # Triggers: what is there, and what has just happened
 

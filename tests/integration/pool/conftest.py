@@ -21,18 +21,18 @@ from wick_api import names
 from wick_api.function import Source, parse
 from wick_kube.cluster import Cluster
 from wick_kube.resource import CONFIG_MAPS, DEPLOYMENTS, FUNCTIONS, PODS
-from wick_operator.config import Config
-from wick_operator.desired import choice
-from wick_operator.desired.children import config_map, deployment
-from wick_operator.fence import Fence
-from wick_operator.pool import manifest
-from wick_operator.pool.audit import EVERY, LOOKS, Audit
-from wick_operator.pool.registrar import Registrar
-from wick_operator.pool.settings import Settings
-from wick_router.kubernetes.claim import Claims
-from wick_router.kubernetes.warm import WarmPods
+from wick_operator.config import OperatorConfig
+from wick_operator.function.decisions.desired import choice
+from wick_operator.function.decisions.desired.children import config_map, deployment
+from wick_operator.leader.fenced_writer import FencedWriter
+from wick_operator.pool.adopter import Adopter
+from wick_operator.pool.audit import EVERY, LOOKS, PoolAudit
+from wick_operator.pool.decisions import manifest
+from wick_operator.pool_settings import PoolSettings
+from wick_router.kubernetes.warm_pods import WarmPods
+from wick_router.kubernetes.warm_start import WarmStarts
 
-CONFIG = Config(pool_key="the installation's secret")
+CONFIG = OperatorConfig(pool_key="the installation's secret")
 SOURCE = "import os\n\ndef handle(request):\n    return 'hello ' + os.environ.get('WHO', 'nobody')\n"
 _OURS = f"127.{64 + os.getpid() // 250 % 128}.{os.getpid() % 250}"
 """Loopback addresses of this test run's own: every runtime takes the same ports."""
@@ -48,7 +48,7 @@ class World:
 
     async def pool(self, size, *, dormant=False):
         """A pool of so many running pods."""
-        made = manifest.deployment(self.namespace, "python", Settings(), CONFIG, size, dormant=dormant)
+        made = manifest.deployment(self.namespace, "python", PoolSettings(), CONFIG, size, dormant=dormant)
         await self.cluster.apply(made, field_manager="test")
         return await eventually_async(lambda: self._run_pods(size, made["metadata"]["labels"][names.COMPONENT]))
 
@@ -159,7 +159,7 @@ class World:
         warm = WarmPods(lambda pods: pods[0])
         for pod in await self.cluster.list(PODS, self.namespace, labels=names.POOL):
             warm.changed((self.namespace, pod["metadata"]["name"]), pod, None)
-        return Claims(self.cluster, warm, CONFIG.pool_key)
+        return WarmStarts(self.cluster, warm, CONFIG.pool_key)
 
     async def start(self, function):
         """As a router does: the pod that serves, and its claim."""
@@ -181,14 +181,14 @@ class World:
         the API server through `cluster`, and its patience passes `pace` times faster than time.
         """
         through = cluster or self.cluster
-        fence = Fence(through, lambda: 60.0, PATIENCE)
+        fence = FencedWriter(through, lambda: 60.0, PATIENCE)
         told = (lambda _: known(), rolled, (self.namespace,), lambda: pace * monotonic())
-        async with meanwhile(Registrar(through, fence, self.session, *told).run()):
+        async with meanwhile(Adopter(through, fence, self.session, *told).run()):
             yield
 
     async def audited(self, pods):
         """The operator has looked at these warm pods as often as it takes to find one that nobody claimed."""
-        audit = Audit(Fence(self.cluster, lambda: 60.0, PATIENCE), self.session)
+        audit = PoolAudit(FencedWriter(self.cluster, lambda: 60.0, PATIENCE), self.session)
         for pod in pods:
             audit.seen(pod, 0.0)
         for look in range(1, LOOKS + 1):

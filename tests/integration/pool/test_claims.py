@@ -9,8 +9,8 @@ from wick_api import names, warm
 from wick_api.reason import Reason
 from wick_api.warm import Obstacle
 from wick_kube.resource import PODS
-from wick_operator.pool.registrar import Known
-from wick_router.kubernetes.claim import Broken, Started
+from wick_operator.pool.adopter import FunctionFacts
+from wick_router.kubernetes.decisions.outcome import CodeBroken, WarmStarted
 
 
 async def test_a_claimed_pod_serves_the_function_with_its_environment_and_the_pool_refills(world):
@@ -18,7 +18,7 @@ async def test_a_claimed_pod_serves_the_function_with_its_environment_and_the_po
     function = await world.function(env=[{"name": "WHO", "value": "world"}])
     router = await world.informed()
     started = await router.start(function)
-    assert isinstance(started, Started)
+    assert isinstance(started, WarmStarted)
     assert [name for name, _ in started.phases] == ["transfer", "fork", "import", "init"]
     assert await world.ask(started.pod) == (200, "hello world")
     assert await router.register(started)
@@ -40,7 +40,7 @@ async def test_a_dormant_pod_wakes_for_its_function_and_becomes_its_deployments(
     assert woken == [waiting], "claims of others wait meanwhile"
     assert await world.ask(started.pod) == (200, "hello world")
     assert await router.register(started)
-    known = Known(exists=True, replicas=1, current=function.status["revision"])
+    known = FunctionFacts(exists=True, replicas=1, current=function.status["revision"])
     async with world.operator(lambda: known):
         await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
         settled = await world.settled_in(waiting)
@@ -81,7 +81,7 @@ async def test_two_routers_never_get_the_same_pod(world):
     function = await world.function()
     routers = [await world.informed() for _ in range(2)]
     outcomes = await asyncio.gather(*(router.start(function) for router in routers))
-    assert sum(isinstance(outcome, Started) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, WarmStarted) for outcome in outcomes) == 1
     assert sum(outcome in (Obstacle.EMPTY, Obstacle.CONFLICT) for outcome in outcomes) == 1
 
 
@@ -97,7 +97,7 @@ async def test_code_that_does_not_load_is_told_with_file_and_line(world):
     await world.pool(1)
     function = await world.function("import nothing_of_the_kind\n")
     broken = await (await world.informed()).start(function)
-    assert isinstance(broken, Broken)
+    assert isinstance(broken, CodeBroken)
     assert broken.failure.reason is Reason.LOAD_FAILED
     assert "main.py:1" in broken.failure.message
     assert "nothing_of_the_kind" in broken.failure.message
@@ -139,7 +139,7 @@ async def test_a_pod_takes_one_function_from_who_knows_its_token_and_never_a_sec
 async def test_two_routers_that_start_one_function_at_once_leave_one_pod(world):
     both = await world.pool(2)
     function = await world.function()
-    known = Known(exists=True, replicas=1, current=function.status["revision"])
+    known = FunctionFacts(exists=True, replicas=1, current=function.status["revision"])
     async with world.operator(lambda: known):
         routers = [await world.informed(), await world.informed()]
         started = await asyncio.gather(*(router.start(function) for router in routers))

@@ -13,21 +13,21 @@ from cluster.waiting import PATIENCE, eventually_async
 from wick_api import names
 from wick_api.scale import Scale
 from wick_kube.resource import DEPLOYMENTS, NAMESPACES
-from wick_operator.config import Config
-from wick_operator.fence import Fence
-from wick_operator.pool.audit import Audit
-from wick_operator.pool.keeper import Keeper
-from wick_operator.pool.settings import ANNOTATION
+from wick_operator.config import OperatorConfig
+from wick_operator.leader.fenced_writer import FencedWriter
+from wick_operator.pool.audit import PoolAudit
+from wick_operator.pool.controller import PoolController
+from wick_operator.pool_settings import ANNOTATION
 
 
 @contextlib.asynccontextmanager
 async def keeping(world, *functions, **installation):
     """A keeper that knows these functions."""
-    config = Config(pool_key="the installation's secret", pools=json.dumps({"python": installation}))
-    fence = Fence(world.cluster, lambda: 60.0, PATIENCE)
+    config = OperatorConfig(pool_key="the installation's secret", pools=json.dumps({"python": installation}))
+    fence = FencedWriter(world.cluster, lambda: 60.0, PATIENCE)
     known = {function.key: function for function in functions}
-    audit = Audit(fence, world.session)
-    keeper = Keeper(world.cluster, fence, config, known.get, lambda _: None, audit, monotonic)
+    audit = PoolAudit(fence, world.session)
+    keeper = PoolController(world.cluster, fence, config, known.get, lambda _: None, audit, monotonic)
     for key in known:
         keeper.touch(key)
     async with meanwhile(keeper.run()):

@@ -20,7 +20,7 @@ from operating.proxy import proxy
 from wick_api import names
 from wick_kube.cluster import Cluster
 from wick_kube.resource import PODS
-from wick_operator.pool.registrar import Known
+from wick_operator.pool.adopter import FunctionFacts
 
 WAITS = """
 import os, time
@@ -122,7 +122,7 @@ async def test_a_router_killed_before_its_claim_leaves_a_pod_that_is_found_and_t
 ):
     both = await world.pool(2)
     function = await world.function(WAITS.format(str(tmp_path / "go")))
-    known = Known(exists=True, replicas=1, current=function.status["revision"])
+    known = FunctionFacts(exists=True, replicas=1, current=function.status["revision"])
     async with router(world, door.kubeconfig(tmp_path)) as (port, process):
         with shut(door, tuple(f"/pods/{pod['metadata']['name']}" for pod in both), "before") as claim:
             request = asyncio.create_task(world.call(port))
@@ -157,7 +157,7 @@ async def test_a_router_killed_after_its_claim_is_finished_for_by_the_operator(w
     [pod] = await world.pool(1)
     function = await world.function()
     scaled = moment == "before the adoption"
-    known = Known(exists=True, replicas=int(scaled), current=function.status["revision"])
+    known = FunctionFacts(exists=True, replicas=int(scaled), current=function.status["revision"])
     async with router(world, door.kubeconfig(tmp_path)) as (port, process):
         with shut(door, "/deployments/hello/scale", "after" if scaled else "before") as scale:
             assert await world.call(port) == (200, "hello nobody")
@@ -184,7 +184,7 @@ async def test_an_operator_killed_between_scale_and_adoption_is_finished_for_by_
 ):
     [pod] = await world.pool(1)
     function = await world.function(resources={"requests": {"cpu": "77m"}})
-    known = Known(exists=True, replicas=1, current=function.status["revision"])
+    known = FunctionFacts(exists=True, replicas=1, current=function.status["revision"])
     await world.start(function)
     await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
     async with await Cluster.connect(str(door.kubeconfig(tmp_path))) as cluster:
@@ -216,7 +216,7 @@ async def test_a_pod_killed_while_it_serves_is_replaced_and_the_next_request_is_
     [pod] = await world.pool(1)
     name = pod["metadata"]["name"]
     function = await world.function()
-    known = Known(exists=True, replicas=1, current=function.status["revision"])
+    known = FunctionFacts(exists=True, replicas=1, current=function.status["revision"])
     path = f"/pods/{name}" if moment == "before its claim" else "/deployments/hello/scale"
     async with router(world, door.kubeconfig(tmp_path)) as (port, _), world.operator(lambda: known):
         with shut(door, path, "before") as write:

@@ -9,12 +9,12 @@ from cluster.waiting import eventually
 from wick_api import diagnosis, names, warm
 from wick_api.function import parse
 from wick_api.revision import Revision
-from wick_operator.config import Config
-from wick_operator.desired import choice
-from wick_operator.desired.children import deployment
-from wick_operator.pool.adoption import release
+from wick_operator.config import OperatorConfig
+from wick_operator.function.decisions.desired import choice
+from wick_operator.function.decisions.desired.children import deployment
+from wick_operator.pool.decisions.adoption import release
 
-CONFIG = Config(pool_key="the installation's secret")
+CONFIG = OperatorConfig(pool_key="the installation's secret")
 
 
 class Cluster:

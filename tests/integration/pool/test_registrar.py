@@ -11,9 +11,9 @@ from operating.proxy import proxy
 from wick_api import names, warm
 from wick_kube.cluster import Cluster
 from wick_kube.resource import DEPLOYMENTS, PODS, REPLICA_SETS
-from wick_operator.fence import Fence
-from wick_operator.pool.audit import EVERY, LOOKS, Audit
-from wick_operator.pool.registrar import Known
+from wick_operator.leader.fenced_writer import FencedWriter
+from wick_operator.pool.adopter import FunctionFacts
+from wick_operator.pool.audit import EVERY, LOOKS, PoolAudit
 
 PACE = 20
 """Patience passes so many times faster than the test's time, where a test waits for its end."""
@@ -35,7 +35,7 @@ async def impatient(world):
 
 @contextlib.asynccontextmanager
 async def following(world, pace):
-    holder = {"known": Known(exists=True, replicas=0, current="")}
+    holder = {"known": FunctionFacts(exists=True, replicas=0, current="")}
     async with world.operator(lambda: holder["known"], pace=pace):
         yield holder
 
@@ -44,7 +44,9 @@ async def test_the_functions_own_replica_set_adopts_the_pod_and_drops_the_one_it
     [pod] = await world.pool(1)
     function = await world.function(resources={"requests": {"cpu": "77m"}})
     started = await world.start(function)
-    registrar["known"] = Known(exists=True, replicas=1, current=started.pod["metadata"]["labels"][names.REVISION])
+    registrar["known"] = FunctionFacts(
+        exists=True, replicas=1, current=started.pod["metadata"]["labels"][names.REVISION]
+    )
     await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
 
     adopted = await world.settled_in(pod)
@@ -67,7 +69,7 @@ class Looks:
     """The registrar's view, which counts how often it looks; a look is over once the next one begins."""
 
     def __init__(self, function, replicas):
-        self.known = Known(exists=True, replicas=replicas, current=function.status["revision"])
+        self.known = FunctionFacts(exists=True, replicas=replicas, current=function.status["revision"])
         self.count, self.homes = 0, ()
 
     def __call__(self):
@@ -121,7 +123,7 @@ async def test_a_pod_that_a_router_of_an_older_release_claimed_is_adopted_too(wo
     router = await world.informed()
     started = await router.start(function)
     assert await router.register(structs.replace(started, claim=warm.useless(started.claim)))
-    registrar["known"] = Known(exists=True, replicas=1, current=function.status["revision"])
+    registrar["known"] = FunctionFacts(exists=True, replicas=1, current=function.status["revision"])
     await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
     await world.settled_in(pod)
 
@@ -135,7 +137,7 @@ async def test_a_router_that_died_before_scaling_is_finished_for(world, registra
         return await world.replicas() == 1
 
     await eventually_async(woken)
-    registrar["known"] = Known(exists=True, replicas=1, current=function.status["revision"])
+    registrar["known"] = FunctionFacts(exists=True, replicas=1, current=function.status["revision"])
     await world.settled_in(pod)
 
 
@@ -176,7 +178,7 @@ async def test_a_pod_whose_router_died_before_it_got_its_function_goes(world):
 async def test_a_pod_that_took_a_function_and_was_never_claimed_is_found_and_one_that_waits_is_left(world):
     """The router died between the two; the operator asks each pod what it is, and believes the third answer."""
     taken, waiting = await world.pool(2)
-    audit = Audit(Fence(world.cluster, lambda: 60.0, PATIENCE), world.session)
+    audit = PoolAudit(FencedWriter(world.cluster, lambda: 60.0, PATIENCE), world.session)
     for pod in (taken, waiting):
         audit.seen(pod, 0.0)
     router = await world.informed()
@@ -213,7 +215,9 @@ async def test_a_claimed_pod_has_what_its_function_asks_for_before_any_replica_s
     function = await world.function(resources={"requests": {"cpu": "77m"}})
     template = (await world.cluster.get(DEPLOYMENTS, world.namespace, "hello"))["spec"]["template"]
     wanted = template["spec"]["containers"][0]["resources"]
-    registrar["known"] = Known(exists=True, replicas=None, current=function.status["revision"], resources=wanted)
+    registrar["known"] = FunctionFacts(
+        exists=True, replicas=None, current=function.status["revision"], resources=wanted
+    )
     await world.start(function)
 
     async def resized():
@@ -228,7 +232,7 @@ async def test_a_pod_whose_container_was_restarted_goes_for_it_has_no_function_a
     [pod] = await world.pool(1)
     function = await world.function()
     await world.start(function)
-    registrar["known"] = Known(exists=True, replicas=1, current=function.status["revision"])
+    registrar["known"] = FunctionFacts(exists=True, replicas=1, current=function.status["revision"])
     await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
     await world.settled_in(pod)
     restarted = {"name": "function", "image": "", "imageID": "", "ready": True, "restartCount": 1}
@@ -244,7 +248,7 @@ async def test_a_pod_whose_container_was_restarted_goes_for_it_has_no_function_a
 async def test_a_claim_of_a_function_that_is_gone_goes(world, impatient):
     await world.pool(1)
     function = await world.function()
-    impatient["known"] = Known(exists=False, replicas=None, current="")
+    impatient["known"] = FunctionFacts(exists=False, replicas=None, current="")
     await world.start(function)
 
     async def gone():

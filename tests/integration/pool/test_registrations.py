@@ -8,8 +8,8 @@ from cluster.waiting import eventually_async
 from wick_api import names
 from wick_api.names import Key
 from wick_kube.resource import PODS
-from wick_router.kubernetes.early import Early
-from wick_router.kubernetes.registration import LONGEST_HOLD, QUIET, Registrations
+from wick_router.kubernetes.claim_writer import LONGEST_HOLD, QUIET, ClaimWriter
+from wick_router.kubernetes.readiness_probe import EarlyReadiness
 
 OTHER, THIRD = Key("elsewhere", "starts-by-its-deployment"), Key("elsewhere", "so-does-this-one")
 
@@ -33,7 +33,7 @@ async def owed(world):
     def fault(border, key, error):
         pytest.fail(f"{border}, {key}: {error!r}")
 
-    registrations = Registrations(router, scale, lost, fault)
+    registrations = ClaimWriter(router, scale, lost, fault)
     yield registrations, (function.key, await router.start(function)), scaled, claimed
     await registrations.close()
 
@@ -88,7 +88,7 @@ async def test_a_router_that_ends_writes_the_claims_it_owes(owed, held):
 async def test_a_new_warm_pod_is_known_to_wait_before_its_kubelet_says_so(world):
     [pod] = await world.pool(1)
     told = asyncio.get_running_loop().create_future()
-    early = Early(world.session, told.set_result)
+    early = EarlyReadiness(world.session, told.set_result)
     early.ask(pod)
     async with asyncio.timeout(10):
         assert await told is pod

@@ -8,9 +8,9 @@ from cluster.meanwhile import meanwhile
 from cluster.waiting import PATIENCE, eventually_async
 from wick_api import names, warm
 from wick_kube.resource import PODS, REPLICA_SETS
-from wick_operator.fence import Fence
-from wick_operator.pool.adoption import home
-from wick_operator.pool.registrar import Known
+from wick_operator.leader.fenced_writer import FencedWriter
+from wick_operator.pool.adopter import FunctionFacts
+from wick_operator.pool.decisions.adoption import home
 from wick_operator.pool.update import Updates
 
 NEW = "def handle(request):\n    return 'new'\n"
@@ -34,10 +34,10 @@ async def parts(world):
     """A function that is to run in one of two warm pods, what gives updates warm pods, and what the operator knows."""
     await world.pool(2)
     function = await world.function()
-    fence = Fence(world.cluster, lambda: 60.0, PATIENCE)
+    fence = FencedWriter(world.cluster, lambda: 60.0, PATIENCE)
     updates = Updates(world.cluster, fence, lambda _: function, "the installation's secret")
     async with meanwhile(updates.run()):
-        yield function, updates, Known(exists=True, replicas=1, current=function.status["revision"])
+        yield function, updates, FunctionFacts(exists=True, replicas=1, current=function.status["revision"])
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from cluster.waiting import eventually_async
 from operating.proxy import proxy
 from wick_kube.cluster import Cluster
 from wick_kube.resource import PODS
-from wick_operator.pool.registrar import Known
-from wick_router.config import Config
+from wick_operator.pool.adopter import FunctionFacts
+from wick_router.config import RouterConfig
 from wick_router.kubernetes import KubernetesBackend
-from wick_router.kubernetes.config import Config as KubernetesConfig
+from wick_router.kubernetes.config import KubernetesConfig
 from wick_router.router import Router
 
 REFUSED_AND_LOST = (
@@ -47,7 +47,7 @@ async def doors(world, pod, controlled_plane, tmp_path):  # noqa: ARG001 - the r
             namespaces=(world.namespace,), kubeconfig=kubeconfig, pool_key="the installation's secret"
         )
         made = Router(
-            Config(host="127.0.0.1", port=0, admin_host="127.0.0.1", admin_port=-1), KubernetesBackend(settings)
+            RouterConfig(host="127.0.0.1", port=0, admin_host="127.0.0.1", admin_port=-1), KubernetesBackend(settings)
         )
         (tmp_path / "operator").mkdir()
         async with await Cluster.connect(str(second.kubeconfig(tmp_path / "operator"))) as cluster:
@@ -102,7 +102,7 @@ async def test_a_start_goes_through_every_fault_of_every_write(world, pod, doors
         "adoption": (doors.operators, f"/pods/{name}"),
         "release": (doors.operators, f"/pods/{name}"),
     }[write]
-    known = Known(exists=True, replicas=1, current=function.status["revision"])
+    known = FunctionFacts(exists=True, replicas=1, current=function.status["revision"])
     with failing(door, "patch", path, faults, after=write == "release"):
         async with world.operator(lambda: known, cluster=doors.cluster):
             assert await world.call(doors.port) == (200, "hello nobody")
@@ -115,7 +115,7 @@ async def test_a_start_goes_through_every_fault_of_every_write(world, pod, doors
 @WHATEVER
 async def test_a_start_whose_router_died_is_finished_through_every_fault(world, pod, doors, faults):
     function = await world.function()
-    known = Known(exists=True, replicas=0, current=function.status["revision"])
+    known = FunctionFacts(exists=True, replicas=0, current=function.status["revision"])
     with failing(doors.operators, "patch", "/deployments/hello/scale", faults):
         async with world.operator(lambda: known, cluster=doors.cluster):
             await world.start(function)
@@ -127,7 +127,7 @@ async def test_a_start_whose_router_died_is_finished_through_every_fault(world, 
 async def test_a_pod_whose_code_does_not_load_goes_through_every_fault(world, pod, doors, faults):
     function = await world.function("1 / 0\n")
     await doors.know(function)
-    known = Known(exists=True, replicas=0, current=function.status["revision"])
+    known = FunctionFacts(exists=True, replicas=0, current=function.status["revision"])
     with failing(doors.operators, "delete", f"/pods/{pod['metadata']['name']}", faults):
         async with world.operator(lambda: known, cluster=doors.cluster):
             status, text = await world.call(doors.port)
@@ -145,7 +145,7 @@ async def gone(world, pod):
 async def test_a_start_is_answered_while_the_api_server_is_away_and_claimed_when_it_is_back(world, pod, doors):
     function = await world.function()
     await doors.know(function)
-    known = Known(exists=True, replicas=1, current=function.status["revision"])
+    known = FunctionFacts(exists=True, replicas=1, current=function.status["revision"])
     with doors.routers.failing(lambda call: call.verb == "patch", cut="before") as writes:
         assert await world.call(doors.port) == (200, "hello nobody")
         await eventually_async(lambda: tried(writes))

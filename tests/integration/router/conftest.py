@@ -14,7 +14,7 @@ import uvloop
 from cluster.waiting import PATIENCE
 from wick_api.names import Key
 from wick_router.backend import Instance
-from wick_router.config import Config
+from wick_router.config import RouterConfig
 from wick_router.router import Router
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks" / "router"))
@@ -132,7 +132,7 @@ class World:
     async def router(self, *functions, **config):
         self.backend = StaticBackend(functions or [function("hello")])
         self.r = Router(
-            Config(**{"host": "127.0.0.1", "port": 0, "admin_host": "127.0.0.1", "admin_port": -1, **config}),
+            RouterConfig(**{"host": "127.0.0.1", "port": 0, "admin_host": "127.0.0.1", "admin_port": -1, **config}),
             self.backend,
         )
         await self.r.start()

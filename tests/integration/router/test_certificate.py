@@ -12,7 +12,7 @@ import trustme
 from static import function
 
 from cluster.waiting import PATIENCE
-from wick_router.exposition import write
+from wick_router.admin.exposition import write
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GET = b"GET /function/default/hello/ HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -13,8 +13,8 @@ from wick_api.names import Key
 from wick_api.reason import Reason
 from wick_kube.cluster import Cluster
 from wick_kube.resource import FUNCTIONS
-from wick_operator.fence import Fence
-from wick_operator.scaling.cold_starts import ColdStarts
+from wick_operator.autoscaler.cold_starts import ColdStarts
+from wick_operator.leader.fenced_writer import FencedWriter
 
 GET = b"GET /function/default/hello/x HTTP/1.1\r\nHost: any\r\n\r\n"
 POST = b"POST /function/default/hello HTTP/1.1\r\nHost: a\r\n"
@@ -388,7 +388,7 @@ async def test_the_operator_tells_the_function_of_its_last_cold_start_once(world
     about = {"name": "hello", "namespace": namespace}
     async with await Cluster.connect(str(kubeconfig)) as cluster, aiohttp.ClientSession() as session:
         made = parse(await cluster.create({**manifest, "metadata": about}, field_manager="test")).metadata
-        fence = Fence(cluster, lambda: 9.0, 9.0)
+        fence = FencedWriter(cluster, lambda: 9.0, 9.0)
         starts = ColdStarts(lambda: [target], fence, lambda _key: made, lambda: datetime.now(UTC))
         await starts.look(session)
         client = await world.client()

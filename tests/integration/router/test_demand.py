@@ -6,7 +6,7 @@ import aiohttp
 
 from wick_api import header
 from wick_api.names import Key
-from wick_operator.autoscaling.demand import REQUESTS, Reading
+from wick_autoscaler.decisions.demand import REQUESTS, Reading
 
 HELLO = Key("default", "hello")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

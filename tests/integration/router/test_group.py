@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cluster.process import free_ports
 from cluster.waiting import PATIENCE, eventually_async
-from wick_router.config import Config
-from wick_router.group import Group
+from wick_router.admin.group import Group
+from wick_router.config import RouterConfig
 
 GET = b"GET /function/default/hello/x HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n"
 CHILD = """
@@ -17,7 +17,7 @@ import asyncio, os, signal, sys
 sys.path.insert(0, {static!r})
 from static import StaticBackend, function
 from wick_router.backend import Instance
-from wick_router.config import Config
+from wick_router.config import RouterConfig
 from wick_router.router import Router
 
 async def main():
@@ -25,7 +25,8 @@ async def main():
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     each = function("hello")
     instance = Instance(id="a", host="127.0.0.1", port={upstream}, revision="r1", ready=True)
-    await Router(Config.from_environment(os.environ), StaticBackend([each], {{each.key: [instance]}})).run(stopping)
+    backend = StaticBackend([each], {{each.key: [instance]}})
+    await Router(RouterConfig.from_environment(os.environ), backend).run(stopping)
 
 asyncio.run(main())
 """
@@ -58,7 +59,7 @@ async def test_two_processes_share_a_port_and_tell_one_story(world, tmp_path, mo
     settings = {"host": "127.0.0.1", "port": free_ports(1)[0], "drain_delay": 0, "grace": PATIENCE}
     for name, value in settings.items():
         monkeypatch.setenv(f"WICK_ROUTER_{name.upper()}", str(value))
-    config = Config(**settings, processes=2, admin_host="127.0.0.1", admin_port=0)
+    config = RouterConfig(**settings, processes=2, admin_host="127.0.0.1", admin_port=0)
     group, stopping = Group(config, (sys.executable, str(script))), asyncio.Event()
     running = asyncio.create_task(group.run(stopping))
 

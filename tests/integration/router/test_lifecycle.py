@@ -9,7 +9,7 @@ from static import StaticBackend, function
 from cluster.waiting import PATIENCE
 from wick_api.names import Key
 from wick_api.reason import Reason
-from wick_router.config import Config
+from wick_router.config import RouterConfig
 from wick_router.router import Router
 
 GET = b"GET /function/default/hello/x HTTP/1.1\r\nHost: any\r\n\r\n"
@@ -176,7 +176,7 @@ class Silent(StaticBackend):
 
 async def test_a_router_that_has_not_seen_the_platform_yet_is_not_ready_and_calls_no_function_unknown():
     backend = Silent([])
-    router = Router(Config(host="127.0.0.1", port=0, admin_host="127.0.0.1", admin_port=0), backend)
+    router = Router(RouterConfig(host="127.0.0.1", port=0, admin_host="127.0.0.1", admin_port=0), backend)
     await router.start()
     assert await get(router.admin_port, "/readyz") == (503, '{"state":"starting"}')
     assert await get(router.admin_port, "/healthz") == (200, "ok\n")
@@ -232,7 +232,7 @@ async def test_the_autoscaler_is_poked_when_more_wait_than_the_first_instance_ca
 
 
 async def test_requests_are_logged_as_json_lines(world, tmp_path):
-    from wick_router.access import AccessLog
+    from wick_router.proxy.access_log import AccessLog
 
     await world.serve(always)
     with (tmp_path / "log").open("wb") as stream:

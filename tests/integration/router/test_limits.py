@@ -8,7 +8,7 @@ import pytest
 from static import function
 
 from wick_api.reason import Reason
-from wick_router.access import AccessLog
+from wick_router.proxy.access_log import AccessLog
 
 TARGET = b" /function/default/hello/x HTTP/1.1\r\nHost: any\r\n"
 GET = b"GET" + TARGET + b"\r\n"

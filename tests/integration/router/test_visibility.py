@@ -12,9 +12,9 @@ from static import function
 from cluster.process import free_ports
 from cluster.waiting import PATIENCE, eventually_async
 from wick_api.reason import Reason
-from wick_router.config import Config
-from wick_router.exposition import write
-from wick_router.group import Group
+from wick_router.admin.exposition import write
+from wick_router.admin.group import Group
+from wick_router.config import RouterConfig
 
 HOST = {"host": "shop.example"}
 PUBLIC = {"visibility": "public"}
@@ -221,7 +221,7 @@ CHILD = """
 import asyncio, os, signal, sys
 sys.path.insert(0, {static!r})
 from static import StaticBackend, function
-from wick_router.config import Config
+from wick_router.config import RouterConfig
 from wick_router.backend import Instance
 from wick_router.router import Router
 
@@ -231,7 +231,7 @@ async def main():
     both = [function("hidden"), function("shown", visibility="public")]
     instance = Instance(id="a", host="127.0.0.1", port={upstream}, revision="r1", ready=True)
     backend = StaticBackend(both, {{each.key: [instance] for each in both}})
-    await Router(Config.from_environment(os.environ), backend).run(stopping)
+    await Router(RouterConfig.from_environment(os.environ), backend).run(stopping)
 
 asyncio.run(main())
 """
@@ -246,7 +246,7 @@ async def test_every_process_of_a_router_tells_the_two_ports_apart(world, tmp_pa
     settings = {"host": "127.0.0.1", "port": inside, "public_port": outside, "drain_delay": 0, "grace": PATIENCE}
     for name, value in settings.items():
         monkeypatch.setenv(f"WICK_ROUTER_{name.upper()}", str(value))
-    config = Config(**settings, processes=2, admin_host="127.0.0.1", admin_port=0)
+    config = RouterConfig(**settings, processes=2, admin_host="127.0.0.1", admin_port=0)
     group, stopping = Group(config, (sys.executable, str(script))), asyncio.Event()
     running = asyncio.create_task(group.run(stopping))
 

@@ -19,9 +19,9 @@ from cluster.waiting import eventually_async
 from wick_api.names import Key
 from wick_kube.cluster import Cluster
 from wick_kube.resource import DEPLOYMENTS, FUNCTIONS, PODS
-from wick_router.config import Config
+from wick_router.config import RouterConfig
 from wick_router.kubernetes import KubernetesBackend, activation
-from wick_router.kubernetes.config import Config as KubernetesConfig
+from wick_router.kubernetes.config import KubernetesConfig
 from wick_router.router import Router
 
 pytestmark = pytest.mark.timeout(240)  # an API server that starts on a busy machine takes its time
@@ -171,7 +171,9 @@ async def serving_instances():
 async def world(own_plane, request):
     namespace = fresh_namespace(own_plane.kubeconfig, request.node.name)
     settings = KubernetesConfig(namespaces=(namespace,), kubeconfig=str(own_plane.kubeconfig))
-    router = Router(Config(host="127.0.0.1", port=0, admin_host="127.0.0.1", admin_port=0), KubernetesBackend(settings))
+    router = Router(
+        RouterConfig(host="127.0.0.1", port=0, admin_host="127.0.0.1", admin_port=0), KubernetesBackend(settings)
+    )
     async with contextlib.AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(await Cluster.connect(str(own_plane.kubeconfig)))
         serving = await stack.enter_async_context(serving_instances())

@@ -12,7 +12,7 @@ from wick_api.reason import Reason
 from wick_kube.cluster import Cluster
 from wick_kube.resource import DEPLOYMENTS, FUNCTIONS, PODS
 from wick_router.kubernetes import KubernetesBackend
-from wick_router.kubernetes.config import Config
+from wick_router.kubernetes.config import KubernetesConfig
 
 
 class Listening:
@@ -53,7 +53,7 @@ async def cluster(kubeconfig):
 @pytest.fixture
 async def running(kubeconfig, namespace):
     sink = Listening()
-    backend = KubernetesBackend(Config(namespaces=(namespace,), kubeconfig=str(kubeconfig)))
+    backend = KubernetesBackend(KubernetesConfig(namespaces=(namespace,), kubeconfig=str(kubeconfig)))
     async with meanwhile(backend.run(sink)):
         await hears(lambda: sink.in_touch)
         yield backend, sink

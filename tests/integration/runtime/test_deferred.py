@@ -9,7 +9,7 @@ from cluster.waiting import PATIENCE
 
 BEGIN = """
 import sys
-from wick_runtime.deferred import deferred
+from wick_runtime.run.deferred import deferred
 with deferred():
     import asyncio, uvloop, concurrent.futures
 assert not {"ssl", "inspect", "logging", "traceback", "linecache"} & set(sys.modules)

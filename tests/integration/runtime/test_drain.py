@@ -11,9 +11,9 @@ import time
 import pytest
 
 from cluster.waiting import PATIENCE
-from wick_runtime.http.parser import choose
-from wick_runtime.http.server import Server, Settings
-from wick_runtime.table import Table
+from wick_runtime.http.message.parser import choose
+from wick_runtime.http.server import Server, ServerSettings
+from wick_runtime.ipc.shared_table import SharedTable
 
 CODE = """
     import asyncio, os, time
@@ -137,7 +137,7 @@ class Ok:
 
 
 async def test_a_kept_connection_with_unread_bytes_is_not_closed_however_long_it_rested():
-    server = Server(Ok(), choose(), Table(), Settings())
+    server = Server(Ok(), choose(), SharedTable(), ServerSettings())
     await server.listen(socket.create_server(("127.0.0.1", 0)))
     loop = asyncio.get_running_loop()
     with socket.create_connection(server._socket.getsockname()) as kept:

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from arbitrary.functions import config, manifest
 from arbitrary.manifests import quantities, specs
 from wick_api import warm
-from wick_api.function import Invalid, parse
+from wick_api.function import SpecInvalid, parse
 from wick_api.reason import Reason
-from wick_api.routing import Policy, Table
-from wick_operator import drift, status
-from wick_operator.autoscaling import explanation, exporter, usage
-from wick_operator.autoscaling.decision import decide
-from wick_operator.autoscaling.scaler import Replicas
-from wick_operator.autoscaling.track import Outside, Track
-from wick_operator.desired import choice
-from wick_operator.desired.children import children
-from wick_operator.pool.users import could_use
-from wick_operator.status import Observed
-from wick_operator.view import known
+from wick_api.routing import HostPolicy, Table
+from wick_autoscaler.decisions import explanation, exporter, usage
+from wick_autoscaler.decisions.decision import decide
+from wick_autoscaler.decisions.function_state import Outside, Track
+from wick_autoscaler.decisions.scaler import Replicas
+from wick_operator.cache.store import known
+from wick_operator.function.decisions import drift, status
+from wick_operator.function.decisions.desired import choice
+from wick_operator.function.decisions.desired.children import children
+from wick_operator.function.decisions.status import ObservedState
+from wick_operator.pool.decisions.users import could_use
 from wick_router.kubernetes.backend import _read_function
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -42,7 +42,7 @@ def drawn(spec):
 def functions(draw):
     try:
         return parse(drawn(draw(specs)))
-    except Invalid as told:
+    except SpecInvalid as told:
         told_by_its_field = str(told).startswith("spec.")
     assert told_by_its_field
     return parse(drawn({"image": "i"}))
@@ -52,7 +52,9 @@ def functions(draw):
 @given(specs)
 def test_the_operator_knows_it_and_tells_what_is_so(spec):
     entry = known(drawn(spec))
-    observed = Observed(source=status.Problem(Reason.INVALID_SPEC, entry.invalid) if entry.invalid else None)
+    observed = ObservedState(
+        source=status.ReconcileProblem(Reason.INVALID_SPEC, entry.invalid) if entry.invalid else None
+    )
     told = status.status(entry.function, observed, "http://x", "2026-11-28T12:00:00Z")
     assert json.loads(json.dumps(told)) == told
 
@@ -65,7 +67,7 @@ def test_the_operator_makes_its_children_and_sees_no_drift_in_them(function):
     revision = choice.new(function, offered, files)
     made = children(function, offered, revision, choice.input_of(function, files), "")
     assert not drift.differs(made, json.loads(json.dumps(made)))
-    assert Table(Policy()).put(function) == set()
+    assert Table(HostPolicy()).put(function) == set()
     assert could_use(function) in {True, False}
     resources = made[-1]["spec"]["template"]["spec"]["containers"][0]["resources"]
     assert warm.unresizable(resources, {"limits": {"memory": "256Mi"}}) in set(warm.Obstacle)
@@ -101,6 +103,6 @@ def test_the_autoscaler_knows_what_an_instance_requests(cpu, memory):
 def test_the_router_reads_and_routes_it(spec):
     function = _read_function(msgspec.Raw(msgspec.json.encode(drawn(spec))))
     assert function is not None
-    table = Table(Policy(("svc.cluster.local", "")), [function])
+    table = Table(HostPolicy(("svc.cluster.local", "")), [function])
     assert table.find(b"drawn.default", b"GET", b"/x?y").key == function.key
     assert table.find(b"", b"GET", b"/function/default/drawn/x").key == function.key

@@ -12,31 +12,31 @@ from cluster.meanwhile import meanwhile
 from wick_api.fault import Faults, sentence
 from wick_api.names import Key
 from wick_api.reason import Condition, Reason
-from wick_kube.error import NotFound
+from wick_autoscaler.decisions import exporter
+from wick_autoscaler.decisions.function_state import Track
+from wick_autoscaler.decisions.scaler import Replicas
+from wick_autoscaler.external_metrics import ExternalMetricsPoller, Sources
+from wick_autoscaler.loop import Autoscaler, AutoscalerSettings, Look
+from wick_kube.error import ApiNotFound
 from wick_kube.reflector import Reflector
 from wick_kube.resource import SERVICES
-from wick_operator import status
-from wick_operator.autoscaling import exporter
-from wick_operator.autoscaling.loop import Autoscaler, Look, Settings
-from wick_operator.autoscaling.outside import Sources, Watcher
-from wick_operator.autoscaling.scaler import Replicas
-from wick_operator.autoscaling.track import Track
-from wick_operator.config import Config as OperatorConfig
-from wick_operator.pool.keeper import Keeper
-from wick_operator.pool.registrar import Registrar
+from wick_operator.autoscaler.cold_starts import ColdStarts
+from wick_operator.autoscaler.report import Report
+from wick_operator.config import OperatorConfig
+from wick_operator.function.decisions import status
+from wick_operator.function.decisions.status import ObservedState
+from wick_operator.pool.adopter import Adopter
+from wick_operator.pool.controller import PoolController
+from wick_operator.pool.decisions.users import Users
 from wick_operator.pool.update import Updates
-from wick_operator.pool.users import Users
-from wick_operator.scaling.cold_starts import ColdStarts
-from wick_operator.scaling.report import Report
-from wick_operator.status import Observed
-from wick_router import exposition
-from wick_router.admin import _views
-from wick_router.config import Config
+from wick_router.admin import exposition
+from wick_router.admin.api import _views
+from wick_router.config import RouterConfig
 from wick_router.kubernetes.activation import Activation
 from wick_router.kubernetes.backend import KubernetesBackend
-from wick_router.kubernetes.config import Config as KubernetesConfig
-from wick_router.kubernetes.registration import Owed, Registrations
-from wick_router.plane import Plane
+from wick_router.kubernetes.claim_writer import ClaimWriter, PendingClaim
+from wick_router.kubernetes.config import KubernetesConfig
+from wick_router.proxy.data_plane import DataPlane
 
 BAD, GOOD = Key("default", "bad"), Key("default", "good")
 
@@ -117,7 +117,7 @@ async def test_the_autoscaler_scales_the_others(faults, monkeypatch, broken):
     platform = Platform(broken)
     if broken != "scale":
         breaking(monkeypatch, Track, broken)
-    autoscaler = Autoscaler(platform, list, lambda: 0.0, Settings(), faults=faults)
+    autoscaler = Autoscaler(platform, list, lambda: 0.0, AutoscalerSettings(), faults=faults)
     async with asyncio.TaskGroup() as writers:
         for moment in (1.0, 2.0):
             changes = [{key: [1.0, 1.0, 0.0, 0.0] for key in platform.all}] if moment == 2 else []
@@ -129,10 +129,10 @@ async def test_the_autoscaler_scales_the_others(faults, monkeypatch, broken):
 
 async def test_a_policy_that_fails_is_its_functions_and_passes_when_it_is_mended(faults, monkeypatch):
     platform = Platform()
-    autoscaler = Autoscaler(platform, list, lambda: 0.0, Settings(), faults=faults)
+    autoscaler = Autoscaler(platform, list, lambda: 0.0, AutoscalerSettings(), faults=faults)
     with monkeypatch.context() as broken:
         broken.setattr(
-            "wick_operator.autoscaling.loop.Track",
+            "wick_autoscaler.loop.Track",
             lambda function, now: defect() if function.key == BAD else Track(function, now),
         )
         async with asyncio.TaskGroup() as writers:
@@ -147,7 +147,7 @@ async def test_a_policy_that_fails_is_its_functions_and_passes_when_it_is_mended
 
 async def test_a_schedule_that_fails_is_its_functions(faults, monkeypatch):
     platform = Platform()
-    autoscaler = Autoscaler(platform, list, lambda: 0.0, Settings(round=0.5), faults=faults)
+    autoscaler = Autoscaler(platform, list, lambda: 0.0, AutoscalerSettings(round=0.5), faults=faults)
     async with asyncio.TaskGroup() as writers:
         autoscaler.decide(Look(0.0, 1.0, [], complete=True), 1.0, writers)
         floor = autoscaler.tracks[BAD].floor
@@ -159,7 +159,7 @@ async def test_a_schedule_that_fails_is_its_functions(faults, monkeypatch):
 async def test_metrics_from_outside_of_the_others_are_read(faults):
     platform, heard = Platform("instances"), []
     tracks = {key: Track(function, 0.0) for key, function in platform.all.items()}
-    watcher = Watcher(platform, tracks, lambda: 1.0, Sources(), heard.append, faults)
+    watcher = ExternalMetricsPoller(platform, tracks, lambda: 1.0, Sources(), heard.append, faults)
     for key, track in tracks.items():
         await watcher._track(None, key, track)
     assert heard == [GOOD]
@@ -182,7 +182,7 @@ async def test_what_is_reported_of_one_ends_no_report(faults, monkeypatch):
 
     report = Report(SimpleNamespace(status=write), None, lambda: 1.0, lambda _function: "1", faults)
     monkeypatch.setattr(
-        "wick_operator.scaling.report.status", lambda track: defect() if track.function.key == BAD else {}
+        "wick_operator.autoscaler.report.status", lambda track: defect() if track.function.key == BAD else {}
     )
     for key in (BAD, GOOD):
         await report._tell(key, Track(make(key.name), 0.0), 1.0)
@@ -237,7 +237,7 @@ def test_a_mirror_goes_on_with_the_next_object(faults, broken):
 
 
 async def test_a_pool_that_cannot_be_sized_ends_no_other(faults):
-    keeper = Keeper(None, None, OperatorConfig(), make, lambda _key: None, None, lambda: 0.0, faults)
+    keeper = PoolController(None, None, OperatorConfig(), make, lambda _key: None, None, lambda: 0.0, faults)
     kept = []
 
     async def keep(part, *_):
@@ -275,7 +275,7 @@ async def test_an_update_that_fails_holds_no_other_up(faults, monkeypatch):
 
 
 async def test_a_claim_that_fails_holds_no_other_up(faults):
-    registrar = Registrar(None, None, None, None, None, (), lambda: 0.0, faults)
+    registrar = Adopter(None, None, None, None, None, (), lambda: 0.0, faults)
     caught, followed = faults.caught, asyncio.Event()
 
     async def facts(pod, _course):
@@ -283,7 +283,7 @@ async def test_a_claim_that_fails_holds_no_other_up(faults):
             defect()
         registrar._claimed.clear()
         followed.set()
-        raise NotFound(404, "", "")
+        raise ApiNotFound(404, "", "")
 
     def end(*about):
         registrar._claimed.pop(tuple(BAD), None)
@@ -305,7 +305,7 @@ async def test_a_claim_that_fails_holds_no_other_up(faults):
 
 
 async def test_routes_and_series_of_the_others_stay():
-    plane = Plane(Config(), None)
+    plane = DataPlane(RouterConfig(), None)
     plane.synced(in_touch=True)
     broken = make("bad")
     spec = msgspec.structs.replace(broken.spec, routes=(None,))
@@ -357,9 +357,9 @@ async def test_a_claim_that_a_router_owes_and_cannot_write_ends_no_other(faults)
         registered.append(taken)
         return True
 
-    registrations = Registrations(SimpleNamespace(register=register), _ok, None, faults.caught)
+    registrations = ClaimWriter(SimpleNamespace(register=register), _ok, None, faults.caught)
     for key in (BAD, GOOD):
-        await registrations._register(Owed(key, key.name, 0.0))
+        await registrations._register(PendingClaim(key, key.name, 0.0))
     await registrations.close()
     assert registered == ["good"]
     assert told(faults, "claim of a warm pod")
@@ -377,7 +377,7 @@ async def test_pods_that_cannot_be_judged_leave_the_other_functions_judged(fault
 
 
 async def test_views_of_the_others_are_on_the_admin_page():
-    plane = Plane(Config(), None)
+    plane = DataPlane(RouterConfig(), None)
     for key in (BAD, GOOD):
         plane.function(make(key.name))
     plane.lanes[BAD].dispatch = None
@@ -399,7 +399,7 @@ async def _ok(*_args, **_more):
 
 def test_what_failed_beside_the_reconcile_is_told_in_the_status():
     function = make("bad")
-    made = status.status(function, Observed(fault="Kubewick failed."), "u", "2026-01-01T00:00:00Z")
+    made = status.status(function, ObservedState(fault="Kubewick failed."), "u", "2026-01-01T00:00:00Z")
     scaled = next(each for each in made["conditions"] if each["type"] == Condition.SCALED)
     assert (scaled["status"], scaled["reason"], made["why"]) == ("False", "InternalError", "Kubewick failed.")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wick_api.function import Invalid, parse
+from wick_api.function import SpecInvalid, parse
 from wick_api.names import Key
 
 
@@ -41,12 +41,12 @@ def test_durations_are_read_as_seconds():
     ],
 )
 def test_a_wrong_field_is_named(spec, field):
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(SpecInvalid) as refused:
         parse(manifest(**spec))
     assert field in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["Hello", "1st", "a_b", "a" * 53, "-a"])
 def test_a_name_the_children_could_not_carry_is_refused(name):
-    with pytest.raises(Invalid, match=r"metadata\.name"):
+    with pytest.raises(SpecInvalid, match=r"metadata\.name"):
         parse(manifest(name))

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from arbitrary.functions import manifest
 from wick_api.function import parse
 from wick_api.names import Key
-from wick_operator.config import Config as OperatorConfig
-from wick_operator.view import View
-from wick_operator.view import _Namespaces as Namespaces
-from wick_router.config import Config as RouterConfig
-from wick_router.plane import Plane
+from wick_operator.cache.store import Store
+from wick_operator.cache.store import _Namespaces as Namespaces
+from wick_operator.config import OperatorConfig
+from wick_router.config import RouterConfig
+from wick_router.proxy.data_plane import DataPlane
 
 RULES = json.dumps({"shop": ["x.io"], "stage=prod": ["x.io", "y.io", "a.shop"], "front": ["*"]})
 HOSTS = [
@@ -56,7 +56,7 @@ class Operator:
 
     def __init__(self, rules):
         settings = {"KUBEWICK_OPERATOR_HOSTS": rules, "KUBEWICK_OPERATOR_EXCLUDED_NAMESPACES": "kube-system"}
-        self.view = View(lambda _key, _delay=0.0: None, OperatorConfig.from_environment(settings).policy)
+        self.view = Store(lambda _key, _delay=0.0: None, OperatorConfig.from_environment(settings).policy)
         self.table = self.view.table
 
     def put(self, function):
@@ -78,7 +78,7 @@ class Router:
             "WICK_ROUTER_EXCLUDED_NAMESPACES": "kube-system",
             "WICK_ROUTER_SERVICES": "kubewick-router.kubewick-system",
         }
-        self.plane = Plane(RouterConfig.from_environment(settings), None)
+        self.plane = DataPlane(RouterConfig.from_environment(settings), None)
         self.plane.synced(in_touch=True)
         self.table = self.plane.table
 

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from wick_api.function import Function, FunctionSpec, Metadata, Route
+from wick_api.function import Function, FunctionMetadata, FunctionSpec, Route
 from wick_api.hosts import parse_hosts
 from wick_api.names import Key
 from wick_api.reason import Reason
-from wick_api.routing import Match, Policy, Table, WrongMethod
+from wick_api.routing import HostPolicy, Match, Table, WrongMethod
 
 DOMAINS = ("fn.example", "svc.cluster.local", "svc", "")
-OPEN = Policy(DOMAINS, services=("kw-router.kw",), excluded=("kube-system",))
+OPEN = HostPolicy(DOMAINS, services=("kw-router.kw",), excluded=("kube-system",))
 TENANTS = OPEN._replace(
     hosts=parse_hosts({"shop": ["shop.io", "*.shop.io"], "stage=prod": ["x.io", "a.pay"], "front": ["*"]})
 )
@@ -22,7 +22,7 @@ TENANTS = OPEN._replace(
 
 def function(name, *routes, created="2026-01-01T00:00:00Z", namespace="default", uid="", visibility="cluster"):
     return Function(
-        metadata=Metadata(name=name, namespace=namespace, creation_timestamp=created, uid=uid),
+        metadata=FunctionMetadata(name=name, namespace=namespace, creation_timestamp=created, uid=uid),
         spec=FunctionSpec(image="x", routes=tuple(Route(**route) for route in routes), visibility=visibility),
     )
 

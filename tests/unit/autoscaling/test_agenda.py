@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wick_api.names import Key
-from wick_operator.autoscaling.agenda import SLOT, Agenda
+from wick_autoscaler.decisions.recheck_queue import SLOT, Agenda
 
 A, B = Key("default", "a"), Key("default", "b")
 TIMES = st.floats(0, 100)

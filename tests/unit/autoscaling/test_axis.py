@@ -5,8 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wick_api.names import Key
-from wick_operator.autoscaling.axis import Axis
-from wick_operator.autoscaling.demand import SECONDS
+from wick_autoscaler.decisions.clock_alignment import Axis
+from wick_autoscaler.decisions.demand import SECONDS
 
 KEY = Key("default", "hello")
 LATE = st.floats(0, 0.7)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from wick_api.duration import Duration
 from wick_api.scale import Panic, Scale
-from wick_operator.autoscaling.decision import Seen, Signal, Why, decide
+from wick_autoscaler.decisions.decision import Seen, Signal, Why, decide
 
 # Ordinary values, so that the rules meet each other; any value at all where it says `wild`.
 loads = st.floats(0, 300)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wick_api.names import Key
-from wick_operator.autoscaling import exposition
-from wick_operator.autoscaling.demand import IN_FLIGHT, REQUESTS, SECONDS, WAITING, Reading
+from wick_autoscaler.decisions import exposition
+from wick_autoscaler.decisions.demand import IN_FLIGHT, REQUESTS, SECONDS, WAITING, Reading
 
 A, B = Key("default", "a"), Key("default", "b")
 

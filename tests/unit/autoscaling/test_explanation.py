@@ -8,11 +8,11 @@ import pytest
 from wick_api.function import parse
 from wick_api.names import Key
 from wick_api.scale import Scale
-from wick_operator.autoscaling import exporter, exposition
-from wick_operator.autoscaling.announcement import QUIET, Announcer
-from wick_operator.autoscaling.decision import Decision, Seen, Signal, Why, decide
-from wick_operator.autoscaling.explanation import sentence, status
-from wick_operator.autoscaling.track import Outside, Track
+from wick_autoscaler.decisions import exporter, exposition
+from wick_autoscaler.decisions.announcement import QUIET, Announcer
+from wick_autoscaler.decisions.decision import Decision, Seen, Signal, Why, decide
+from wick_autoscaler.decisions.explanation import sentence, status
+from wick_autoscaler.decisions.function_state import Outside, Track
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LOAD = Seen(replicas=2, ready=2, signals=(Signal("concurrency", 7.0, 20.0, 20.5),), in_use=20.0)

@@ -10,9 +10,9 @@ import pytest
 from wick_api.duration import Duration
 from wick_api.function import FunctionSpec
 from wick_api.scale import Metric, Panic, Scale
-from wick_operator.autoscaling.decision import Seen, Signal, Why, decide, recommend
-from wick_operator.autoscaling.policy import goal, panic_window
-from wick_operator.autoscaling.window import History, smoothing_over
+from wick_autoscaler.decisions.decision import Seen, Signal, Why, decide, recommend
+from wick_autoscaler.decisions.policy import goal, panic_window
+from wick_autoscaler.decisions.window import History, smoothing_over
 
 BIG = 10_000  # as max: Knative's 0, unlimited
 

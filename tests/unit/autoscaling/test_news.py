@@ -1,8 +1,8 @@
 """What the platform tells the loop to look at, from what the operator's own view hears."""
 
 from wick_api.names import Key
-from wick_operator.scaling.platform import Platform
-from wick_operator.view import View
+from wick_operator.autoscaler.kubernetes_scaler import KubernetesScaler
+from wick_operator.cache.store import Store
 
 HELLO = Key("default", "hello")
 
@@ -24,11 +24,11 @@ def manifest(generation=1, **status):
 
 
 def platform(view):
-    return Platform(view, None, lambda _key: [], lambda _key: "")
+    return KubernetesScaler(view, None, lambda _key: [], lambda _key: "")
 
 
 def made():
-    view = View(lambda _key, _delay: None)
+    view = Store(lambda _key, _delay: None)
     view.told(manifest(), gone=False)
     scaler = platform(view)
     assert scaler.changed() is None  # at first, anything may have changed

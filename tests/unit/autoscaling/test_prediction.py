@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from wick_api.duration import Duration
 from wick_api.scale import Prediction
-from wick_operator.autoscaling.prediction import Seasons
+from wick_autoscaler.decisions.prediction import Seasons
 
 DAY, HOUR = 86_400, 3600
 AHEAD = Prediction(season="day", ahead=Duration(600))

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from wick_api.function import parse
-from wick_operator.autoscaling.loop import Autoscaler, Look, Settings
-from wick_operator.autoscaling.scaler import Replicas
+from wick_autoscaler.decisions.scaler import Replicas
+from wick_autoscaler.loop import Autoscaler, AutoscalerSettings, Look
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-NEVER = Settings(round=1e9)
+NEVER = AutoscalerSettings(round=1e9)
 
 
 def function(number=0, **scale):
@@ -112,10 +112,10 @@ async def test_what_nobody_told_is_found_in_a_round():
         if second == 100:
             platform.counts = dict.fromkeys(platform.counts, 7)
 
-    await ticks(platform, 100, settings=Settings(round=20), then=secretly)
+    await ticks(platform, 100, settings=AutoscalerSettings(round=20), then=secretly)
     assert set(platform.counts.values()) == {0}
     platform.news = None
-    await ticks(platform, 160, settings=Settings(round=20), then=secretly)
+    await ticks(platform, 160, settings=AutoscalerSettings(round=20), then=secretly)
     assert set(platform.counts.values()) == {0}
 
 

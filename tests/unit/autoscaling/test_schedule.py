@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wick_api.duration import Duration
-from wick_api.scale import CRON_PATTERN, Scale, Schedule
-from wick_operator.autoscaling.schedule import floor, problems, unreadable
+from wick_api.scale import CRON_PATTERN, Scale, ScaleSchedule
+from wick_autoscaler.decisions.schedule import floor, problems, unreadable
 
-OFFICE = Schedule(start="0 8 * * 1-5", duration=Duration(10 * 3600), min=5, time_zone="Europe/Berlin")
+OFFICE = ScaleSchedule(start="0 8 * * 1-5", duration=Duration(10 * 3600), min=5, time_zone="Europe/Berlin")
 FRIDAY = datetime(2026, 11, 20, tzinfo=ZoneInfo("Europe/Berlin"))
 
 
@@ -31,12 +31,12 @@ def test_the_weekend_is_not_scheduled():
 
 
 def test_a_schedule_may_lower_the_floor():
-    night = Schedule(start="0 22 * * *", duration=Duration(8 * 3600), min=0)
+    night = ScaleSchedule(start="0 22 * * *", duration=Duration(8 * 3600), min=0)
     assert floor(Scale(min=3, schedules=(night,)), datetime(2026, 11, 20, 3, tzinfo=UTC)).instances == 0
 
 
 def test_of_several_the_highest_counts():
-    schedules = (OFFICE, Schedule(start="*/5 * * * *", duration=Duration(600), min=2))
+    schedules = (OFFICE, ScaleSchedule(start="*/5 * * * *", duration=Duration(600), min=2))
     assert floor(Scale(schedules=schedules), FRIDAY + timedelta(hours=9)).instances == 5
     assert floor(Scale(schedules=schedules), FRIDAY + timedelta(hours=20)).instances == 2
 
@@ -58,7 +58,7 @@ def test_local_time_counts_on_both_sides_of_a_change_of_the_clocks():
     [("5-1 * * * *", "UTC", "start"), ("0 0 31 2 *", "UTC", "start"), ("0 0 * * *", "Mars/Olympus", "timeZone")],
 )
 def test_what_cannot_be_followed_counts_for_nothing_and_is_said(start, zone, said):
-    wrong = Schedule(start=start, duration=Duration(60), min=9, time_zone=zone)
+    wrong = ScaleSchedule(start=start, duration=Duration(60), min=9, time_zone=zone)
     scale = Scale(min=1, schedules=(wrong,))
     assert floor(scale, FRIDAY).instances == 1
     assert said in problems(scale)[0]
@@ -66,7 +66,7 @@ def test_what_cannot_be_followed_counts_for_nothing_and_is_said(start, zone, sai
 
 @given(st.from_regex(CRON_PATTERN.replace("$", r"\Z")))
 def test_whatever_the_rules_let_through_is_followed_or_said_to_be_wrong(start):
-    schedule = Schedule(start=start, duration=Duration(60), min=1)
+    schedule = ScaleSchedule(start=start, duration=Duration(60), min=1)
     seen = floor(Scale(schedules=(schedule,)), FRIDAY)
     assert seen.until > FRIDAY
     if not unreadable(schedule):

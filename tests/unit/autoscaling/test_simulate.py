@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wick_api.function import parse
-from wick_operator.autoscaling.simulate import azure, chart, peers
-from wick_operator.autoscaling.simulate.model import Policy, World, simulate
-from wick_operator.autoscaling.simulate.outcome import outcome, percentile
-from wick_operator.autoscaling.simulate.shape import SHAPES, Load, shaped
-from wick_operator.autoscaling.simulate.trace import Request, trace
+from wick_autoscaler.simulate import azure, chart, peers
+from wick_autoscaler.simulate.model import SimulatedPolicy, World, simulate
+from wick_autoscaler.simulate.outcome import outcome, percentile
+from wick_autoscaler.simulate.shape import SHAPES, Load, shaped
+from wick_autoscaler.simulate.trace import TracedRequest, trace
 
 TRACES = Path(__file__).parents[3] / "examples" / "traces"
 SMALL = Load(peak=40, length=120, service=0.3)
@@ -31,7 +31,7 @@ def function(**spec):
     )
 
 
-OURS = Policy("ours", function())
+OURS = SimulatedPolicy("ours", function())
 
 
 @pytest.mark.parametrize("policy", [OURS, peers.knative(function())], ids=lambda policy: policy.name)
@@ -45,19 +45,19 @@ def test_every_request_is_answered_and_none_sooner_than_it_can_be(policy, shape)
 
 
 def test_the_first_request_of_a_sleeping_function_waits_for_the_cold_start_alone():
-    run = simulate(OURS, trace("one", [Request(5.0, 0.1)], 10), World(cold_start=0.8))
+    run = simulate(OURS, trace("one", [TracedRequest(5.0, 0.1)], 10), World(cold_start=0.8))
     assert run.latencies == [pytest.approx(0.9)]
 
 
 def test_enough_instances_mean_no_wait():
     load = shaped("step", SMALL)
-    run = simulate(Policy("fixed", function(scale={"min": 20, "max": 20})), load, World(instances=20))
+    run = simulate(SimulatedPolicy("fixed", function(scale={"min": 20, "max": 20})), load, World(instances=20))
     assert sorted(run.latencies) == pytest.approx(sorted(request.service for request in load.requests))
     assert run.instance_seconds == pytest.approx(20 * run.samples[-1].at, rel=0.02)
 
 
 def test_an_idle_function_goes_to_zero_and_costs_nothing_more():
-    run = simulate(OURS, trace("one", [Request(0.5, 0.1)], 600), World())
+    run = simulate(OURS, trace("one", [TracedRequest(0.5, 0.1)], 600), World())
     assert run.samples[-1].replicas == 0
     assert 60 <= run.instance_seconds <= 63
 
@@ -73,8 +73,8 @@ def test_the_same_run_twice_is_the_same():
     st.integers(1, 20),
 )
 def test_any_load_comes_through(requests, cold_start, concurrency):
-    load = trace("any", itertools.starmap(Request, requests), 100)
-    run = simulate(Policy("p", function(concurrency=concurrency)), load, World(cold_start=cold_start))
+    load = trace("any", itertools.starmap(TracedRequest, requests), 100)
+    run = simulate(SimulatedPolicy("p", function(concurrency=concurrency)), load, World(cold_start=cold_start))
     assert len(run.latencies) == len(requests)
     assert run.samples[-1].in_flight == run.samples[-1].waiting == 0
 
@@ -86,14 +86,14 @@ def test_a_shape_has_as_many_requests_as_it_should(shape, share):
 
 def test_azures_trace_of_2019_is_read_as_it_is():
     with (TRACES / "azure-2019.csv").open() as lines:
-        read = azure.read("t", lines, azure.Part(function="3f52", start=3600, length=600))
+        read = azure.read("t", lines, azure.TracePart(function="3f52", start=3600, length=600))
     assert len(read.requests) > 30
     assert all(0 <= request.at < 600 for request in read.requests)
 
 
 def test_azures_trace_of_2021_is_read_as_it_is():
     with (TRACES / "azure-2021.txt").open() as lines:
-        read = azure.read("t", lines, azure.Part(length=900))
+        read = azure.read("t", lines, azure.TracePart(length=900))
     assert len(read.requests) > 400
     assert len({request.service for request in read.requests}) > 50
 
@@ -109,7 +109,7 @@ def test_azures_trace_of_2021_is_read_as_it_is():
 )
 def test_what_is_no_trace_is_refused_by_line(text, said):
     with pytest.raises(azure.Unreadable, match=said):
-        azure.read("t", text.splitlines(), azure.Part())
+        azure.read("t", text.splitlines(), azure.TracePart())
 
 
 def test_the_chart_is_svg_with_a_line_a_policy():

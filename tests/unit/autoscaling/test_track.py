@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 from wick_api.function import parse
-from wick_operator.autoscaling.decision import Why, decide
-from wick_operator.autoscaling.scaler import Replicas
-from wick_operator.autoscaling.track import Outside, Track
+from wick_autoscaler.decisions.decision import Why, decide
+from wick_autoscaler.decisions.function_state import Outside, Track
+from wick_autoscaler.decisions.scaler import Replicas
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 QUERY = {"type": "prometheus", "query": "lag", "target": 10, "activationThreshold": 5}

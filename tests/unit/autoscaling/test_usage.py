@@ -3,7 +3,7 @@
 import pytest
 
 from wick_api.function import FunctionSpec
-from wick_operator.autoscaling.usage import Usage, Used, read, requested
+from wick_autoscaler.decisions.usage import Usage, Used, read, requested
 
 TEXT = b"""# TYPE kubewick_function_cpu_seconds_total counter
 kubewick_function_cpu_seconds_total{namespace="n",function="f",revision="r"} 1.50

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_operator.autoscaling.window import History, smoothing_over
+from wick_autoscaler.decisions.window import History, smoothing_over
 
 
 def history(samples, began=0.0):

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_cli.cold_start import Start, as_text, measured, timing
-from wick_cli.platform import Answer
+from wick_cli.command.cold_start import Start, as_text, measured, timing
+from wick_cli.platform import FunctionAnswer
 
 
 def test_phases_come_from_the_routers_headers():
@@ -10,11 +10,11 @@ def test_phases_come_from_the_routers_headers():
         "Kubewick-Cold-Start": "12",
         "Server-Timing": "queue;dur=12.1, connect;dur=0.3, fork;dur=3, cache;desc=x",
     }
-    assert measured(Answer(200, headers), 14.123) == Start(14.12, 12.0, {"connect": 0.3, "fork": 3.0})
+    assert measured(FunctionAnswer(200, headers), 14.123) == Start(14.12, 12.0, {"connect": 0.3, "fork": 3.0})
 
 
 def test_a_warm_answer_has_waited_for_nothing():
-    assert measured(Answer(200, {}), 1.0) == Start(1.0, 0.0, {})
+    assert measured(FunctionAnswer(200, {}), 1.0) == Start(1.0, 0.0, {})
 
 
 @given(st.text())

@@ -3,9 +3,9 @@ import datetime as dt
 import pytest
 
 from wick_api.reason import Reason
-from wick_cli.deploy import HOPELESS, progress
-from wick_cli.describe import as_text
-from wick_cli.list import as_table
+from wick_cli.command.deploy import HOPELESS, progress
+from wick_cli.command.describe import as_text
+from wick_cli.command.list import as_table
 from wick_cli.output import age
 
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from wick_api.function import parse
 from wick_api.names import Key
-from wick_cli.local.environment import Unrunnable, environment, secret_data
+from wick_cli.local.decisions.environment import Unrunnable, environment, secret_data
 
 MAPS = {Key("default", "settings"): {"data": {"COLOUR": "red", "size": "9"}}}
 SECRETS = {Key("default", "keys"): {"stringData": {"TOKEN": "s3cret"}}}

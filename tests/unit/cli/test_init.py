@@ -4,7 +4,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from wick_cli.init import command
+from wick_cli.command.init import command
 from wick_cli.project import read
 
 

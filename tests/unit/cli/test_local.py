@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wick_api.names import Key
-from wick_cli import manifest
+from wick_cli.document import manifest
+from wick_cli.document.manifest import ManifestProblem
 from wick_cli.local.guardian import left_behind
 from wick_cli.local.lines import KEPT, Lines, readable
 from wick_cli.local.reload import keep_serving
 from wick_cli.local.runtime import load_error
-from wick_cli.manifest import Problem
 from wick_cli.project import assemble
 
 KEY = Key("default", "f")
@@ -63,7 +63,7 @@ def test_a_load_error_names_its_place_once(said, text):
 
 
 def project(*names, broken=()):
-    problems = [Problem(Path(f"{name}.yaml"), 1, "broken") for name in broken]
+    problems = [ManifestProblem(Path(f"{name}.yaml"), 1, "broken") for name in broken]
     documents = []
     for name in names:
         text = f"apiVersion: kubewick.dev/v1alpha1\nkind: Function\nmetadata: {{name: {name}}}\nspec: {{image: i}}\n"

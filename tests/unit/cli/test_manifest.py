@@ -4,7 +4,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_cli.manifest import read
+from wick_cli.document.manifest import read
 
 FILE = Path("f.yaml")
 

@@ -3,31 +3,36 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_cli.local.plan import Member, Plan, State, plan
+from wick_cli.local.decisions.plan import LocalPlan, Member, ProcessState, plan
 
 WANT = st.integers(0, 6)
-MEMBERS = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(State)), max_size=8).map(
+MEMBERS = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(ProcessState)), max_size=8).map(
     lambda pairs: [Member(str(index), revision, state) for index, (revision, state) in enumerate(pairs)]
 )
 
 
 def alive(members):
-    return [member for member in members if member.state is not State.RETIRING]
+    return [member for member in members if member.state is not ProcessState.RETIRING]
 
 
 def serving(members):
-    return sum(member.state is State.READY for member in members)
+    return sum(member.state is ProcessState.READY for member in members)
 
 
 def carry_out(members, step, revision):
     retired = [
-        dataclasses.replace(member, state=State.RETIRING) if member.id in step.retire else member for member in members
+        dataclasses.replace(member, state=ProcessState.RETIRING) if member.id in step.retire else member
+        for member in members
     ]
-    return retired + [Member(f"new{len(members) + number}", revision, State.STARTING) for number in range(step.start)]
+    return retired + [
+        Member(f"new{len(members) + number}", revision, ProcessState.STARTING) for number in range(step.start)
+    ]
 
 
 def come_up(members):
-    return [dataclasses.replace(m, state=State.READY) if m.state is State.STARTING else m for m in members]
+    return [
+        dataclasses.replace(m, state=ProcessState.READY) if m.state is ProcessState.STARTING else m for m in members
+    ]
 
 
 @given(WANT, MEMBERS, st.booleans())
@@ -42,7 +47,7 @@ def test_two_steps_reach_what_is_wanted_and_then_nothing_moves(want, members):
     for _ in range(2):
         members = come_up(carry_out(members, plan(want, "a", members), "a"))
     assert [member.revision for member in alive(members)] == ["a"] * want
-    assert plan(want, "a", members) == Plan()
+    assert plan(want, "a", members) == LocalPlan()
 
 
 @given(WANT, MEMBERS, st.booleans())
@@ -64,8 +69,8 @@ def test_at_zero_everything_goes(members):
 
 
 def test_an_old_instance_serves_until_the_new_one_is_ready():
-    old = Member("1", "a", State.READY)
-    new = Member("2", "b", State.STARTING)
-    assert plan(1, "b", [old]) == Plan(start=1)
-    assert plan(1, "b", [old, new]) == Plan()
-    assert plan(1, "b", [old, dataclasses.replace(new, state=State.READY)]) == Plan(retire=("1",))
+    old = Member("1", "a", ProcessState.READY)
+    new = Member("2", "b", ProcessState.STARTING)
+    assert plan(1, "b", [old]) == LocalPlan(start=1)
+    assert plan(1, "b", [old, new]) == LocalPlan()
+    assert plan(1, "b", [old, dataclasses.replace(new, state=ProcessState.READY)]) == LocalPlan(retire=("1",))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from wick_api.names import Key
-from wick_cli.local.row import Row, news
+from wick_cli.local.decisions.row import Row, news
 from wick_cli.local.screen import drawn
 
 HELLO = Key("default", "hello")

@@ -1,7 +1,7 @@
 import pytest
 
-from wick_cli import manifest
-from wick_cli.local.environment import Unrunnable
+from wick_cli.document import manifest
+from wick_cli.local.decisions.environment import Unrunnable
 from wick_cli.local.specialization import specialization
 from wick_cli.project import assemble
 

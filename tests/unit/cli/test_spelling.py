@@ -1,4 +1,4 @@
-from wick_cli.spelling import unknown_fields
+from wick_cli.document.spelling import unknown_fields
 
 
 def test_known_fields_pass_at_every_depth():

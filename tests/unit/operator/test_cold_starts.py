@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wick_api.names import Key
-from wick_operator.scaling.cold_starts import ColdStart, counts, started, status
+from wick_operator.autoscaler.cold_starts import ReportedColdStart, counts, started, status
 
 names = st.text("abc-", min_size=1, max_size=4)
 totals = st.dictionaries(st.tuples(names, names, st.sampled_from(["warm-pool", "deployment"])), st.integers(1, 9))
@@ -32,5 +32,5 @@ def test_at_rest_nothing_has_started(total):
 
 
 def test_the_status_says_when_it_was():
-    told = status(ColdStart(17.4, "warm-pool", 60.0), datetime(2026, 1, 1, tzinfo=UTC))
+    told = status(ReportedColdStart(17.4, "warm-pool", 60.0), datetime(2026, 1, 1, tzinfo=UTC))
     assert told == {"milliseconds": 17, "path": "warm-pool", "time": "2025-12-31T23:59:00Z"}

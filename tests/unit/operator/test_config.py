@@ -2,15 +2,15 @@
 
 import pytest
 
-from wick_operator.config import Config, Invalid
+from wick_operator.config import OperatorConfig, OperatorSettingInvalid
 
 
 def test_what_is_not_set_has_its_default():
-    assert Config.from_environment({}) == Config()
+    assert OperatorConfig.from_environment({}) == OperatorConfig()
 
 
 def test_values_are_read_by_their_kind():
-    config = Config.from_environment(
+    config = OperatorConfig.from_environment(
         {
             "KUBEWICK_OPERATOR_NAMESPACES": "a, b",
             "KUBEWICK_OPERATOR_WORKERS": "3",
@@ -39,11 +39,11 @@ def test_values_are_read_by_their_kind():
     ],
 )
 def test_a_bad_value_names_its_variable(name, value):
-    with pytest.raises(Invalid, match=f"KUBEWICK_OPERATOR_{name}"):
-        Config.from_environment({f"KUBEWICK_OPERATOR_{name}": value})
+    with pytest.raises(OperatorSettingInvalid, match=f"KUBEWICK_OPERATOR_{name}"):
+        OperatorConfig.from_environment({f"KUBEWICK_OPERATOR_{name}": value})
 
 
 def test_with_the_defaults_a_failover_takes_less_than_fifteen_seconds():
-    config = Config()
+    config = OperatorConfig()
     assert config.lease_duration + config.lease_retry < 15
     assert config.lease_duration - config.lease_deadline >= 2  # for clocks that drift and writes under way

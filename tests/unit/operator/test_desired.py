@@ -12,11 +12,11 @@ from arbitrary.functions import config, env, functions, make, manifest, name, sp
 from wick_api.function import parse
 from wick_api.revision import canonical as as_json
 from wick_api.revision import unpack
-from wick_operator.config import Config
-from wick_operator.desired import choice, environment
-from wick_operator.desired.action import Action, action
-from wick_operator.desired.children import children
-from wick_operator.ownership import Owner
+from wick_operator.config import OperatorConfig
+from wick_operator.function.decisions.desired import choice, environment
+from wick_operator.function.decisions.desired.action import Action, action
+from wick_operator.function.decisions.desired.children import children
+from wick_operator.observed.managed_fields import Owner
 
 LABEL = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]")
 DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -107,7 +107,7 @@ def test_pods_meet_the_restricted_standard(function):
 
 @given(functions)
 def test_pods_have_a_user_namespace_of_their_own_where_the_installation_says_so(function):
-    shared, apart = (deployment(function, config=Config(host_users=users)) for users in (True, False))
+    shared, apart = (deployment(function, config=OperatorConfig(host_users=users)) for users in (True, False))
     assert "hostUsers" not in shared["spec"]["template"]["spec"]
     assert apart["spec"]["template"]["spec"]["hostUsers"] is False
 
@@ -210,7 +210,7 @@ def test_a_changed_secret_rolls_the_pods_without_a_new_revision():
 
 @given(functions)
 def test_an_upgrade_of_the_runtime_restarts_nothing_that_runs(function):
-    upgraded = Config(runtimes={"python": "runtime:2"})
+    upgraded = OperatorConfig(runtimes={"python": "runtime:2"})
     before, after = (choice.new(function, each, files_of(function)) for each in (config, upgraded))
     input_now = choice.input_of(function, files_of(function))
     running = choice.Running(before.name, input_now, at_rest=False)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_operator.drift import differs
+from wick_operator.function.decisions.drift import differs
 
 said = st.just(True) | st.integers(min_value=1) | st.text(min_size=1)  # noqa: FBT003 - a value of a manifest
 leaves = st.none() | st.booleans() | st.integers() | st.text()

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from wick_operator import lease
-from wick_operator.lease import Move, Record
+from wick_operator.leader.decisions import lease
+from wick_operator.leader.decisions.lease import Move, Record
 
 DURATION, DEADLINE = 10, 7
 

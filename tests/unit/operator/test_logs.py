@@ -12,7 +12,7 @@ from wick_operator.logs import JsonLines
 
 
 def line(message, **more):
-    record = logging.LogRecord("wick_operator.queue", logging.WARNING, __file__, 1, "%s", (message,), None)
+    record = logging.LogRecord("wick_operator.leader.work_queue", logging.WARNING, __file__, 1, "%s", (message,), None)
     record.__dict__.update(more)
     return JsonLines().format(record)
 
@@ -23,7 +23,7 @@ def test_a_line_is_one_json_object_whatever_the_words(message, name):
     assert "\n" not in text
     read = json.loads(text)
     assert (read["message"], read["function"]) == (message, f"default/{name}")
-    assert (read["level"], read["logger"]) == ("warning", "wick_operator.queue")
+    assert (read["level"], read["logger"]) == ("warning", "wick_operator.leader.work_queue")
 
 
 def test_a_line_about_no_function_names_none():

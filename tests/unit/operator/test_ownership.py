@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arbitrary.functions import make
-from wick_operator import ownership
-from wick_operator.history import Kept, surplus
-from wick_operator.ownership import Owner
+from wick_operator.function.decisions.history import surplus
+from wick_operator.observed import managed_fields
+from wick_operator.observed.managed_fields import Owner
+from wick_operator.observed.snapshot import KeptRevision
 
 
 def child(**owner):
@@ -26,7 +27,7 @@ def child(**owner):
     ],
 )
 def test_an_object_belongs_to_whom_its_controller_is(child, whose):
-    assert ownership.owner(make(), child) is whose
+    assert managed_fields.owner(make(), child) is whose
 
 
 @pytest.mark.parametrize(
@@ -41,11 +42,11 @@ def test_an_object_belongs_to_whom_its_controller_is(child, whose):
     ],
 )
 def test_replicas_belong_to_their_field_managers(managers, ours, others):
-    assert ownership.replicas_are_ours(managers) is ours
-    assert ownership.replicas_set_by_others(managers) == others
+    assert managed_fields.replicas_are_ours(managers) is ours
+    assert managed_fields.replicas_set_by_others(managers) == others
 
 
-kept = st.builds(Kept, st.text("abc", max_size=3), st.text(), st.text(), st.text("0123456789", max_size=3))
+kept = st.builds(KeptRevision, st.text("abc", max_size=3), st.text(), st.text(), st.text("0123456789", max_size=3))
 
 
 @given(st.lists(kept), st.sets(st.text("abc", max_size=3)), st.integers(0, 5))

@@ -6,8 +6,8 @@ from hypothesis import given
 from arbitrary.functions import functions, make
 from wick_api import names, warm
 from wick_api.revision import Revision
-from wick_operator.config import Config
-from wick_operator.desired.template import render
+from wick_operator.config import OperatorConfig
+from wick_operator.function.decisions.desired.template import render
 
 FROM_SECRET = {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}
 WARM = {"metadata": {"resourceVersion": "1"}}
@@ -36,16 +36,16 @@ def held_back_by(function, config):
     ],
 )
 def test_only_functions_that_start_in_warm_pods_wait_for_one(spec, pools, held_back):
-    assert bool(held_back_by(make(**spec), Config(pool_key="k", pools=pools))) == held_back
-    assert not held_back_by(make(**spec), Config(pools=pools)), "there are no pools without a key"
-    assert not held_back_by(make(**spec), Config(pool_key="k", pools=pools, anti_affinity=False))
+    assert bool(held_back_by(make(**spec), OperatorConfig(pool_key="k", pools=pools))) == held_back
+    assert not held_back_by(make(**spec), OperatorConfig(pools=pools)), "there are no pools without a key"
+    assert not held_back_by(make(**spec), OperatorConfig(pool_key="k", pools=pools, anti_affinity=False))
 
 
 @given(functions)
 def test_what_a_claim_writes_holds_back_this_functions_pods_and_no_others(function):
-    claim = warm.claim(WARM, function, Revision("0123456789", {}, render(function, Config(), {}, "0123456789")))
+    claim = warm.claim(WARM, function, Revision("0123456789", {}, render(function, OperatorConfig(), {}, "0123456789")))
     labels = claim["metadata"]["labels"]
-    for selector in held_back_by(function, Config(pool_key="k")):
+    for selector in held_back_by(function, OperatorConfig(pool_key="k")):
         assert selector.items() <= labels.items()
         assert selector == {names.STANDS_IN_FOR: function.key.name}
         assert not selector.items() & warm.useless(claim)["metadata"]["labels"].items()

@@ -3,10 +3,10 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from wick_operator.schedule import Limits, Schedule
+from wick_operator.leader.decisions.work_schedule import BackoffLimits, WorkSchedule
 
 KEYS = st.sampled_from(["a", "b", "c"])
-FREE = Limits(first=1, longest=8, rate=1e9, burst=1e9)
+FREE = BackoffLimits(first=1, longest=8, rate=1e9, burst=1e9)
 
 
 def taken_by(schedule, now):
@@ -14,14 +14,14 @@ def taken_by(schedule, now):
 
 
 def test_many_wishes_are_one_piece_of_work():
-    schedule = Schedule(FREE, 0)
+    schedule = WorkSchedule(FREE, 0)
     for _ in range(5):
         schedule.wish("a", 0)
     assert taken_by(schedule, 0) == ["a"]
 
 
 def test_the_earlier_wish_wins():
-    schedule = Schedule(FREE, 0)
+    schedule = WorkSchedule(FREE, 0)
     schedule.wish("a", 9)
     schedule.wish("a", 3)
     schedule.wish("a", 5)
@@ -29,7 +29,7 @@ def test_the_earlier_wish_wins():
 
 
 def test_failures_wait_twice_as_long_each_time_up_to_a_bound_and_one_success_forgets_them():
-    schedule, now, waits = Schedule(FREE, 0), 0, []
+    schedule, now, waits = WorkSchedule(FREE, 0), 0, []
     schedule.wish("a", now)
     for _ in range(6):
         assert schedule.take(now) == "a"
@@ -43,7 +43,7 @@ def test_failures_wait_twice_as_long_each_time_up_to_a_bound_and_one_success_for
 
 
 def test_a_wish_during_failing_work_does_not_wait_for_the_back_off():
-    schedule = Schedule(FREE, 0)
+    schedule = WorkSchedule(FREE, 0)
     schedule.wish("a", 0)
     schedule.take(0)
     schedule.wish("a", 0)
@@ -52,7 +52,7 @@ def test_a_wish_during_failing_work_does_not_wait_for_the_back_off():
 
 
 def test_work_keeps_to_its_rate_after_a_burst():
-    schedule = Schedule(Limits(rate=2, burst=3), 0)
+    schedule = WorkSchedule(BackoffLimits(rate=2, burst=3), 0)
     for key in range(10):
         schedule.wish(key, 0)
     assert [len(taken_by(schedule, now)) for now in (0, 0.4, 0.5, 1.5)] == [3, 0, 1, 2]
@@ -64,7 +64,7 @@ class EveryWishIsGranted(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.now, self.schedule, self.wanted, self.working = 0, Schedule(FREE, 0), {}, set()
+        self.now, self.schedule, self.wanted, self.working = 0, WorkSchedule(FREE, 0), {}, set()
 
     @rule(key=KEYS, delay=st.integers(0, 5))
     def wish(self, key, delay):

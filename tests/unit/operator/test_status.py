@@ -8,20 +8,20 @@ from msgspec import structs
 from arbitrary.functions import make
 from wick_api.diagnosis import Trouble
 from wick_api.reason import Condition, Reason
-from wick_api.routing import Lost
-from wick_operator import status as judge
-from wick_operator.history import Kept
-from wick_operator.status import Observed, Pod, Problem
+from wick_api.routing import RouteLost
+from wick_operator.function.decisions import status as judge
+from wick_operator.function.decisions.status import ObservedState, PodSummary, ReconcileProblem
+from wick_operator.observed.snapshot import KeptRevision
 
 NEW, OLD = "aaaaaaaaaa", "bbbbbbbbbb"
-REST = Observed(wanted=NEW, service=True)
+REST = ObservedState(wanted=NEW, service=True)
 NOT_LOADED = Trouble(Reason.LOAD_FAILED, "main.py line 3: oh; correct the source.", NEW)
 NO_NODE = Trouble(Reason.UNSCHEDULABLE, "No node fits.", NEW)
 
 
 def pods(*what):
     """``new``/``old``, with ``+`` where ready."""
-    return [Pod(NEW if each.startswith("new") else OLD, each.endswith("+")) for each in what]
+    return [PodSummary(NEW if each.startswith("new") else OLD, each.endswith("+")) for each in what]
 
 
 def seen(*what, replicas=None, **more):
@@ -64,21 +64,33 @@ def test_a_function_that_must_always_run_is_not_ready_at_zero_unless_a_person_wa
         (seen("new+", "new", troubles=[NO_NODE]), "True", "Ready", "not with all instances asked for. No node fits."),
         (seen(replicas=1, troubles=[NO_NODE]), "False", "Unschedulable", "No node fits."),
         (seen("new", "old", troubles=[structs.replace(NOT_LOADED, revision=OLD)]), "False", "LoadFailed", "main.py"),
-        (structs.replace(REST, source=Problem(Reason.SOURCE_NOT_FOUND, "No x.")), "False", "SourceNotFound", "No x."),
         (
-            structs.replace(seen("old+"), wanted="", source=Problem(Reason.INVALID_SPEC, "spec.x: bad.")),
+            structs.replace(REST, source=ReconcileProblem(Reason.SOURCE_NOT_FOUND, "No x.")),
+            "False",
+            "SourceNotFound",
+            "No x.",
+        ),
+        (
+            structs.replace(seen("old+"), wanted="", source=ReconcileProblem(Reason.INVALID_SPEC, "spec.x: bad.")),
             "False",
             "InvalidSpec",
             f"spec.x: bad. Revision {OLD} goes on serving.",
         ),
-        (structs.replace(REST, blocked=Problem(Reason.NOT_OWNED, "Taken.")), "False", "NotOwned", "Taken."),
+        (structs.replace(REST, blocked=ReconcileProblem(Reason.NOT_OWNED, "Taken.")), "False", "NotOwned", "Taken."),
         (
-            structs.replace(REST, lost=[Lost(Reason.ROUTE_CONFLICT, "Route / belongs to the older Function x/y.")]),
+            structs.replace(
+                REST, lost=[RouteLost(Reason.ROUTE_CONFLICT, "Route / belongs to the older Function x/y.")]
+            ),
             "False",
             "RouteConflict",
             "older Function x/y",
         ),
-        (structs.replace(REST, source=Problem(Reason.CONFIG_MISSING, "No s.")), "False", "ConfigMissing", "No s."),
+        (
+            structs.replace(REST, source=ReconcileProblem(Reason.CONFIG_MISSING, "No s.")),
+            "False",
+            "ConfigMissing",
+            "No s.",
+        ),
     ],
 )
 def test_each_situation_is_told_as_it_is(observed, ready, reason, why):
@@ -131,11 +143,11 @@ def test_replicas_set_by_somebody_else_are_named():
 
 
 messages = st.text(min_size=1, max_size=20)
-problems = st.none() | st.builds(Problem, st.sampled_from(Reason), messages)
+problems = st.none() | st.builds(ReconcileProblem, st.sampled_from(Reason), messages)
 revisions = st.sampled_from(["", NEW, OLD])
 diagnosed = st.sampled_from([Reason.LOAD_FAILED, Reason.UNSCHEDULABLE, Reason.QUOTA, Reason.CRASH_LOOP])
 observations = st.builds(
-    Observed,
+    ObservedState,
     wanted=revisions,
     source=problems,
     blocked=problems,
@@ -143,10 +155,10 @@ observations = st.builds(
     replicas=st.integers(0, 3),
     ready_replicas=st.integers(0, 3),
     set_by_others=st.sampled_from(["", "kubectl"]),
-    pods=st.lists(st.builds(Pod, revisions, st.booleans()), max_size=4),
+    pods=st.lists(st.builds(PodSummary, revisions, st.booleans()), max_size=4),
     troubles=st.lists(st.builds(Trouble, diagnosed, messages, revisions), max_size=3),
     service=st.booleans(),
-    kept=st.lists(st.builds(Kept, revisions, messages, messages, st.just("2026-01-01T00:00:00Z")), max_size=2),
+    kept=st.lists(st.builds(KeptRevision, revisions, messages, messages, st.just("2026-01-01T00:00:00Z")), max_size=2),
 )
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from arbitrary.functions import manifest
 from wick_api.names import Key
-from wick_operator import seen
-from wick_operator.view import View
+from wick_operator.cache.store import Store
+from wick_operator.observed import snapshot
 
 KEY = Key("default", "hello")
 
@@ -18,7 +18,7 @@ class Stage:
 
     def __init__(self):
         self.wishes = []
-        self.view = View(lambda key, _delay=0.0: self.wishes.append(key))
+        self.view = Store(lambda key, _delay=0.0: self.wishes.append(key))
         self.view.told(manifest("hello", {"image": "x"}), gone=False)
         (mirror,) = (each for each in listeners(self.view) if type(each).__name__ == "_Deployments")
         self.mirror, self.shown = mirror, None
@@ -44,7 +44,7 @@ def deployment(image="a", replicas=0, **metadata):
     named = {"name": KEY.name, "namespace": KEY.namespace, "uid": "u", "labels": {"kubewick.dev/function": KEY.name}}
     template = {"metadata": {}, "spec": {"containers": [{"name": "function", "image": image}]}}
     body = {"metadata": {**named, **metadata}, "spec": {"replicas": replicas, "template": template}}
-    return seen.deployment(msgspec.Raw(msgspec.json.encode(body)))
+    return snapshot.deployment(msgspec.Raw(msgspec.json.encode(body)))
 
 
 def test_the_echo_of_our_own_write_is_no_news():
@@ -91,6 +91,6 @@ def test_a_function_that_is_gone_expects_nothing():
 
 def test_statuses_are_kept_as_told_and_share_their_words():
     told = [json.dumps({"why": "x", "conditions": [{"type": "Ready", "message": "At rest; ok."}]}) for _ in range(2)]
-    one, other = (seen.status(json.loads(each)) for each in told)
+    one, other = (snapshot.status(json.loads(each)) for each in told)
     assert one == json.loads(told[0])
     assert one["conditions"][0]["message"] is other["conditions"][0]["message"]

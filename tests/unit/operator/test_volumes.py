@@ -8,11 +8,16 @@ from hypothesis import strategies as st
 
 from arbitrary.functions import functions, make
 from wick_api.revision import Revision, pack
-from wick_operator.config import Config
-from wick_operator.desired.template import render
-from wick_operator.desired.volumes import LARGEST_FILE, LARGEST_SOURCE, MOST_FILES, fit_the_environment
+from wick_operator.config import OperatorConfig
+from wick_operator.function.decisions.desired.template import render
+from wick_operator.function.decisions.desired.volumes import (
+    LARGEST_FILE,
+    LARGEST_SOURCE,
+    MOST_FILES,
+    fit_the_environment,
+)
 
-PLAIN, OLD, POOLED = Config(), Config(image_volumes=False), Config(pool_key="k")
+PLAIN, OLD, POOLED = OperatorConfig(), OperatorConfig(image_volumes=False), OperatorConfig(pool_key="k")
 COUNTED = {"limits": {"ephemeral-storage": "1Gi"}}
 LARGE = {"source": {"inline": {"main.py": "x" * (LARGEST_FILE + 1)}}}
 
@@ -55,7 +60,7 @@ def test_where_folders_of_images_are_not_used_everything_is_a_volume():
 
 
 def test_storage_that_the_installation_counts_for_all_is_counted_for_each():
-    assert volumes(Config(default_resources=COUNTED)) == ["tmp"]
+    assert volumes(OperatorConfig(default_resources=COUNTED)) == ["tmp"]
 
 
 @pytest.mark.parametrize(

@@ -7,29 +7,29 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from wick_api.names import Key
-from wick_operator.pool.adoption import (
+from wick_operator.pool.decisions.adoption import (
     ADOPT_PATIENCE,
     CLAIM_PATIENCE,
     GONE_PATIENCE,
     RELEASE_PATIENCE,
     SCALE_PATIENCE,
     SPECIALIZE_PATIENCE,
-    Facts,
-    Home,
+    AdoptionFacts,
     Step,
+    TargetReplicaSet,
     adopt,
     claim_and_adopt,
     decide,
     release,
 )
-from wick_operator.pool.adoption import home as read
+from wick_operator.pool.decisions.adoption import home as read
 
 OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "f-h", "uid": "u", "controller": True}
 
 
 def home(revision="r1", created="2026-01-01T00:00:00Z", *, observed=True, settled=False):
     labels = {"kubewick.dev/revision": revision, "kubewick.dev/function": "f", "pod-template-hash": "h"}
-    return Home(Key("n", "f"), revision, created, 1, 0, labels, {}, {}, OWNER, observed, settled)
+    return TargetReplicaSet(Key("n", "f"), revision, created, 1, 0, labels, {}, {}, OWNER, observed, settled)
 
 
 def replica_set(replicas):
@@ -49,7 +49,7 @@ def facts(**changed):
         "current": "r1",
         "homes": [home()],
     }
-    return Facts(**(usual | changed))
+    return AdoptionFacts(**(usual | changed))
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import msgspec
 from msgspec import Raw
 
-from wick_operator import seen
-from wick_operator.pool.dropped import PATIENCE, Dropped
+from wick_operator.observed import snapshot
+from wick_operator.pool.decisions.dropped import PATIENCE, Dropped
 
 LABELS = {"kubewick.dev/function": "f"}
 
@@ -14,7 +14,7 @@ def pod(**status):
     manifest = {"metadata": metadata, "spec": {"containers": [{}]}, "status": status}
     if "phase" not in status:
         metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    return seen.pod(Raw(msgspec.json.encode(manifest)))
+    return snapshot.pod(Raw(msgspec.json.encode(manifest)))
 
 
 def test_a_pod_told_to_go_before_it_had_an_address_is_hastened_once_and_not_at_once():

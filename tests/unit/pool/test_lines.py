@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from wick_api import names
 from wick_api.warm import DORMANT
 from wick_operator.pool.audit import EVERY, LOOKS
-from wick_router.kubernetes.registration import AFTER, LONGEST_HOLD, PACE, SPREAD, pause
-from wick_router.kubernetes.warm import WarmPods
+from wick_router.kubernetes.claim_writer import AFTER, LONGEST_HOLD, PACE, SPREAD, pause
+from wick_router.kubernetes.warm_pods import WarmPods
 
 POOL = ("n", "python")
 WHERE = ("n", "p")

@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wick_api.names import Key
-from wick_operator.pool import rollout
-from wick_operator.pool.adoption import Home
-from wick_operator.pool.rollout import Remembered, behind
+from wick_operator.pool.decisions import rollout
+from wick_operator.pool.decisions.adoption import TargetReplicaSet
+from wick_operator.pool.decisions.rollout import Remembered, behind
 
 
 def home(revision, number, ready, uid="u"):
-    return Home(Key("n", "f"), revision, "2026-01-01T00:00:00Z", number, ready, {}, {}, {}, {"uid": uid})
+    return TargetReplicaSet(Key("n", "f"), revision, "2026-01-01T00:00:00Z", number, ready, {}, {}, {}, {"uid": uid})
 
 
 HOMES = st.lists(

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from wick_operator.pool.settings import Settings
-from wick_operator.pool.sizing import MEMORY, Demand, dormant, size, step
+from wick_operator.pool.decisions.sizing import MEMORY, StartDemand, dormant, size, step
+from wick_operator.pool_settings import PoolSettings
 
-SETTINGS = st.builds(lambda low, more: Settings(min=low, max=low + more), st.integers(0, 20), st.integers(1, 50))
+SETTINGS = st.builds(lambda low, more: PoolSettings(min=low, max=low + more), st.integers(0, 20), st.integers(1, 50))
 RATE = st.floats(0, 1000)
 REFILL = st.floats(0, 100)
 BURST = st.integers(0, 1000)
@@ -31,7 +31,7 @@ def test_a_longer_refill_never_means_a_smaller_pool(settings, rate, refill, long
 
 @given(SETTINGS, st.lists(st.floats(0, 100), max_size=50), st.integers(0, 70))
 def test_a_pool_at_rest_is_at_its_minimum_after_a_look_for_each_pod_too_many(settings, starts, kept):
-    demand, now = Demand(), 100 + MEMORY
+    demand, now = StartDemand(), 100 + MEMORY
     for at in sorted(starts):
         demand.started(at)
     for _ in range(max(1, kept - settings.min)):
@@ -40,12 +40,12 @@ def test_a_pool_at_rest_is_at_its_minimum_after_a_look_for_each_pod_too_many(set
 
 
 def test_a_pool_at_rest_has_its_minimum_and_a_pool_switched_off_has_none():
-    assert size(Settings(min=2, max=9), 0, 1, 0) == 2
-    assert size(Settings(min=0, max=0), 50, 1, 50) == 0
+    assert size(PoolSettings(min=2, max=9), 0, 1, 0) == 2
+    assert size(PoolSettings(min=0, max=0), 50, 1, 50) == 0
 
 
 def test_a_steady_rate_is_covered_with_two_deviations_to_spare():
-    assert size(Settings(min=1, max=99), rate=4, refill=1, burst=0) == 4 + 2 * 2
+    assert size(PoolSettings(min=1, max=99), rate=4, refill=1, burst=0) == 4 + 2 * 2
 
 
 @given(st.integers(0, 50), st.integers(0, 50), st.booleans())
@@ -66,11 +66,11 @@ def test_dormant_pods_make_the_pool_as_large_as_its_functions_are_many_and_no_la
 
 
 def test_a_pool_switched_off_has_no_dormant_pods_either():
-    assert dormant(Settings(min=0, max=0, dormant=5), 9) == 0
+    assert dormant(PoolSettings(min=0, max=0, dormant=5), 9) == 0
 
 
 def test_a_burst_is_remembered_and_then_forgotten():
-    demand = Demand()
+    demand = StartDemand()
     for number in range(7):
         demand.started(100 + number / 100)
     assert demand.burst(101) == 7
@@ -80,7 +80,7 @@ def test_a_burst_is_remembered_and_then_forgotten():
 
 @given(st.lists(st.floats(0, 100), max_size=30))
 def test_a_burst_is_what_any_one_refill_would_have_met(starts):
-    demand = Demand()
+    demand = StartDemand()
     for at in sorted(starts):
         demand.started(at)
     brute = max((sum(at - demand.refill <= other <= at for other in starts) for at in starts), default=0)
@@ -89,7 +89,7 @@ def test_a_burst_is_what_any_one_refill_would_have_met(starts):
 
 @given(st.lists(st.floats(0.1, 50), min_size=1))
 def test_the_refill_time_stays_among_what_was_seen(times):
-    demand = Demand()
+    demand = StartDemand()
     first = demand.refill
     for seconds in times:
         demand.refilled(seconds)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from arbitrary.functions import make
 from wick_api.names import Key
-from wick_operator.pool.users import STARTING, Users, could_use
+from wick_operator.pool.decisions.users import STARTING, Users, could_use
 
 POOL = ("default", "python")
 KEYS = [Key("default", name) for name in "abc"]

@@ -11,14 +11,14 @@ from wick_api.environment import Unresolvable, needed
 from wick_api.function import parse
 from wick_api.revision import Revision
 from wick_api.warm import Obstacle
-from wick_operator import drift
-from wick_operator.config import Config
-from wick_operator.desired.template import render
-from wick_operator.pool import manifest
-from wick_operator.pool.settings import Invalid, Settings, installation, namespace
+from wick_operator.config import OperatorConfig
+from wick_operator.function.decisions import drift
+from wick_operator.function.decisions.desired.template import render
+from wick_operator.pool.decisions import manifest
+from wick_operator.pool_settings import PoolSettings, PoolSettingsInvalid, installation, namespace
 
-CONFIG = Config(pool_key="k")
-WITH_VOLUMES = Config(pool_key="k", image_volumes=False)
+CONFIG = OperatorConfig(pool_key="k")
+WITH_VOLUMES = OperatorConfig(pool_key="k", image_volumes=False)
 LARGE = {"source": {"inline": {"main.py": "x" * 100_000}}}
 
 
@@ -40,14 +40,14 @@ def template(config=CONFIG, **spec):
 
 
 def pool_pod(config=CONFIG, *, dormant=False, **settings):
-    made = manifest.deployment("n", "python", Settings(**settings), config, 1, dormant=dormant)["spec"]["template"]
+    made = manifest.deployment("n", "python", PoolSettings(**settings), config, 1, dormant=dormant)["spec"]["template"]
     status = {"podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}]}
     metadata = {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "5", **made["metadata"]}
     return {"metadata": metadata, "spec": {**made["spec"], "nodeName": "node"}, "status": status}
 
 
 def test_a_warm_pod_becomes_only_functions_that_see_users_as_it_does():
-    apart = Config(pool_key="k", host_users=False)
+    apart = OperatorConfig(pool_key="k", host_users=False)
     assert warm.obstacle(template(apart), pool_pod(apart)) is Obstacle.NONE
     assert warm.obstacle(template(apart), pool_pod()) is Obstacle.SHAPE
     assert warm.obstacle(template(), pool_pod(apart)) is Obstacle.SHAPE
@@ -89,7 +89,7 @@ def test_every_obstacle_that_a_spec_alone_tells_has_words_for_people(obstacle):
 
 
 def test_a_pool_of_another_runtime_image_fits_nobody():
-    newer = Config(pool_key="k", runtimes={"python": "runtime:2"})
+    newer = OperatorConfig(pool_key="k", runtimes={"python": "runtime:2"})
     made = function()
     assert warm.obstacle(render(made, newer, {}, "abc"), pool_pod()) is Obstacle.SHAPE
 
@@ -146,7 +146,7 @@ def test_an_order_carries_code_limits_and_the_authors_environment_but_none_of_ku
 
 def test_the_source_is_not_read_again_for_a_claim_and_reaches_the_function_as_files_only():
     made = function()
-    own = template(Config())
+    own = template(OperatorConfig())
     assert any("configMapKeyRef" in each.get("valueFrom", {}) for each in own["spec"]["containers"][0]["env"])
     assert needed(own["spec"]["containers"][0]) == set()
     order = warm.order(made, Revision("abc", {"main.py": "x"}, own), pool_pod(), {})
@@ -183,15 +183,15 @@ def test_a_namespace_changes_only_what_it_names():
     "text", ["{", '{"python": {"min": -1}}', '{"python": {"size": 3}}', '{"python": {"min": 5, "max": 2}}']
 )
 def test_settings_that_cannot_be_read_are_refused(text):
-    with pytest.raises(Invalid):
+    with pytest.raises(PoolSettingsInvalid):
         installation(text)
 
 
 @pytest.mark.parametrize("size", [1, 2])
 def test_a_pool_differs_from_the_one_before_by_its_size_and_by_what_was_left_out(size):
-    before = manifest.deployment("n", "python", Settings(preload=("json",)), CONFIG, 1)
-    assert drift.differs(manifest.deployment("n", "python", Settings(), CONFIG, size), before)
-    same = manifest.deployment("n", "python", Settings(preload=("json",)), CONFIG, size)
+    before = manifest.deployment("n", "python", PoolSettings(preload=("json",)), CONFIG, 1)
+    assert drift.differs(manifest.deployment("n", "python", PoolSettings(), CONFIG, size), before)
+    same = manifest.deployment("n", "python", PoolSettings(preload=("json",)), CONFIG, size)
     assert drift.differs(same, before) == (size != 1)
 
 
@@ -229,7 +229,9 @@ def test_a_dormant_pod_can_become_what_a_warm_one_can_and_asks_for_less(preload,
 
 
 def test_the_two_parts_of_a_pool_share_neither_name_nor_selector():
-    awake, asleep = (manifest.deployment("n", "python", Settings(), CONFIG, 1, dormant=each) for each in (False, True))
+    awake, asleep = (
+        manifest.deployment("n", "python", PoolSettings(), CONFIG, 1, dormant=each) for each in (False, True)
+    )
     assert awake["metadata"]["name"] != asleep["metadata"]["name"]
     for one, other in ((awake, asleep), (asleep, awake)):
         wanted = one["spec"]["selector"]["matchLabels"].items()

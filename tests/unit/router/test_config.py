@@ -2,15 +2,15 @@
 
 import pytest
 
-from wick_router.config import Config, Invalid
+from wick_router.config import RouterConfig, RouterSettingInvalid
 
 
 def test_nothing_set_means_the_defaults():
-    assert Config.from_environment({"HOME": "/", "KUBEWICK_ROUTER_PORT": "tcp://10.0.0.1:80"}) == Config()
+    assert RouterConfig.from_environment({"HOME": "/", "KUBEWICK_ROUTER_PORT": "tcp://10.0.0.1:80"}) == RouterConfig()
 
 
 def test_values_are_read_with_their_types():
-    config = Config.from_environment(
+    config = RouterConfig.from_environment(
         {
             "WICK_ROUTER_PORT": "81",
             "WICK_ROUTER_GRACE": "2.5",
@@ -38,5 +38,5 @@ def test_values_are_read_with_their_types():
     ],
 )
 def test_a_value_that_makes_no_sense_stops_the_start_and_is_named(name, value):
-    with pytest.raises(Invalid, match=f"WICK_ROUTER_{name}|WICK_ROUTER_TLS"):
-        Config.from_environment({f"WICK_ROUTER_{name}": value})
+    with pytest.raises(RouterSettingInvalid, match=f"WICK_ROUTER_{name}|WICK_ROUTER_TLS"):
+        RouterConfig.from_environment({f"WICK_ROUTER_{name}": value})

@@ -12,9 +12,9 @@ from corpus.http.case import Request
 from corpus.http.corpus import CASES
 from corpus.http.wire import cut, play
 from wick_api.names import Key
-from wick_router.client import MAX_PIPELINED, Client
-from wick_router.config import Config
-from wick_router.plane import Plane
+from wick_router.config import RouterConfig
+from wick_router.proxy.client_connection import MAX_PIPELINED, ClientConnection
+from wick_router.proxy.data_plane import DataPlane
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks" / "router"))
 from static import StaticBackend, function
@@ -66,11 +66,11 @@ class Lane:
 async def verdict(pieces):
     """What reached the function, and the statuses that the client got."""
     hello = function("hello")
-    plane = Plane(Config(port=0, admin_port=-1), StaticBackend([hello]))
+    plane = DataPlane(RouterConfig(port=0, admin_port=-1), StaticBackend([hello]))
     plane.function(hello)
     await asyncio.sleep(0)
     lane = plane.lanes[lane_key] = Lane()
-    statuses, closed = await play(Client(plane, b"http", public=False), pieces, lane.answer)
+    statuses, closed = await play(ClientConnection(plane, b"http", public=False), pieces, lane.answer)
     assert not lane.admitted, "a request was never settled"
     return tuple(lane.requests), statuses, closed
 

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_router.demand import Demand
-from wick_router.histogram import Histogram
+from wick_router.dispatch.demand import RevisionDemand
+from wick_router.http.histogram import Histogram
 
 
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 1000))), st.integers(0, 3000))
 def test_demand_is_the_sum_of_every_requests_time(spans, until):
-    demand = Demand("r", 0.0)
+    demand = RevisionDemand("r", 0.0)
     changes = sorted([(begin, 1) for begin, _ in spans] + [(begin + took, -1) for begin, took in spans])
     for moment, change in changes:
         if moment <= until:

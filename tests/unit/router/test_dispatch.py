@@ -1,19 +1,19 @@
-"""The invariants of `Dispatch`, under any order of events."""
+"""The invariants of `Dispatcher`, under any order of events."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
-from wick_api.header import Refused
+from wick_api.header import RefusedBy
 from wick_api.reason import Reason, Refusal
 from wick_router.backend import Instance
-from wick_router.dispatch import KEPT_REVISIONS, RETRY_ACTIVATION, Dispatch
-from wick_router.effect import HOLD_FIRST, HOLD_LAST, Activate, Dial, Forward, Refuse, Started, Ticket
+from wick_router.dispatch.action import HOLD_FIRST, HOLD_LAST, Activate, ColdStarted, Dial, Forward, Pending, Refuse
+from wick_router.dispatch.dispatcher import KEPT_REVISIONS, RETRY_ACTIVATION, Dispatcher
 
 LIMIT = 4
 
 
-class Request(Ticket):
+class Request(Pending):
     def __init__(self, number, deadline):
         self.number = number
         self.deadline = deadline
@@ -32,7 +32,7 @@ class DispatchMachine(RuleBasedStateMachine):
         super().__init__()
         self.now = 0.0
         self.capacity = 2
-        self.dispatch = Dispatch(self.capacity, LIMIT, "r1", self.now)
+        self.dispatch = Dispatcher(self.capacity, LIMIT, "r1", self.now)
         self.all = []
         self.platform = {}
         self.forwarded_to = {}
@@ -68,7 +68,7 @@ class DispatchMachine(RuleBasedStateMachine):
                     serving = {s.instance.revision for s in self.dispatch.slots.values() if self.serves(s)}
                     proven = slot.instance.id in self.proven or slot.instance.revision in serving
                     assert proven or not serving, "a revision nobody vouches for is dialled while another serves"
-                case Started():
+                case ColdStarted():
                     pass
         for request in self.all:
             if request.state == "new":
@@ -124,7 +124,7 @@ class DispatchMachine(RuleBasedStateMachine):
         if request.state in ("done", "refused"):
             assert not [e for e in self.dispatch.finished(request, self.now) if not isinstance(e, Forward)]
 
-    @rule(request=requests, how=st.sampled_from([Refused.CONCURRENCY, Refused.DRAINING, Refused.LOADING]))
+    @rule(request=requests, how=st.sampled_from([RefusedBy.CONCURRENCY, RefusedBy.DRAINING, RefusedBy.LOADING]))
     def instance_refuses(self, request, how):
         if request.state == "placed":
             request.state = "waiting"
@@ -134,7 +134,7 @@ class DispatchMachine(RuleBasedStateMachine):
     def an_instance_refuses_again_and_again(self, request, times):
         """Each time the request comes back to an instance, which is after a pause where there is one only."""
         for _ in range(times):
-            self.instance_refuses(request, Refused.CONCURRENCY)
+            self.instance_refuses(request, RefusedBy.CONCURRENCY)
             self.an_instance_is_held_only_for_moments()
             self.pass_time(HOLD_LAST)
             self.carry_out(self.dispatch.tick(self.now))
@@ -143,7 +143,7 @@ class DispatchMachine(RuleBasedStateMachine):
     def an_instance_whose_code_did_not_load_says_so(self, request):
         if request.state == "placed" and self.dispatch.spares(request):
             request.state = "waiting"
-            self.carry_out(self.dispatch.refused(request, Refused.FAILED, self.now))
+            self.carry_out(self.dispatch.refused(request, RefusedBy.FAILED, self.now))
 
     @rule(request=requests, how=st.sampled_from(["unreached", "broken"]))
     def connection_fails(self, request, how):
@@ -293,13 +293,13 @@ def warm(revision):
 
 
 def test_the_pause_after_refusals_doubles_up_to_its_bound_and_begins_anew_after_an_answer():
-    now, dispatch = 0.0, Dispatch(1, LIMIT, "r1", 0.0)
+    now, dispatch = 0.0, Dispatcher(1, LIMIT, "r1", 0.0)
     dispatch.instances([warm("r1")], now)
     request = Request(1, 1000.0)
     slot = dispatch.place(request, now)
     pauses = []
     for _ in range(10):
-        dispatch.refused(request, Refused.CONCURRENCY, now)
+        dispatch.refused(request, RefusedBy.CONCURRENCY, now)
         pauses.append(slot.held_until - now)
         now = slot.held_until
         assert dispatch.tick(now) == [Forward(request, slot)]
@@ -308,12 +308,12 @@ def test_the_pause_after_refusals_doubles_up_to_its_bound_and_begins_anew_after_
     assert pauses[-1] == pauses[-2]
     dispatch.finished(request, now)
     dispatch.place(request, now)
-    dispatch.refused(request, Refused.CONCURRENCY, now)
+    dispatch.refused(request, RefusedBy.CONCURRENCY, now)
     assert round(slot.held_until - now, 6) == HOLD_FIRST
 
 
 def test_counters_of_revisions_that_nobody_has_any_more_are_dropped_and_those_in_use_are_kept():
-    dispatch = Dispatch(1, LIMIT, "r0", 0.0)
+    dispatch = Dispatcher(1, LIMIT, "r0", 0.0)
     dispatch.instances([warm("r0")], 0.0)
     request = Request(1, 1000.0)
     assert dispatch.place(request, 0.0)

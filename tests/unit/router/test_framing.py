@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_router.framing import NO_BODY, Malformed, framing
+from wick_router.http.response_framing import NO_BODY, Malformed, framing
 
 STATUS = st.sampled_from([200, 201, 204, 304, 404, 500])
 METHOD = st.sampled_from([b"GET", b"HEAD", b"POST"])

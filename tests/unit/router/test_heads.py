@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_router import heads
+from wick_router.http import heads
 
 DIGITS = b"0123456789abcdef" * 3
 

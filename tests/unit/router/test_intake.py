@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from corpus.http.wire import Transport
-from wick_router import intake
-from wick_router.client import Client
-from wick_router.config import Config
-from wick_router.exchange import Exchange
-from wick_router.plane import Plane
+from wick_router.config import RouterConfig
+from wick_router.proxy import request_head
+from wick_router.proxy.client_connection import ClientConnection
+from wick_router.proxy.data_plane import DataPlane
+from wick_router.proxy.exchange import ProxyExchange
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks" / "router"))
 from static import StaticBackend, function
@@ -25,11 +25,11 @@ async def send(*lines, request=b"GET /x HTTP/1.1", host=b"hello.default", **spec
     The exchange that waits for one, or None, and the status of the router's answer, or 0.
     """
     hello = function("hello", **spec)
-    plane = Plane(Config(port=0, admin_port=-1), StaticBackend([hello]))
+    plane = DataPlane(RouterConfig(port=0, admin_port=-1), StaticBackend([hello]))
     plane.synced(in_touch=True)
     plane.function(hello)
     await asyncio.sleep(0)
-    client, transport = Client(plane, b"http", public=False), Transport()
+    client, transport = ClientConnection(plane, b"http", public=False), Transport()
     try:
         client.connection_made(transport)
         client.data_received(b"".join(line + b"\r\n" for line in (request, b"Host: " + host, *lines)) + b"\r\n")
@@ -102,7 +102,7 @@ async def test_white_space_around_a_value_reaches_no_instance():
     ],
 )
 async def test_a_head_that_two_readers_could_take_for_two_lengths_is_refused(read, status):
-    assert intake.framing(Exchange(None, b"POST", 0.0), read).code == status
+    assert request_head.framing(ProxyExchange(None, b"POST", 0.0), read).code == status
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ async def test_a_head_that_two_readers_could_take_for_two_lengths_is_refused(rea
     ],
 )
 async def test_another_protocol_is_offered_only_where_connection_says_so_and_no_body_follows(fields, upgrade):
-    exchange = Exchange(None, b"GET", 0.0)
-    assert intake.framing(exchange, fields) is None
+    exchange = ProxyExchange(None, b"GET", 0.0)
+    assert request_head.framing(exchange, fields) is None
     assert exchange.upgrade == upgrade
 
 

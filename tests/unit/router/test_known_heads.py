@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from wick_api.function import parse
 from wick_api.names import API_VERSION, KIND
 from wick_router.backend import Instance
-from wick_router.client import Client
-from wick_router.config import Config
-from wick_router.instance import InstanceConnection
-from wick_router.plane import Plane
+from wick_router.config import RouterConfig
+from wick_router.proxy.client_connection import ClientConnection
+from wick_router.proxy.data_plane import DataPlane
+from wick_router.proxy.instance_connection import InstanceConnection
 
 FUNCTION = parse(
     {
@@ -69,7 +69,7 @@ class Wire:
 
 async def _converse(story, *, remembering):
     """What the client reads and whether each connection stayed open, answer by answer."""
-    plane = Plane(Config(), Backend())
+    plane = DataPlane(RouterConfig(), Backend())
     plane.function(FUNCTION)
     plane.instances(FUNCTION.key, [Instance(id="a", host="127.0.0.1", port=1, revision="", ready=True)])
     await asyncio.sleep(0)
@@ -81,7 +81,7 @@ async def _converse(story, *, remembering):
             conn, upstream = InstanceConnection(endpoint), Wire()
             conn.connection_made(upstream)
             endpoint.put(conn)
-        client, wire = Client(plane, b"http", public=False), Wire()
+        client, wire = ClientConnection(plane, b"http", public=False), Wire()
         client.connection_made(wire)
         client.data_received(b"%b / HTTP/1.1\r\nHost: f.n\r\nX-Request-Id: r%d\r\n\r\n" % (method, number))
         for piece in (answer[:cut], answer[cut:]):

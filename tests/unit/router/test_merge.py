@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_router import merge
+from wick_router.admin.decisions import merge
 
 HEAD = "# HELP a_total words\n# TYPE a_total counter\n"
 GAUGE = "# HELP g words\n# TYPE g gauge\n"

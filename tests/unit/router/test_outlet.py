@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_router.outlet import MUCH, Outbox, Outlet
+from wick_router.proxy.corked_writer import MUCH, Outbox, Outlet
 
 PEERS = 3
 PEER = st.integers(0, PEERS - 1)

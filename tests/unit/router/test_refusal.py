@@ -5,12 +5,12 @@ import json
 import pytest
 
 from wick_api.reason import Refusal
-from wick_router.refusal import STATUS, Refused, answer
+from wick_router.http.refusal import STATUS, RefusedRequest, answer
 
 
 @pytest.mark.parametrize("refusal", Refusal)
 def test_every_refusal_has_a_status_and_a_body_that_says_what_it_is(refusal):
-    head, _, body = answer(Refused(refusal, 'say "why"\r\n', "ImagePull"), "ns/f", b"id", close=True).partition(
+    head, _, body = answer(RefusedRequest(refusal, 'say "why"\r\n', "ImagePull"), "ns/f", b"id", close=True).partition(
         b"\r\n\r\n"
     )
     error = json.loads(body)["error"]
@@ -22,5 +22,5 @@ def test_every_refusal_has_a_status_and_a_body_that_says_what_it_is(refusal):
 
 
 def test_head_requests_get_the_head_alone():
-    whole = answer(Refused(Refusal.DEADLINE, "late"), "", b"id", close=False)
-    assert whole.startswith(answer(Refused(Refusal.DEADLINE, "late"), "", b"id", close=False, head_only=True))
+    whole = answer(RefusedRequest(Refusal.DEADLINE, "late"), "", b"id", close=False)
+    assert whole.startswith(answer(RefusedRequest(Refusal.DEADLINE, "late"), "", b"id", close=False, head_only=True))

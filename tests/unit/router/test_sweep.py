@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_router.sweep import GRAIN, PERIOD, RESOLUTION, next_look
+from wick_router.proxy.timeouts import GRAIN, PERIOD, RESOLUTION, next_look
 
 MOMENTS = st.lists(st.floats(0, 3 * PERIOD), max_size=20)
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_router.websocket import Frames
+from wick_router.http.websocket import FrameCounter
 
 
 def frame(payload, *, masked):
@@ -24,7 +24,7 @@ def test_a_boundary_is_seen_exactly_where_one_is_however_the_bytes_come(payloads
     ends = {0}
     for each in frames:
         ends.add(max(ends) + len(each))
-    follower = Frames(masked=masked)
+    follower = FrameCounter(masked=masked)
     at = 0
     for cut in [*cuts, len(stream)]:
         follower.feed(stream[at : at + cut])
@@ -33,5 +33,5 @@ def test_a_boundary_is_seen_exactly_where_one_is_however_the_bytes_come(payloads
 
 
 def test_close_frames_say_going_away():
-    assert Frames(masked=False).close_frame() == b"\x88\x02\x03\xe9"
-    assert Frames(masked=True).close_frame(b"\1\2\3\4") == b"\x88\x82\1\2\3\4\x02\xeb"
+    assert FrameCounter(masked=False).close_frame() == b"\x88\x02\x03\xe9"
+    assert FrameCounter(masked=True).close_frame(b"\1\2\3\4") == b"\x88\x82\1\2\3\4\x02\xeb"

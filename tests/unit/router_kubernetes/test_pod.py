@@ -3,8 +3,8 @@
 import pytest
 
 from wick_api import names
-from wick_router.kubernetes.claim import Started
-from wick_router.kubernetes.pod import at_zero, instance
+from wick_router.kubernetes.decisions.outcome import WarmStarted
+from wick_router.kubernetes.decisions.pod import at_zero, instance
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}], "podIP": "10.0.0.1", "phase": "Running"}
 OWNER = {"kind": "ReplicaSet", "controller": True}
@@ -33,7 +33,7 @@ def test_a_warm_pod_is_trusted_once_it_is_adopted_and_until_its_container_is_res
 
 
 def test_that_this_router_started_a_function_does_not_count_once_the_container_was_restarted():
-    started = Started(pod(claimed=True, adopted=False), (), {})
+    started = WarmStarted(pod(claimed=True, adopted=False), (), {})
     assert instance(pod(claimed=True, adopted=False), started).ready
     assert not instance(pod(claimed=True, adopted=False, restarts=1), started).ready
 

@@ -4,15 +4,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from wick_runtime.admission import ERROR, OK, REFUSED, Admission
-from wick_runtime.config import Limits
-from wick_runtime.table import BUCKET, BUCKETS, OUTCOME, SUM, Table
-from wick_runtime.tally import FLUSH, Tally
+from wick_runtime.config import RequestLimits
+from wick_runtime.ipc.request_counter import FLUSH, Tally
+from wick_runtime.ipc.shared_table import BUCKET, BUCKETS, OUTCOME, SUM, SharedTable
+from wick_runtime.run.admission import ERROR, OK, REFUSED, Admission
 
 
 @pytest.fixture
 async def admission():
-    return Admission(Limits(concurrency=2), Table())
+    return Admission(RequestLimits(concurrency=2), SharedTable())
 
 
 def ran(begun):
@@ -46,7 +46,7 @@ async def test_one_that_ran_makes_room_and_is_counted(admission):
 async def test_counts_reach_the_table_by_themselves_and_once():
     import asyncio
 
-    table = Table()
+    table = SharedTable()
     tally = Tally(table)
     for seconds in (0.0, BUCKETS[0], BUCKETS[0] * 1.01, 1e9):
         tally.count(OK, seconds)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_runtime.answer import Response, Unsuitable, answer
+from wick_runtime.call.answer import Response, Unsuitable, answer
 from wick_runtime.http.head import InvalidHeader
 
 

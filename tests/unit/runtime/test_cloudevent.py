@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_runtime.answer import answer
-from wick_runtime.cloudevent import BATCHED, STRUCTURED, CloudEvent, NotAnEvent, decode, encode, encode_batch
+from wick_runtime.call.answer import answer
+from wick_runtime.forms.cloudevent import BATCHED, STRUCTURED, CloudEvent, NotAnEvent, decode, encode, encode_batch
 
 NAMES = st.sampled_from(["subject", "traceid", "myext1", "time"])
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_runtime.config import Invalid, read, safe
+from wick_runtime.config import RuntimeSettingInvalid, read, safe
 
 
 def test_an_empty_environment_gives_the_documented_defaults():
@@ -39,36 +39,36 @@ def test_an_empty_environment_gives_the_documented_defaults():
     ],
 )
 def test_a_variable_that_cannot_be_read_is_named(name, value):
-    with pytest.raises(Invalid, match=name):
+    with pytest.raises(RuntimeSettingInvalid, match=name):
         read({name: value})
 
 
 def test_a_pool_instance_needs_a_token():
-    with pytest.raises(Invalid, match="KUBEWICK_TOKEN_SHA256"):
+    with pytest.raises(RuntimeSettingInvalid, match="KUBEWICK_TOKEN_SHA256"):
         read({"KUBEWICK_POOL": "1"})
 
 
 def test_only_an_instance_of_the_pool_can_be_dormant():
     assert read({"KUBEWICK_DORMANT": "1", "KUBEWICK_POOL": "1", "KUBEWICK_TOKEN_SHA256": "0"}).dormant
-    with pytest.raises(Invalid, match="KUBEWICK_DORMANT: needs KUBEWICK_POOL=1"):
+    with pytest.raises(RuntimeSettingInvalid, match="KUBEWICK_DORMANT: needs KUBEWICK_POOL=1"):
         read({"KUBEWICK_DORMANT": "1"})
 
 
 def test_what_a_dormant_instance_leaves_to_the_runtime_is_checked():
     assert read({"KUBEWICK_WOKEN": "3,5,12.5"}).woken == (3, 5, 12.5)
     for text in ("3", "3,5", "3,5,12.5,", "3,-1,12.5", "3,x,12.5", "3,5,nan", "3,5,soon"):
-        with pytest.raises(Invalid, match="KUBEWICK_WOKEN"):
+        with pytest.raises(RuntimeSettingInvalid, match="KUBEWICK_WOKEN"):
             read({"KUBEWICK_WOKEN": text})
 
 
 @pytest.mark.parametrize("path", ["../main.py", "/etc/passwd", "a//b.py", ""])
 def test_a_file_outside_the_code_directory_is_refused_by_its_path(path):
-    with pytest.raises(Invalid, match=f"KUBEWICK_SOURCE: {path!r} is not a path inside"):
+    with pytest.raises(RuntimeSettingInvalid, match=f"KUBEWICK_SOURCE: {path!r} is not a path inside"):
         read({"KUBEWICK_SOURCE": json.dumps([path]), "KUBEWICK_SOURCE_0": ""})
 
 
 def test_a_listed_file_without_its_text_is_named_with_its_variable():
-    with pytest.raises(Invalid, match=r"KUBEWICK_SOURCE_1: missing, though KUBEWICK_SOURCE lists 'b.py'"):
+    with pytest.raises(RuntimeSettingInvalid, match=r"KUBEWICK_SOURCE_1: missing, though KUBEWICK_SOURCE lists 'b.py'"):
         read({"KUBEWICK_SOURCE": '["a.py", "b.py"]', "KUBEWICK_SOURCE_0": ""})
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_runtime.control_port import bearer, same
+from wick_runtime.instance.control_port import bearer, same
 
 
 @given(st.text(), st.text())

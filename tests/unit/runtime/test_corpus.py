@@ -10,18 +10,18 @@ from corpus.http.case import GET, HELLO, HOST, SMUGGLED, Request
 from corpus.http.corpus import CASES
 from corpus.http.upgrade import H2C
 from corpus.http.wire import cut, play
+from wick_runtime.call.request import split
 from wick_runtime.http.connection import Connection
-from wick_runtime.http.parser import choose
-from wick_runtime.http.server import Server, Settings
-from wick_runtime.request import split
-from wick_runtime.table import Table
+from wick_runtime.http.message.parser import choose
+from wick_runtime.http.server import Server, ServerSettings
+from wick_runtime.ipc.shared_table import SharedTable
 
 PARSERS = ("httptools", "python")
 LONG = 5_000
 """Bytes of a case above which it is not sent byte by byte."""
 
 
-TABLE = Table()
+TABLE = SharedTable()
 
 
 class Function:
@@ -48,7 +48,7 @@ class Function:
 async def verdict(parser, pieces):
     """What reached the function, and the statuses that the client got."""
     function = Function()
-    server = Server(function, choose(parser), TABLE, Settings())
+    server = Server(function, choose(parser), TABLE, ServerSettings())
     statuses, closed = await play(Connection(server), pieces)
     if server._sweeper is not None:
         server._sweeper.cancel()

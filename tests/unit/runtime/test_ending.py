@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from wick_runtime.ending import died, exceeded
+from wick_runtime.ipc.exit_status import died, exceeded
 
 
 @pytest.mark.parametrize(

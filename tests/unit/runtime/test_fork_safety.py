@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from wick_runtime.fork_safety import File, Observed, reasons, told
+from wick_runtime.worker.fork_safety import File, ProcessResources, reasons, told
 
 CODE = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
-from wick_runtime import fork_safety
+from wick_runtime.worker import fork_safety
 before, mapped = fork_safety.open_files(), fork_safety.shared_mappings()
 exec(sys.argv[2])
 print(json.dumps(fork_safety.reasons(fork_safety.observe(before, mapped))))
@@ -80,12 +80,12 @@ def test_what_is_gone_or_private_hinders_nothing(code):
 
 def test_native_threads_and_devices_count_where_they_cannot_be_made_here():
     graphics = File(9, stat.S_IFCHR | 0o666, "/dev/nvidia0")
-    assert reasons(Observed(threads=("a",), native_threads=4, files=(graphics,))) == [
+    assert reasons(ProcessResources(threads=("a",), native_threads=4, files=(graphics,))) == [
         "a thread runs (a)",
         "3 threads of native code run",
         "a device is open (descriptor 9, /dev/nvidia0)",
     ]
-    assert reasons(Observed(files=(File(9, stat.S_IFCHR, "/dev/pts/0", terminal=True),))) == []
+    assert reasons(ProcessResources(files=(File(9, stat.S_IFCHR, "/dev/pts/0", terminal=True),))) == []
 
 
 def test_the_decision_is_told_with_its_reason():

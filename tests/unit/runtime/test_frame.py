@@ -3,7 +3,19 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_runtime.frame import BODY, END, HEAD, REQUEST, RESPONSE, Call, Frames, pack, pack_call, pack_head, unpack_call
+from wick_runtime.call.frame import (
+    BODY,
+    END,
+    HEAD,
+    REQUEST,
+    RESPONSE,
+    FrameReader,
+    HandlerCall,
+    pack,
+    pack_call,
+    pack_head,
+    unpack_call,
+)
 
 KINDS = st.sampled_from([BODY, END, HEAD, REQUEST, RESPONSE])
 
@@ -11,12 +23,12 @@ KINDS = st.sampled_from([BODY, END, HEAD, REQUEST, RESPONSE])
 @given(st.lists(st.tuples(KINDS, st.binary(max_size=600)), max_size=8), st.integers(1, 40))
 def test_frames_arrive_whole_and_in_order_however_the_bytes_are_cut(sent, step):
     stream = b"".join(pack(kind, payload) for kind, payload in sent)
-    frames = Frames()
+    frames = FrameReader()
     assert [each for i in range(0, len(stream), step) for each in frames.feed(stream[i : i + step])] == sent
 
 
 def test_what_is_not_whole_waits():
-    frames = Frames()
+    frames = FrameReader()
     whole = pack(BODY, b"hello")
     assert list(frames.feed(whole[:-1])) == []
     assert list(frames.feed(whole[-1:] + pack(END)[:3])) == [(BODY, b"hello")]
@@ -31,9 +43,9 @@ CALLS = st.tuples(
 
 @given(CALLS)
 def test_a_call_arrives_as_it_was_sent(fields):
-    [(kind, payload)] = Frames().feed(pack_call(*fields))
+    [(kind, payload)] = FrameReader().feed(pack_call(*fields))
     assert kind == REQUEST
-    assert unpack_call(payload) == Call(*fields)
+    assert unpack_call(payload) == HandlerCall(*fields)
 
 
 def test_a_heads_kind_is_told():

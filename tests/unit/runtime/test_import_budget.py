@@ -10,23 +10,31 @@ HEAVY = {
     "pathlib", "pickle", "pydantic", "requests", "ssl", "starlette", "tokenize", "traceback", "unittest",
     "urllib.parse", "urllib.request", "uuid", "wick_api", "wick_cli", "wick_operator", "wick_router", "yaml",
 }  # fmt: skip
-ADAPTERS = {"asgi", "awslambda", "cloudevent", "events", "functionsframework", "websocket", "wsgi"}
+ADAPTERS = {
+    "forms.asgi", "forms.awslambda", "forms.cloudevent", "forms.cloudevent_handlers", "forms.functionsframework",
+    "forms.websocket", "forms.wsgi",
+}  # fmt: skip
 OWN = {
-    "", "adapters", "admission", "answer", "channel", "config", "context", "control", "control_port", "deadlines",
-    "deferred", "ending", "failure", "family", "finalization", "fork_safety", "forker", "frame", "generators", "http",
-    "http.connection", "http.exchange", "http.gate", "http.head", "http.parser", "http.refusal", "http.request_id",
-    "http.rules", "http.server", "inline", "instance", "integrity", "interface", "keeper", "leftover", "load", "loop",
-    "metric", "native", "output", "pool", "port", "process", "request", "serving", "source", "specialize", "stand_in",
-    "standing", "state", "supervisor", "table", "tally", "worker",
+    "", "call", "call.answer", "call.frame", "call.interface", "call.request", "config", "forms", "forms.adapters",
+    "forms.native", "http", "http.connection", "http.exchange", "http.gate", "http.head", "http.message",
+    "http.message.callbacks", "http.message.parser", "http.message.refusal", "http.message.rules", "http.request_id",
+    "http.server", "instance", "instance.children", "instance.connection_backup", "instance.control",
+    "instance.control_port", "instance.decisions", "instance.decisions.state", "instance.error_app",
+    "instance.lifecycle", "instance.metric", "instance.order", "instance.supervisor", "ipc", "ipc.channel",
+    "ipc.deadlines", "ipc.exit_status", "ipc.port", "ipc.request_counter", "ipc.shared_table", "loop", "run",
+    "run.admission", "run.async_handlers", "run.context", "run.deferred", "run.failure", "run.finalization",
+    "run.handler_pool", "run.handler_process", "run.integrity", "run.leftover", "run.lines", "run.load",
+    "run.load_position", "run.output", "source", "worker", "worker.code", "worker.fork_safety", "worker.forker",
+    "worker.generators", "worker.serving", "worker.worker",
 }  # fmt: skip
 CODE = """
 import json, sys
 before = set(sys.modules)
-from wick_runtime.config import Config
-from wick_runtime.deferred import deferred
+from wick_runtime.config import RuntimeConfig
+from wick_runtime.run.deferred import deferred
 with deferred():
-    import wick_runtime.supervisor
-    wick_runtime.supervisor.preload(Config(loop="uvloop", parser="httptools"))
+    import wick_runtime.instance.supervisor
+    wick_runtime.instance.supervisor.preload(RuntimeConfig(loop="uvloop", parser="httptools"))
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
@@ -52,11 +60,13 @@ def test_before_the_users_code_only_these_modules_are_there():
 
 
 def test_a_dormant_instance_has_loaded_next_to_nothing():
-    code = (
-        "import sys; sys.path.append(sys.argv[1]); import wick_runtime.dormant; print(len(sys.modules), *sys.modules)"
-    )
+    code = "import sys; sys.path.append(sys.argv[1]); import wick_runtime.instance.dormant; print(*sys.modules)"
     command = [sys.executable, "-SP", "-c", code, path()["PYTHONPATH"]]
-    count, *names = subprocess.run(command, capture_output=True, text=True, check=True, env={}).stdout.split()
-    assert {name for name in names if name.startswith("wick_runtime")} == {"wick_runtime", "wick_runtime.dormant"}
+    names = subprocess.run(command, capture_output=True, text=True, check=True, env={}).stdout.split()
+    assert {name for name in names if name.startswith("wick_runtime")} == {
+        "wick_runtime",
+        "wick_runtime.instance",
+        "wick_runtime.instance.dormant",
+    }
     assert not {"enum", "json", "re", "signal", "site", "socket", "typing"} & set(names)
-    assert int(count) < 45
+    assert len(names) < 45

@@ -1,7 +1,7 @@
 # ruff: noqa: FBT003 - a Form reads best as a row
 import pytest
 
-from wick_runtime.interface import Form, Interface, Unfit, form
+from wick_runtime.call.interface import Form, Interface, Unfit, form
 
 
 class Asgi:

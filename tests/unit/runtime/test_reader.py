@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from wick_runtime.http.reader import BadRequest, Reader
+from wick_runtime.http.message.reader import BadRequest, Reader
 
 
 def reader():

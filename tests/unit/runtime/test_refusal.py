@@ -5,8 +5,8 @@ import json
 import pytest
 
 from wick_runtime.http.exchange import Exchange
-from wick_runtime.http.refusal import REASONS, Refusal, bad_request, raw
-from wick_runtime.http.rules import MAX_TARGET, check
+from wick_runtime.http.message.refusal import REASONS, ErrorAnswer, bad_request, raw
+from wick_runtime.http.message.rules import MAX_TARGET, check
 
 HOST = (b"host", b"a")
 
@@ -19,7 +19,7 @@ def checked(*headers, method="POST", target=b"/", http10=False):
 
 
 def test_a_whole_answer_names_its_request_and_ends_its_connection():
-    answer = raw(Refusal(429, "too-many-requests", "full", refused="concurrency"), "hello", "id-1")
+    answer = raw(ErrorAnswer(429, "too-many-requests", "full", refused="concurrency"), "hello", "id-1")
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
     for line in (b"kubewick-refused: concurrency", b"retry-after: 1", b"x-request-id: id-1", b"connection: close"):

@@ -4,11 +4,12 @@ import json
 import subprocess
 import sys
 
-from wick_runtime.rehearsal import FOLDER
+from wick_runtime.worker.warmup import FOLDER
 
 CODE = """
 import json, logging, os, signal, socket, sys, threading
-from wick_runtime import fork_safety, supervisor, worker, rehearsal
+from wick_runtime.instance import supervisor
+from wick_runtime.worker import fork_safety, warmup, worker
 
 def seen():
     return {
@@ -25,7 +26,7 @@ def seen():
     }
 
 calls = []
-played = rehearsal.rehearse
+played = warmup.rehearse
 
 def watched(play):
     def noted(order, sock):
@@ -33,7 +34,7 @@ def watched(play):
         play(order, sock)
     played(noted)
 
-rehearsal.rehearse = watched
+warmup.rehearse = watched
 before = seen()
 worker._rehearse()
 print(json.dumps([before, seen(), calls]))

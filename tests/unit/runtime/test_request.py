@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wick_runtime.request import Request, split
+from wick_runtime.call.request import Request, split
 
 
 def request(target=b"/", headers=(), body=b""):

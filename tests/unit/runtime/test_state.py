@@ -2,14 +2,20 @@
 
 import pytest
 
-from wick_runtime.state import State, readiness, refusal, taken
+from wick_runtime.instance.decisions.state import InstanceState, readiness, refusal, taken
 
 FAILURE = {"reason": "SyntaxError", "message": "invalid syntax", "file": "main.py", "line": 3}
 
 
 @pytest.mark.parametrize(
     ("state", "status"),
-    [(State.POOL, 200), (State.READY, 200), (State.LOADING, 503), (State.FAILED, 503), (State.DRAINING, 503)],
+    [
+        (InstanceState.POOL, 200),
+        (InstanceState.READY, 200),
+        (InstanceState.LOADING, 503),
+        (InstanceState.FAILED, 503),
+        (InstanceState.DRAINING, 503),
+    ],
 )
 def test_a_pod_is_ready_in_the_pool_and_with_its_function_and_not_between(state, status):
     code, told = readiness(state, FAILURE, 8080, "")
@@ -17,17 +23,17 @@ def test_a_pod_is_ready_in_the_pool_and_with_its_function_and_not_between(state,
 
 
 def test_a_ready_instance_tells_its_port_and_a_pools_what_it_waits_for():
-    assert readiness(State.READY, {}, 8080, "")[1]["port"] == 8080
-    assert "POST /specialize" in readiness(State.POOL, {}, 0, "")[1]["message"]
+    assert readiness(InstanceState.READY, {}, 8080, "")[1]["port"] == 8080
+    assert "POST /specialize" in readiness(InstanceState.POOL, {}, 0, "")[1]["message"]
 
 
 def test_only_a_failed_instance_tells_the_failure_and_where_it_is():
-    assert FAILURE.items() <= readiness(State.FAILED, FAILURE, 0, "")[1].items()
-    assert readiness(State.LOADING, FAILURE, 0, "")[1]["file"] == ""
+    assert FAILURE.items() <= readiness(InstanceState.FAILED, FAILURE, 0, "")[1].items()
+    assert readiness(InstanceState.LOADING, FAILURE, 0, "")[1]["file"] == ""
     told = refusal(FAILURE)
     assert (told.status, told.refused, told.message) == (503, "failed", "main.py:3: invalid syntax")
     assert refusal({"message": "no handler"}).message == "no handler"
 
 
 def test_an_order_that_comes_too_late_is_a_conflict():
-    assert taken(State.READY)[0] == 409
+    assert taken(InstanceState.READY)[0] == 409

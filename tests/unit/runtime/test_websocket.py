@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wick_runtime.websocket import (
+from wick_runtime.forms.websocket import (
     BAD_DATA,
     BINARY,
     NO_STATUS,
@@ -13,7 +13,7 @@ from wick_runtime.websocket import (
     TEXT,
     Bad,
     Frame,
-    Frames,
+    MessageReader,
     close_body,
     closing,
     legal_code,
@@ -39,7 +39,7 @@ def client(kind, data, *, fin=True):
 @given(st.lists(st.binary(max_size=300)), st.integers(1, 50))
 def test_messages_arrive_whole_however_the_bytes_are_cut(messages, step):
     stream = b"".join(client(BINARY, message) for message in messages)
-    frames = Frames()
+    frames = MessageReader()
     got = [frame for i in range(0, len(stream), step) for frame in frames.feed(stream[i : i + step])]
     assert got == [Frame(BINARY, message) for message in messages]
 
@@ -50,7 +50,7 @@ def test_fragments_are_joined(parts):
     pieces = [
         client(kind, part, fin=i == len(parts) - 1) for i, (kind, part) in enumerate(zip(kinds, parts, strict=True))
     ]
-    assert list(Frames().feed(b"".join(pieces))) == [Frame(TEXT, b"".join(parts))]
+    assert list(MessageReader().feed(b"".join(pieces))) == [Frame(TEXT, b"".join(parts))]
 
 
 @given(st.binary())
@@ -61,7 +61,7 @@ def test_unmasking_twice_gives_the_data_back(data):
 @given(st.binary())
 def test_any_bytes_are_frames_or_a_broken_protocol(data):
     with contextlib.suppress(Bad):
-        list(Frames().feed(data))
+        list(MessageReader().feed(data))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_any_bytes_are_frames_or_a_broken_protocol(data):
 )
 def test_a_client_that_breaks_the_protocol_is_refused(data):
     with pytest.raises(Bad):
-        list(Frames().feed(data))
+        list(MessageReader().feed(data))
 
 
 LEGAL = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]

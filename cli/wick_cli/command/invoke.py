@@ -1,0 +1,99 @@
+"""`wick invoke`: call a function, at zero or not, from wherever there is a kubeconfig."""
+
+import json
+import sys
+
+import click
+
+from wick_cli.failure import CommandFailed
+from wick_cli.platform import FunctionAnswer, FunctionCall, key_of
+from wick_cli.target import PlatformTarget, target_options
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  wick invoke hello
+  wick invoke hello --path '/?name=Ada'
+  wick invoke csv-summary --data @planets.csv
+  wick invoke webhook --data '{"a": 1}' --header 'x-signature: …' --include
+  cat big.json | wick invoke markdown --data @-
+
+The exit code is 1 when the function answers 4xx or 5xx; the answer is printed all the same."""
+)
+@click.argument("name")
+@click.option("--path", default="/", show_default=True, help="Path and query below the function's own.")
+@click.option("--method", "-X", help="HTTP method; POST with --data, else GET.")
+@click.option("--data", "-d", help="Body: text, @FILE, or @- for standard input.")
+@click.option("--header", "-H", "headers", multiple=True, metavar="NAME: VALUE", help="May be given often.")
+@click.option("--include", "-i", is_flag=True, help="Print status and headers to standard error.")
+@click.option("--timeout", default=60.0, show_default=True, help="Seconds without a byte before giving up.")
+@target_options
+def command(  # noqa: PLR0913 - click's options
+    *,
+    target: PlatformTarget,
+    name: str,
+    path: str,
+    method: str | None,
+    data: str | None,
+    headers: tuple[str, ...],
+    include: bool,
+    timeout: float,
+) -> None:
+    """Call a function and print its answer."""
+    platform = target.open()
+    call = FunctionCall(
+        method=method or ("GET" if data is None else "POST"),
+        path=path,
+        headers=tuple(_header(text) for text in headers) + _implied(data, headers),
+        body=_body(data),
+        timeout=timeout,
+    )
+    answer = platform.call(key_of(platform, name), call)
+    if include:
+        _print_head(answer)
+    out = sys.stdout.buffer
+    for chunk in answer.body:
+        out.write(chunk)
+        out.flush()
+    if sys.stdout.isatty():
+        click.echo()
+    if answer.status >= 400:  # noqa: PLR2004 - HTTP's own number
+        raise CommandFailed(f"{name} answered {answer.status}")
+
+
+def _body(data: str | None) -> bytes:
+    if data is None or not data.startswith("@"):
+        return (data or "").encode()
+    if data == "@-":
+        return sys.stdin.buffer.read()
+    try:
+        with open(data[1:], "rb") as file:  # noqa: PTH123 - a name as typed, `-` aside
+            return file.read()
+    except OSError as error:
+        raise click.BadParameter(f"{data[1:]}: {error.strerror}", param_hint="--data") from error
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise click.BadParameter(f"{text!r} is not NAME: VALUE", param_hint="--header")
+    return name.strip(), value.strip()
+
+
+def _implied(data: str | None, headers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Say application/json for a body that is, unless a header says otherwise."""
+    if data is None or any(text.lower().startswith("content-type:") for text in headers) or data.startswith("@"):
+        return ()
+    try:
+        json.loads(data)
+    except ValueError:
+        return ()
+    return (("content-type", "application/json"),)
+
+
+def _print_head(answer: FunctionAnswer) -> None:
+    click.echo(f"HTTP {answer.status}", err=True)
+    for name, value in answer.headers.items():
+        click.echo(f"{name}: {value}", err=True)
+    click.echo(err=True)

@@ -1,0 +1,27 @@
+"""`wick logs`."""
+
+import click
+
+from wick_cli.platform import key_of
+from wick_cli.target import PlatformTarget, target_options
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  wick logs hello               the last 100 lines
+  wick logs hello -f            and what comes, until Ctrl-C
+  wick logs hello --raw | jq 'select(.requestId == "…")'"""
+)
+@click.argument("name")
+@click.option("--follow", "-f", is_flag=True, help="Go on printing new lines.")
+@click.option("--tail", default=100, show_default=True, type=click.IntRange(0), help="Lines of each instance at first.")
+@click.option("--raw", is_flag=True, help="The JSON lines as they are.")
+@target_options
+def command(*, target: PlatformTarget, name: str, follow: bool, tail: int, raw: bool) -> None:
+    """Print a function's log lines."""
+    from wick_cli.local.lines import readable  # noqa: PLC0415 - keeps `--help` light
+
+    platform = target.open()
+    for line in platform.lines(key_of(platform, name), tail, follow=follow):
+        click.echo(line if raw else readable(line))

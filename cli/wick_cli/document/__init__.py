@@ -1,0 +1,1 @@
+"""The YAML documents people write. Pure."""

@@ -1,0 +1,1 @@
+"""What the local platform decides. Pure."""

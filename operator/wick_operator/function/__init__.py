@@ -1,0 +1,1 @@
+"""The reconcile of one Function: gather, decide, act."""

@@ -1,0 +1,1 @@
+"""Desired state, drift, history and status of a Function. Pure."""

@@ -1,0 +1,1 @@
+"""What only the replica that leads may do: the Lease, the fenced writer, the work queue."""

@@ -1,0 +1,1 @@
+"""The Lease's moves and the work queue's times. Pure."""

@@ -1,0 +1,1 @@
+"""Objects of the cluster, reduced to what somebody reads. Pure."""

@@ -1,0 +1,1 @@
+"""What several processes' answers come to. Pure."""

@@ -1,0 +1,1 @@
+"""HTTP as bytes: heads, framing, refusals, WebSocket frames. Pure: no sockets, no clock."""

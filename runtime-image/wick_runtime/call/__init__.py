@@ -1,0 +1,1 @@
+"""One call of a handler: request, answer, and how they pass between processes."""

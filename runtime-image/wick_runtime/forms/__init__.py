@@ -1,0 +1,1 @@
+"""The forms of a handler: native, ASGI, WSGI, CloudEvents, Lambda, functions-framework."""

@@ -1,0 +1,148 @@
+"""WSGI applications (PEP 3333), each request in a handler process."""
+
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from wick_runtime.call.answer import Answer
+from wick_runtime.call.frame import HandlerCall
+from wick_runtime.call.request import split
+from wick_runtime.http.head import checked
+from wick_runtime.run.context import Context
+from wick_runtime.run.handler_process import Handle
+
+_CGI = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
+
+App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def in_process(app: App) -> Handle:
+    """The application for a handler process."""
+
+    def run(call: HandlerCall, body: Iterator[bytes], context: Context) -> Answer:
+        started: list[tuple[int, list[tuple[bytes, bytes]]]] = []
+        written: list[bytes] = []
+
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], None]:
+            if started and exc_info is None:
+                raise AssertionError("start_response was called twice")
+            given = checked([(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers])
+            started[:] = [(int(status.split(" ", 1)[0]), given)]
+            return written.append
+
+        pieces = app(environ(call, body, context), start_response)
+        return _answer(pieces, started, written)
+
+    return run
+
+
+def _answer(
+    pieces: Iterable[bytes], started: list[tuple[int, list[tuple[bytes, bytes]]]], written: list[bytes]
+) -> Answer:
+    """Whole when it is a list, which most are; else in the pieces the application makes."""
+    if isinstance(pieces, list | tuple):
+        body = b"".join([*written, *pieces])
+        status, headers = started[0]
+        return Answer(status, [pair for pair in headers if pair[0].lower() != b"content-length"], body)
+    stream = _Stream(pieces, written)
+    stream.prime()  # start_response may wait for the first piece
+    status, headers = started[0]
+    return Answer(status, headers, stream)
+
+
+class _Stream(Iterator[bytes]):
+    """The application's iterable, closed whatever happens."""
+
+    def __init__(self, pieces: Iterable[bytes], written: list[bytes]) -> None:
+        self._pieces = pieces
+        self._iterator = iter(pieces)
+        self._first = written
+
+    def prime(self) -> None:
+        for piece in self._iterator:
+            self._first.append(piece)
+            if piece:
+                return
+
+    def __next__(self) -> bytes:
+        if self._first:
+            return self._first.pop(0)
+        return next(self._iterator)
+
+    def close(self) -> None:
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()
+
+
+def environ(call: HandlerCall, body: Iterator[bytes], context: Context) -> dict[str, Any]:
+    """The environment of a request."""
+    path, query = split(call.target)
+    found: dict[str, Any] = {
+        "REQUEST_METHOD": call.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query.decode("latin-1"),
+        "RAW_URI": call.target.decode("latin-1"),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BufferedReader(Input(body), 65536),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "kubewick.context": context,
+    }
+    for name, value in call.headers:
+        key = _CGI.get(name) or "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+        text = value.decode("latin-1")
+        if b"_" in name:
+            continue  # "x_y" and "x-y" would be the same variable: a way to forge the second
+        found[key] = found[key] + "," + text if key in found and key not in _CGI.values() else text
+    _proxied(found)
+    return found
+
+
+def _proxied(found: dict[str, Any]) -> None:
+    """Where the user called, as the Host header and the router say it."""
+    host, _, port = found.get("HTTP_HOST", "").rpartition(":")
+    if port.isdigit():
+        found["SERVER_NAME"], found["SERVER_PORT"] = host, port
+    elif port:
+        found["SERVER_NAME"] = found["HTTP_HOST"]
+    if found.get("HTTP_X_FORWARDED_PROTO") in ("http", "https"):
+        found["wsgi.url_scheme"] = found["HTTP_X_FORWARDED_PROTO"]
+    if found.get("HTTP_X_FORWARDED_FOR"):
+        found["REMOTE_ADDR"] = found["HTTP_X_FORWARDED_FOR"].split(",")[0].strip()
+
+
+class Input(io.RawIOBase):
+    """``wsgi.input`` over the body's pieces."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = piece
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size

@@ -1,0 +1,154 @@
+"""The processes of an instance: which were ordered, which live, and what their forkers say of them.
+
+An order goes to the supervisor, or to a template that forks for itself; the answer names the order by its number:
+
+    order --forked--> lives, known by its pid --exited--> gone
+       +---unforked--------------------------------------> gone
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from wick_runtime.instance.connection_backup import ConnectionBackup
+from wick_runtime.ipc.channel import Channel
+from wick_runtime.run.handler_pool import Worker
+from wick_runtime.worker.forker import end_group
+
+if TYPE_CHECKING:
+    from wick_runtime.http.message.refusal import ErrorAnswer
+
+STUCK: Final = 1.0
+"""Seconds a worker's loop may leave a ping unanswered."""
+
+
+class WorkerProcess:
+    """The process that loaded the code: a worker with a loop, or the template of handler processes."""
+
+    def __init__(self, channel: Channel, keeper: ConnectionBackup, ordered: float) -> None:
+        self.channel = channel
+        self.keeper = keeper
+        self.ordered = ordered
+        self.pid = 0
+        self.kind = ""
+        self.forkable = False
+        self.loaded_at = 0.0
+        self.closed = False
+        self.status: int | None = None
+        self.failed = False
+        self.stands: dict[str, Any] | None = None
+        """Where loading stood when its deadline had passed, as far as it has said."""
+        self.verdict: ErrorAnswer | None = None
+        """Why we killed it, if we did."""
+        self.first: tuple[int, socket.socket] | None = None
+        """Number and socket of the handler process that was ordered along with the code, until it is known whether
+        the code takes one."""
+        self.worker: Worker | None = None
+        """The first handler process, where it is this one itself."""
+        self.pings: dict[int, float] = {}
+        """Moments at which its loop was asked whether it turns, by the number of each question still open."""
+
+    def becomes(self, worker: Worker) -> None:
+        """It is itself the handler process."""
+        self.worker = worker
+        if self.pid:
+            worker.forked(self.pid)
+
+    def ping(self, number: int, now: float) -> None:
+        """Ask its loop whether it turns."""
+        self.pings[number] = now
+        self.channel.send({"op": "ping", "id": number})
+
+    def close(self) -> None:
+        """It has hung up."""
+        self.closed = True
+        self.channel.close()
+        self.drop_first()
+
+    def drop_first(self) -> None:
+        """Its code takes no handler process."""
+        if self.first is not None:
+            self.first[1].close()
+            self.first = None
+
+    def stuck(self, now: float) -> bool:
+        """Whether a ping has waited too long."""
+        return any(now - sent > STUCK for sent in self.pings.values())
+
+    def kill(self) -> None:
+        """At once, or as soon as its number is known; what it started goes when it is reaped."""
+        if self.pid and self.status is None:
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and the word of that is on its way
+                os.kill(self.pid, signal.SIGKILL)
+
+
+class Family:
+    """See the module; `died` is told of each `WorkerProcess` that ended, with its wait status."""
+
+    def __init__(self, died: Callable[[WorkerProcess, int], None]) -> None:
+        self._died = died
+        self._orders: dict[int, WorkerProcess | Worker] = {}
+        self._by_pid: dict[int, WorkerProcess | Worker] = {}
+        self._last = 0
+
+    @property
+    def pids(self) -> Iterable[int]:
+        """Of those that live."""
+        return self._by_pid
+
+    def kill(self) -> None:
+        """End all that live, with what they started."""
+        for pid in self._by_pid:
+            end_group(pid)
+
+    def number(self) -> int:
+        """One that was not used before, for an order or a ping."""
+        self._last += 1
+        return self._last
+
+    def order(
+        self, channel: Channel, one: WorkerProcess | Worker, order: dict[str, Any], *socks: socket.socket
+    ) -> None:
+        """Have a process forked that holds the other ends of `socks`."""
+        number = self.number()
+        self.expect(number, one)
+        channel.send({"op": "fork", "id": number, **order}, [sock.fileno() for sock in socks])
+
+    def expect(self, number: int, one: WorkerProcess | Worker) -> None:
+        """The process of an order with this number was asked for by other means."""
+        self._orders[number] = one
+
+    def said(self, message: dict[str, Any]) -> None:
+        """What a forker tells."""
+        if message["op"] == "forked":
+            one = self._orders.pop(message["id"], None)
+            if one is not None:
+                self._forked(one, message["pid"])
+        elif message["op"] == "unforked":
+            sys.stderr.write(f"wick_runtime: {message['message']}\n")
+            self._exited(self._orders.pop(message["id"], None), os.EX_OSERR)
+        elif message["op"] == "exited":
+            self._exited(self._by_pid.pop(message["pid"], None), message["status"])
+
+    def _forked(self, one: WorkerProcess | Worker, pid: int) -> None:
+        self._by_pid[pid] = one
+        if isinstance(one, Worker):
+            one.forked(pid)
+        else:
+            one.pid = pid
+            if one.worker is not None:
+                one.worker.forked(pid)
+            if one.verdict is not None:  # condemned before anybody knew its number
+                one.kill()
+
+    def _exited(self, one: WorkerProcess | Worker | None, status: int) -> None:
+        if isinstance(one, Worker):
+            one.exited(status)
+        elif one is not None:
+            if one.worker is not None:
+                one.worker.exited(status)
+            self._died(one, status)

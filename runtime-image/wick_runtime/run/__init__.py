@@ -1,0 +1,1 @@
+"""Running the user's code: loading, admission, handler processes, coroutines, output, failures."""
