@@ -1,14 +1,20 @@
 """Fixtures for tests against a real API server; `tests/cluster/README.md` says how to use them."""
 
+import hashlib
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from cluster import tools
 from cluster.control_plane import ControlPlane
 from cluster.kubectl import establish, fresh_namespace
 from cluster.tools import Missing
 
 CRDS = Path(__file__).parents[2] / "crds"
+FRAMEWORKS = Path(__file__).parent / "runtime" / "frameworks.txt"
 
 
 def _plane(**wanted):
@@ -61,3 +67,19 @@ def controlled_namespace(controlled_plane, request):
 def simulated_namespace(simulated_plane, request):
     """A namespace of the test's own in `simulated_plane`."""
     return fresh_namespace(simulated_plane.kubeconfig, request.node.name)
+
+
+@pytest.fixture(scope="session")
+def libraries():
+    """A folder with the frameworks, beside the project's environment and not in it; made once per machine."""
+    wanted = FRAMEWORKS
+    digest = hashlib.sha256(wanted.read_bytes()).hexdigest()[:12]
+    folder = tools.cache() / f"frameworks-{sys.implementation.cache_tag}-{digest}"
+    with tools.locked(folder.with_suffix(".lock")):
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}-") as made:
+                whole = Path(made) / "whole"
+                command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", whole, "-r", wanted]
+                subprocess.run(command, check=True, timeout=300)
+                whole.rename(folder)
+    return folder

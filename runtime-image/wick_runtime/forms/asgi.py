@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
+from wick_runtime.call.origin import HTTPS, origin
 from wick_runtime.call.request import split
 from wick_runtime.forms.websocket import is_handshake, serve
 from wick_runtime.http.head import checked
@@ -51,21 +52,23 @@ def in_loop(app: App, state: dict[str, Any]) -> Call:
 
 
 def scope(run: AsyncRun, kind: str, state: dict[str, Any]) -> dict[str, Any]:
-    """The connection scope."""
+    """The connection scope; `path` and `raw_path` begin with `root_path`, as ASGI's specification has them."""
     exchange = run.exchange
     path, query = split(exchange.target)
+    said = origin(exchange.headers)
+    secure = said.scheme == HTTPS
     found: dict[str, Any] = {
         "type": kind,
         "asgi": VERSION,
         "http_version": "1.0" if exchange.http10 else "1.1",
-        "scheme": {"http": "http", "websocket": "ws"}[kind],
-        "path": unquote(path.decode("latin-1")),
-        "raw_path": path,
+        "scheme": said.scheme if kind == "http" else "wss" if secure else "ws",
+        "path": unquote((said.prefix + path).decode("latin-1")),
+        "raw_path": said.prefix + path,
         "query_string": query,
-        "root_path": "",
+        "root_path": said.prefix.decode("latin-1"),
         "headers": exchange.headers,
-        "client": exchange.connection.peer("peername"),
-        "server": exchange.connection.peer("sockname"),
+        "client": (said.client, 0) if said.client else exchange.connection.peer("peername"),
+        "server": said.server or exchange.connection.peer("sockname"),
         "state": state.copy(),
         "extensions": {"kubewick": {"context": run.context}},
     }

@@ -154,7 +154,7 @@ def unmask(data: bytes, key: bytes) -> bytes:
 
 def is_handshake(exchange: "Exchange") -> bool:
     """Whether a request asks for a WebSocket; one with a body is answered over HTTP (RFC 9110, 7.8)."""
-    if exchange.body_apart:
+    if not exchange.upgrades or exchange.body_apart:
         return False
     return b"websocket" in _tokens(exchange, b"upgrade") and b"upgrade" in _tokens(exchange, b"connection")
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from wick_runtime.call.answer import Answer
 from wick_runtime.call.frame import HandlerCall
+from wick_runtime.call.origin import origin
 from wick_runtime.call.request import split
 from wick_runtime.http.head import checked
 from wick_runtime.run.context import Context
@@ -82,18 +83,21 @@ class _Stream(Iterator[bytes]):
 def environ(call: HandlerCall, body: Iterator[bytes], context: Context) -> dict[str, Any]:
     """The environment of a request."""
     path, query = split(call.target)
+    said = origin(call.headers)
+    server, port = said.server or ("localhost", 80)
+    prefix = said.prefix.decode("latin-1")
     found: dict[str, Any] = {
         "REQUEST_METHOD": call.method,
-        "SCRIPT_NAME": "",
+        "SCRIPT_NAME": prefix,
         "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
         "QUERY_STRING": query.decode("latin-1"),
-        "RAW_URI": call.target.decode("latin-1"),
+        "RAW_URI": prefix + call.target.decode("latin-1"),
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "REMOTE_ADDR": "127.0.0.1",
+        "SERVER_NAME": server,
+        "SERVER_PORT": str(port),
+        "REMOTE_ADDR": said.client or "127.0.0.1",
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": said.scheme,
         "wsgi.input": io.BufferedReader(Input(body), 65536),
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
@@ -108,21 +112,7 @@ def environ(call: HandlerCall, body: Iterator[bytes], context: Context) -> dict[
         if b"_" in name:
             continue  # "x_y" and "x-y" would be the same variable: a way to forge the second
         found[key] = found[key] + "," + text if key in found and key not in _CGI.values() else text
-    _proxied(found)
     return found
-
-
-def _proxied(found: dict[str, Any]) -> None:
-    """Where the user called, as the Host header and the router say it."""
-    host, _, port = found.get("HTTP_HOST", "").rpartition(":")
-    if port.isdigit():
-        found["SERVER_NAME"], found["SERVER_PORT"] = host, port
-    elif port:
-        found["SERVER_NAME"] = found["HTTP_HOST"]
-    if found.get("HTTP_X_FORWARDED_PROTO") in ("http", "https"):
-        found["wsgi.url_scheme"] = found["HTTP_X_FORWARDED_PROTO"]
-    if found.get("HTTP_X_FORWARDED_FOR"):
-        found["REMOTE_ADDR"] = found["HTTP_X_FORWARDED_FOR"].split(",")[0].strip()
 
 
 class Input(io.RawIOBase):

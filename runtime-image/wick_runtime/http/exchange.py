@@ -62,6 +62,8 @@ class Exchange:
     size = 0
     """Bytes of the request's body so far."""
     body_done = False
+    upgrades = False
+    """It offers another protocol."""
     body_apart = False
     """It offers another protocol and has a body: the offer is ignored, and another parser reads the body."""
     started = False

@@ -5,33 +5,11 @@ import hashlib
 import json
 import os
 import struct
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from cluster import tools
-
-HERE = Path(__file__).parent
-EXAMPLES = HERE.parents[2] / "examples" / "frameworks"
-
-
-@pytest.fixture(scope="session")
-def libraries():
-    """A folder with the frameworks, beside the project's environment and not in it; made once per machine."""
-    wanted = HERE / "frameworks.txt"
-    digest = hashlib.sha256(wanted.read_bytes()).hexdigest()[:12]
-    folder = tools.cache() / f"frameworks-{sys.implementation.cache_tag}-{digest}"
-    with tools.locked(folder.with_suffix(".lock")):
-        if not folder.exists():
-            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}-") as made:
-                whole = Path(made) / "whole"
-                command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", whole, "-r", wanted]
-                subprocess.run(command, check=True, timeout=300)
-                whole.rename(folder)
-    return folder
+EXAMPLES = Path(__file__).parents[3] / "examples" / "frameworks"
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ class RequestHead(Protocol):
     http10: bool
     length: int | None
     body_apart: bool
+    upgrades: bool
     expects: bool
     keep_alive: bool
     request_id: bytes
@@ -52,7 +53,6 @@ def head_too_large(message: str) -> ErrorAnswer:
 def check(head: RequestHead) -> None:  # noqa: C901, PLR0912 - one pass over the fields, paid by every request
     """Read the platform's headers into `head`; one that cannot be served gets a refusal."""
     hosts = lengths = codings = 0
-    upgrades = False
     for name, value in head.headers:
         if name not in _KNOWN:
             continue
@@ -64,7 +64,7 @@ def check(head: RequestHead) -> None:  # noqa: C901, PLR0912 - one pass over the
         elif name == b"transfer-encoding":
             codings += 1 if value.lower() == b"chunked" else _UNKNOWN
         elif name == b"upgrade":
-            upgrades = True
+            head.upgrades = True
         elif name == b"expect":
             _expect(head, value)
         elif name == b"x-request-id":
@@ -76,7 +76,7 @@ def check(head: RequestHead) -> None:  # noqa: C901, PLR0912 - one pass over the
     odd = not target.startswith(b"/") or b"#" in target or len(target) > MAX_TARGET or head.method == "CONNECT"
     if hosts != 1 or lengths or codings or odd:
         head.refusal = head.refusal or _framing(head, hosts, lengths, codings)
-    if upgrades and (head.length or codings):
+    if head.upgrades and (head.length or codings):
         head.body_apart = True
     if head.refusal is not None:
         head.keep_alive = False
