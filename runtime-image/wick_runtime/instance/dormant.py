@@ -69,7 +69,7 @@ def fall_asleep(listener: _socket.socket) -> None:
     sys.stderr.write(f"wick_runtime: dormant, control port {listener.getsockname()[1]}\n")
     sys.stderr.flush()
     os.set_inheritable(listener.fileno(), True)  # noqa: FBT003 - takes no names
-    root = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - pathlib costs 5 ms to import
+    root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120 - pathlib costs 5 ms to import
     _exec(["-SP", "-c", START, root, str(listener.fileno()), *sys.orig_argv[1:]])
 
 
