@@ -29,7 +29,7 @@ check: $(VENV)/ready ## Format, lint, types, import contracts, unit tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit $(SLOWEST)
+	$(BIN)/python -m pytest -n auto tests/unit $(SLOWEST)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 explore: $(VENV)/ready ## Unit tests' properties on EXAMPLES (1000) drawn by chance; elsewhere they are the same ones each run
