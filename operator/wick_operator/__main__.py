@@ -6,9 +6,10 @@ import sys
 
 import uvloop
 
-from wick_operator import logs
+from wick_api import logs
+from wick_api.settings import SettingInvalid
 from wick_operator.app import serve
-from wick_operator.config import OperatorConfig, OperatorSettingInvalid
+from wick_operator.config import OperatorConfig
 from wick_operator.leader.leadership import LeadershipLost
 
 log = logging.getLogger("wick_operator")
@@ -18,10 +19,10 @@ def main() -> int:
     """Run the operator; the exit code is 0 after SIGTERM, 1 when it can't go on, 2 for a bad configuration."""
     try:
         config = OperatorConfig.from_environment(os.environ)
-    except OperatorSettingInvalid as error:
+    except SettingInvalid as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    logs.configure()
+    logs.configure(config.log_level)
     code = 0
     try:
         uvloop.run(serve(config))

@@ -1,24 +1,20 @@
 """The operator's configuration: one frozen value, read once from the environment.
 
 Every variable is ``KUBEWICK_OPERATOR_`` plus the field's name in capitals. Times are in seconds. Lists are separated by
-commas, mappings are JSON. A value that cannot be read raises `OperatorSettingInvalid` with the variable's name, and so
+commas, mappings are JSON. A value that cannot be read raises `SettingInvalid` with the variable's name, and so
 does a variable nobody knows.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from wick_api import names
 from wick_api.hosts import by_label, parse_hosts
 from wick_api.routing import HostPolicy
+from wick_api.settings import LOG_LEVELS, SettingInvalid, between, one_of, read
 
 PREFIX = "KUBEWICK_OPERATOR_"
-
-
-class OperatorSettingInvalid(ValueError):
-    """A variable that cannot be read; the message names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +65,8 @@ class OperatorConfig:
     pool_key: str = ""
     """Secret from which warm pods' tokens are derived, the same as the routers'; empty: no warm pools."""
 
+    log_level: str = "info"
+    """``debug``, ``info``, ``warning`` or ``error``; ``debug`` tells of each reconcile and each write, and why."""
     admin_host: str = "0.0.0.0"  # noqa: S104 - probed and scraped from other pods
     admin_port: int = names.OPERATOR_ADMIN_PORT
     """0: any free port."""
@@ -93,45 +91,32 @@ class OperatorConfig:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read what is set; the rest are the defaults above."""
-        known = {PREFIX + each.name.upper(): each for each in fields(cls)}
-        unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
-        if unknown:
-            raise OperatorSettingInvalid(f"{unknown[0]}: no such setting")
-        values = {
-            each.name: _read(each, name, environment[name]) for name, each in known.items() if name in environment
-        }
-        config = cls(**values)
+        config = read(cls, PREFIX, environment)
         config.check()
         return config
 
     def check(self) -> None:
-        """Refuse values that make no sense; `OperatorSettingInvalid` names the variable."""
-        for name, least, most in (
-            ("admin_port", 0, 65535),
-            ("workers", 1, 100),
-            ("rate", 0.1, 10_000),
-            ("burst", 1, 100_000),
-            ("resync", 10, 86400),
-            ("request_timeout", 0.1, 60),
-            ("lease_retry", 0.1, 60),
-            ("grace", 0, 600),
-        ):
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise OperatorSettingInvalid(f"{PREFIX}{name.upper()}: {value} is not between {least} and {most}")
+        """Refuse values that make no sense; `SettingInvalid` names the variable."""
+        bounds = {
+            "admin_port": (0, 65535),
+            "workers": (1, 100),
+            "rate": (0.1, 10_000),
+            "burst": (1, 100_000),
+            "resync": (10, 86400),
+            "request_timeout": (0.1, 60),
+            "lease_retry": (0.1, 60),
+            "grace": (0, 600),
+        }
+        between(PREFIX, self, bounds)
         if not self.lease_retry < self.lease_deadline < self.lease_duration:
-            raise OperatorSettingInvalid(f"{PREFIX}LEASE_DEADLINE: must lie between LEASE_RETRY and LEASE_DURATION")
-        if self.image_pull_policy not in {"Always", "IfNotPresent", "Never"}:
-            raise OperatorSettingInvalid(
-                f"{PREFIX}IMAGE_PULL_POLICY: {self.image_pull_policy!r} is none of Kubernetes's"
-            )
-
+            raise SettingInvalid(f"{PREFIX}LEASE_DEADLINE: must lie between LEASE_RETRY and LEASE_DURATION")
+        one_of(PREFIX, self, {"image_pull_policy": ("Always", "IfNotPresent", "Never"), "log_level": LOG_LEVELS})
         try:
             rules = parse_hosts(self.hosts)
         except ValueError as error:
-            raise OperatorSettingInvalid(f"{PREFIX}HOSTS: {error}") from error
+            raise SettingInvalid(f"{PREFIX}HOSTS: {error}") from error
         if self.namespaces and by_label(rules):
-            raise OperatorSettingInvalid(
+            raise SettingInvalid(
                 f"{PREFIX}HOSTS: goes by labels, which takes rights on all namespaces: NAMESPACES must be empty"
             )
 
@@ -149,24 +134,3 @@ class OperatorConfig:
     def router_host(self) -> str:
         """DNS name of the routers' internal Service, which serves every function."""
         return f"{self.release}-router-internal.{self.namespace}.svc.{self.cluster_domain}"
-
-
-def _read(each: "Field[Any]", name: str, text: str) -> Any:
-    kind = OperatorConfig.__dataclass_fields__[each.name].type
-    try:
-        if kind is str:
-            return text
-        if kind is bool:
-            return {"true": True, "false": False}[text]
-        if kind is int or kind is float:
-            return kind(text)
-        if kind == tuple[str, ...]:
-            return tuple(item.strip() for item in text.split(",") if item.strip())
-        value = json.loads(text)
-    except KeyError as error:
-        raise OperatorSettingInvalid(f"{name}: {text!r} is neither true nor false") from error
-    except ValueError as error:
-        raise OperatorSettingInvalid(f"{name}: {text!r}: {error}") from error
-    if not isinstance(value, dict):
-        raise OperatorSettingInvalid(f"{name}: {text!r} is not a JSON object")
-    return value

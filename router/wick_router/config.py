@@ -1,27 +1,23 @@
 """The router's configuration: one frozen value, read once from the environment.
 
 Every variable is ``WICK_ROUTER_`` plus the field's name in capitals. Times are in seconds, sizes in bytes. A value
-that cannot be read raises `RouterSettingInvalid` with the variable's name. The prefix is not ``KUBEWICK_ROUTER_``
+that cannot be read raises `SettingInvalid` with the variable's name. The prefix is not ``KUBEWICK_ROUTER_``
 because Kubernetes makes variables of that form from a Service called ``kubewick-router``.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, fields
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any, Self
+from typing import Self
 
 from wick_api import names
 from wick_api.hosts import Rule, parse_hosts
 from wick_api.routing import HostPolicy
+from wick_api.settings import LOG_LEVELS, SettingInvalid, between, mapping, one_of, read
 
 PREFIX = "WICK_ROUTER_"
 
 Network = IPv4Network | IPv6Network
-
-
-class RouterSettingInvalid(ValueError):
-    """A variable that cannot be read; the message names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +88,8 @@ class RouterConfig:
     """After SIGTERM: not ready, but serving as before, until nobody sends new connections."""
     grace: float = 30.0
     """After the delay: for what is in flight; then WebSockets get a close frame and the rest is cut."""
+    log_level: str = "info"
+    """``debug``, ``info``, ``warning`` or ``error``; ``debug`` tells of each step of a start from zero."""
     access_log: float = 0.0
     """Share of requests logged as JSON lines on standard output, 0 to 1."""
 
@@ -107,62 +105,38 @@ class RouterConfig:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read what is set; the rest are the defaults above."""
-        values = {
-            field.name: _read(field, environment[PREFIX + field.name.upper()])
-            for field in fields(cls)
-            if PREFIX + field.name.upper() in environment
-        }
-        known = {PREFIX + field.name.upper() for field in fields(cls)}
-        unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
-        if unknown:
-            raise RouterSettingInvalid(f"{unknown[0]}: no such setting")
-        config = cls(**values)
+        config = read(cls, PREFIX, environment, {"domains": _domains, "hosts": _rules, "trusted_proxies": _networks})
         config.check()
         return config
 
     def check(self) -> None:
-        """Refuse values that make no sense; `RouterSettingInvalid` names the variable."""
-        for name in ("port", "tls_port", "poke_port"):
-            _between(name, getattr(self, name), 0, 65535)
-        for name in ("admin_port", "public_port"):
-            _between(name, getattr(self, name), -1, 65535)
-        if self.public_serves not in {"public", "all"}:
-            raise RouterSettingInvalid(f"{PREFIX}PUBLIC_SERVES: {self.public_serves!r} is neither public nor all")
-        _between("processes", self.processes, 1, 256)
-        _between("access_log", self.access_log, 0, 1)
-        _between("header_bytes", self.header_bytes, 1024, 16 * 1024 * 1024)
-        for name in ("header_count", "connections", "queue", "queue_bytes", "total_queue_bytes"):
-            _between(name, getattr(self, name), 1, 1 << 40)
-        for name in ("header_timeout", "body_timeout", "idle_timeout", "connect_timeout", "instance_idle_timeout"):
-            _between(name, getattr(self, name), 0.001, 86400)
-        for name in ("drain_delay", "grace", "replay_bytes", "image_idle_timeout"):
-            _between(name, getattr(self, name), 0, 1 << 30)
+        """Refuse values that make no sense; `SettingInvalid` names the variable."""
+        one_of(PREFIX, self, {"public_serves": ("public", "all"), "log_level": LOG_LEVELS})
+        ports, sizes = ("port", "tls_port", "poke_port"), ("header_count", "connections", "queue", "queue_bytes")
+        waits = ("header_timeout", "body_timeout", "idle_timeout", "connect_timeout", "instance_idle_timeout")
+        bounds = {
+            **dict.fromkeys(ports, (0, 65535)),
+            **dict.fromkeys(("admin_port", "public_port"), (-1, 65535)),
+            "processes": (1, 256),
+            "access_log": (0, 1),
+            "header_bytes": (1024, 16 * 1024 * 1024),
+            **dict.fromkeys((*sizes, "total_queue_bytes"), (1, 1 << 40)),
+            **dict.fromkeys(waits, (0.001, 86400)),
+            **dict.fromkeys(("drain_delay", "grace", "replay_bytes", "image_idle_timeout"), (0, 1 << 30)),
+        }
+        between(PREFIX, self, bounds)
         if bool(self.tls_certificate) != bool(self.tls_key):
-            raise RouterSettingInvalid(f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_KEY: set both or neither")
+            raise SettingInvalid(f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_KEY: set both or neither")
 
 
-def _between(name: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise RouterSettingInvalid(f"{PREFIX}{name.upper()}: {value} is not between {least} and {most}")
+def _domains(text: str) -> tuple[str, ...]:
+    """Empty ones too, which stand for ``<name>.<namespace>``."""
+    return tuple(item.strip() for item in text.split(",")) if text.strip() else ()
 
 
-def _hosts(text: str) -> tuple[Rule, ...]:
-    rules = json.loads(text) if text.strip() else {}
-    if not isinstance(rules, dict):
-        raise ValueError("is not a JSON object")  # noqa: TRY004 - told as all that cannot be read
-    return parse_hosts(rules)
+def _rules(text: str) -> tuple[Rule, ...]:
+    return parse_hosts(mapping(text))
 
 
-def _read(field: "Field[Any]", text: str) -> Any:
-    kind = field.type if isinstance(field.type, type) else type(field.default)
-    items = [item.strip() for item in text.split(",")] if text.strip() else []
-    try:
-        if field.name == "trusted_proxies":
-            return tuple(ip_network(item) for item in items)
-        if field.name == "hosts":
-            return _hosts(text)
-        if kind is tuple or isinstance(field.default, tuple):
-            return tuple(items)
-        return kind(text)
-    except ValueError as error:
-        raise RouterSettingInvalid(f"{PREFIX}{field.name.upper()}: {text!r}: {error}") from error
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ip_network(item.strip()) for item in text.split(",") if item.strip())

@@ -2,16 +2,17 @@
 
 import asyncio
 import importlib
-import logging
 import os
 import signal
 import sys
 
 import uvloop
 
+from wick_api import logs
 from wick_api.hosts import by_label
+from wick_api.settings import SettingInvalid
 from wick_router.admin.group import Group
-from wick_router.config import RouterConfig, RouterSettingInvalid
+from wick_router.config import RouterConfig
 from wick_router.router import Router
 
 SWITCH_INTERVAL = 0.0005
@@ -20,11 +21,11 @@ SWITCH_INTERVAL = 0.0005
 
 def main() -> None:
     """Run until SIGTERM or SIGINT; exit status 2 when the configuration cannot be read."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         config = RouterConfig.from_environment(os.environ)
-    except RouterSettingInvalid as error:
+    except SettingInvalid as error:
         sys.exit(f"wick_router: {error}")
+    logs.configure(config.log_level)
     sys.setswitchinterval(SWITCH_INTERVAL)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(config))

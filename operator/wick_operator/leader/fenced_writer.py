@@ -1,6 +1,7 @@
 """Writes to the API server that only a leader makes, and never beyond the time it surely leads."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +13,8 @@ from wick_kube.cluster import Cluster
 from wick_kube.error import ApiConflict, ApiNotFound, ApiUnreachable
 from wick_kube.resource import DEPLOYMENTS, FUNCTIONS, Resource
 from wick_operator import metrics
+
+log = logging.getLogger(__name__)
 
 TRIES = 5
 """Versions of a Function that its status is applied to before somebody else's writes win."""
@@ -118,6 +121,7 @@ class FencedWriter:
         if seconds <= 0:
             raise NotLeading("this replica does not lead")
         metrics.WRITES.labels(verb, kind).inc()
+        log.debug("write: %s %s, %.1f s of the Lease left", verb, kind, seconds)
         with metrics.WRITE_SECONDS.time():
             async with asyncio.timeout(seconds):
                 yield

@@ -64,6 +64,7 @@ class WorkQueue:
                 continue
             metrics.QUEUE_DEPTH.set(len(self._schedule))
             failed, again = True, None
+            log.debug("reconcile begins", extra={"function": str(key)})
             try:
                 with metrics.RECONCILE_SECONDS.time():
                     again = await self._work(key)

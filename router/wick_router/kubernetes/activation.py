@@ -105,6 +105,7 @@ class Activation:
             self._backend.cannot_start(key, HopelessWait(Reason.INTERNAL_ERROR, told))
 
     async def _start(self, key: Key) -> None:
+        log.debug("start from zero", extra={"function": str(key)})
         outcome = await self._warm(key)
         self.serves(key)
         match outcome:
@@ -118,7 +119,7 @@ class Activation:
                 self._backend.cannot_start(key, outcome)
             case _:
                 self._backend.fell_back(key, outcome)
-                log.info("%s starts by its Deployment, not from the warm pool: %s", key, outcome)
+                log.info("starts by its Deployment, not from the warm pool: %s", outcome, extra={"function": str(key)})
                 self.awaits(key)
                 await self._scale(key)
 

@@ -22,13 +22,13 @@ from wick_api.diagnosis import Trouble
 from wick_api.fault import Faults
 from wick_api.function import Function, decode_scalar
 from wick_api.names import Key
+from wick_api.settings import SettingInvalid
 from wick_api.warm import Obstacle
 from wick_kube.cluster import Cluster
 from wick_kube.reflector import Address, Reflector
 from wick_kube.resource import FUNCTIONS, NAMESPACES, PODS, REPLICA_SETS, Resource
 from wick_kube.stream import plain
 from wick_router.backend import Instance, Sink
-from wick_router.config import RouterSettingInvalid
 from wick_router.kubernetes.activation import Activation
 from wick_router.kubernetes.config import KubernetesConfig
 from wick_router.kubernetes.decisions import failure
@@ -74,7 +74,7 @@ class KubernetesBackend:
         """`namespace_labels`: tell the sink of namespaces; it needs rights on them in the whole cluster."""
         self._config = config or KubernetesConfig.from_environment(os.environ)
         if namespace_labels and self._config.namespaces:
-            raise RouterSettingInvalid(
+            raise SettingInvalid(
                 "WICK_KUBERNETES_NAMESPACES: WICK_ROUTER_HOSTS goes by labels, which takes rights on all"
             )
         self._namespace_labels = namespace_labels

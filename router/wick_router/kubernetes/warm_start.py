@@ -136,7 +136,11 @@ class WarmStarts:
             except Unresolvable as missing:
                 self._pods.put_back(pod)
                 return HopelessWait(missing.reason, str(missing))
+            metadata = pod["metadata"]
+            about = {"function": str(function.key), "revision": revision.name}
+            log.debug("order to warm pod %s", metadata["name"], extra=about)
             outcome = await self._specialize(warm.claimed(pod, claim), claim, body, _pool(function))
+            log.debug("warm pod %s: %s", metadata["name"], _told(outcome), extra=about)
             if outcome is not Obstacle.CONFLICT:
                 return outcome
         return Obstacle.CONFLICT
@@ -151,6 +155,16 @@ class WarmStarts:
                 return CodeBroken(pod, HopelessWait(Reason.LOAD_FAILED, message), warm.useless(claim))
             case OrderRefused(taken):
                 return Obstacle.CONFLICT if taken else Obstacle.REFUSED
+
+
+def _told(outcome: WarmStarted | CodeBroken | Obstacle) -> str:
+    match outcome:
+        case WarmStarted(phases=phases):
+            return "loaded" + "".join(f", {name} {spent:.1f} ms" for name, spent in phases)
+        case CodeBroken(failure=failure):
+            return f"failed: {failure}"
+        case _:
+            return str(outcome)
 
 
 def _pool(function: Function) -> tuple[str, str]:

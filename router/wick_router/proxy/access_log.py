@@ -4,6 +4,7 @@ import queue
 import random
 import threading
 import time
+from datetime import UTC, datetime
 from typing import IO
 
 import msgspec
@@ -12,11 +13,14 @@ BACKLOG = 10_000
 """Lines that may wait for a slow reader; more are dropped, and counted."""
 
 
-class AccessEntry(msgspec.Struct, omit_defaults=True, rename="camel", kw_only=True):
-    """One request; durations in milliseconds."""
+class AccessEntry(msgspec.Struct, rename="camel", kw_only=True):
+    """One request; durations in milliseconds. Keys that `wick_api.logs` has too mean the same here."""
 
-    time: float = 0.0
-    """When it was written, in seconds since 1970."""
+    time: str = ""
+    """When it was written: RFC 3339, milliseconds."""
+    level: str = "info"
+    logger: str = "access"
+    namespace: str = ""
     method: str
     path: str
     status: int
@@ -50,7 +54,7 @@ class AccessLog:
 
     def write(self, entry: AccessEntry) -> None:
         """Queue the entry, with the time; drops and counts it where the backlog is full."""
-        entry.time = time.time()
+        entry.time = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         try:
             self._lines.put_nowait(entry)
         except queue.Full:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime
 
 import pytest
 from static import StaticBackend, function
@@ -241,4 +242,6 @@ async def test_requests_are_logged_as_json_lines(world, tmp_path):
         await asyncio.to_thread(world.r.plane.access.stop)
         world.r.plane.access = None
     line = json.loads((tmp_path / "log").read_text())
-    assert (line["status"], line["method"], line["path"], line["function"]) == (200, "GET", "/x", "default/hello")
+    assert (line["status"], line["method"], line["path"]) == (200, "GET", "/x")
+    assert (line["namespace"], line["function"], line["level"]) == ("default", "hello", "info")
+    assert datetime.fromisoformat(line["time"]).tzinfo is not None

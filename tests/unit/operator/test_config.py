@@ -2,7 +2,8 @@
 
 import pytest
 
-from wick_operator.config import OperatorConfig, OperatorSettingInvalid
+from wick_api.settings import SettingInvalid
+from wick_operator.config import OperatorConfig
 
 
 def test_what_is_not_set_has_its_default():
@@ -39,7 +40,7 @@ def test_values_are_read_by_their_kind():
     ],
 )
 def test_a_bad_value_names_its_variable(name, value):
-    with pytest.raises(OperatorSettingInvalid, match=f"KUBEWICK_OPERATOR_{name}"):
+    with pytest.raises(SettingInvalid, match=f"KUBEWICK_OPERATOR_{name}"):
         OperatorConfig.from_environment({f"KUBEWICK_OPERATOR_{name}": value})
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from wick_router.config import RouterConfig, RouterSettingInvalid
+from wick_api.settings import SettingInvalid
+from wick_router.config import RouterConfig
 
 
 def test_nothing_set_means_the_defaults():
@@ -38,5 +39,5 @@ def test_values_are_read_with_their_types():
     ],
 )
 def test_a_value_that_makes_no_sense_stops_the_start_and_is_named(name, value):
-    with pytest.raises(RouterSettingInvalid, match=f"WICK_ROUTER_{name}|WICK_ROUTER_TLS"):
+    with pytest.raises(SettingInvalid, match=f"WICK_ROUTER_{name}|WICK_ROUTER_TLS"):
         RouterConfig.from_environment({f"WICK_ROUTER_{name}": value})

@@ -7,8 +7,8 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wick_api.logs import JsonLines
 from wick_api.names import Key
-from wick_operator.logs import JsonLines
 
 
 def line(message, **more):
@@ -22,7 +22,7 @@ def test_a_line_is_one_json_object_whatever_the_words(message, name):
     text = line(message, function=str(Key("default", name)))
     assert "\n" not in text
     read = json.loads(text)
-    assert (read["message"], read["function"]) == (message, f"default/{name}")
+    assert (read["message"], read["namespace"], read["function"]) == (message, "default", name)
     assert (read["level"], read["logger"]) == ("warning", "wick_operator.leader.work_queue")
 
 
