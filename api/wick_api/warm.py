@@ -7,8 +7,9 @@ A warm pod is a generic runtime pod that waits for its first and only function::
        |                               +-- no claim came ---------+-- code failed, or not needed --> deleted
        +-- deleted with its pool
 
-The pod itself decides who has it: it takes one function, ever, and refuses every other. So the claim, which tells the
-cluster, is no step that a request waits for, and a start works while the API server does not answer.
+The pod itself decides who has it: it takes one function, ever, and refuses every other. An order for the revision it
+has is answered like the first one, so that routers which start one function at once share the pod. So the claim, which
+tells the cluster, is no step that a request waits for, and a start works while the API server does not answer.
 
 Which functions fit is decided by comparing what they would run in with what the pod is: their *shape*. Two pod
 templates have one shape when they differ in nothing that cannot be given to a running pod: its environment, its code,
@@ -18,13 +19,14 @@ shape, so a new runtime image or a mounted Secret falls back to the Deployment b
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 from wick_api import diagnosis, names, quantity
 from wick_api.environment import Place, is_own, needed, pod_field, resolve
 from wick_api.function import START_TIMEOUT, Function, FunctionSpec, Manifest
+from wick_api.names import Key
 from wick_api.revision import Revision, digest
 
 SHAPE = f"{names.GROUP}/shape"
@@ -253,6 +255,17 @@ def order(function: Function, revision: Revision, pod: Manifest, config_maps: Ma
 def is_dormant(pod: Manifest) -> bool:
     """Whether it was made to load the runtime only when its function comes: to be taken where no other is free."""
     return bool(pod["metadata"].get("labels", {}).get(names.COMPONENT) == DORMANT)
+
+
+def choose(pods: Sequence[Manifest], key: Key) -> Manifest:
+    """The pod of these in which a function starts: the same in every router that knows the same pods.
+
+    Rendezvous hashing (Thaler and Ravishankar, 1998): functions spread over the pods, one that comes or goes moves few
+    of them. A pod takes the order for one revision from several routers, so they share it instead of taking one each.
+    Dormant pods come last.
+    """
+    awake = [pod for pod in pods if not is_dormant(pod)] or pods
+    return min(awake, key=lambda pod: hashlib.sha256(f"{key}/{pod['metadata']['uid']}".encode()).digest())
 
 
 def is_free(pod: Manifest) -> bool:

@@ -8,7 +8,6 @@ within a second or two of its being knowable.
 import asyncio
 import logging
 import os
-import random
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
@@ -86,7 +85,7 @@ class KubernetesBackend:
         self._cluster: Cluster
         self._activation: Activation
         self._early: EarlyReadiness | None = None
-        self._warm = WarmPods(random.choice, self._unready)
+        self._warm = WarmPods(self._unready)
         self._claims: WarmStarts | None = None
         self._prefetches: set[asyncio.Task[None]] = set()
         self._inquiries: Inquiries

@@ -1,13 +1,15 @@
 """Which warm pods are free, as this router sees it; no I/O.
 
-Two routers may see the same pod as free. The claim itself decides (it names the pod's version), and each router draws
-at random, so that they seldom want the same one.
+Two routers may see the same pod as free: the pod itself decides. For one function they choose the same pod
+(`wick_api.warm.choose`) and share it, so that a start from zero makes one instance whatever the number of routers; for
+different functions they seldom want the same one.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from wick_api import names, warm
+from wick_api.names import Key
 from wick_kube.reflector import Address
 
 Manifest = Mapping[str, Any]
@@ -16,17 +18,13 @@ Pool = tuple[str, str]
 
 
 class WarmPods:
-    """Listens to the pods that carry the pool's label; `draw` picks one of several, for instance ``random.choice``.
+    """Listens to the pods that carry the pool's label.
 
     `unready` is told of each that has an address, of a pool without a free pod, before its kubelet calls it ready.
     """
 
-    def __init__(
-        self,
-        draw: Callable[[Sequence[Manifest]], Manifest],
-        unready: Callable[[Manifest], None] = lambda _: None,
-    ) -> None:
-        self._draw, self._unready = draw, unready
+    def __init__(self, unready: Callable[[Manifest], None] = lambda _: None) -> None:
+        self._unready = unready
         self._pools: dict[Pool, dict[str, Manifest]] = {}
         self._taken: set[str] = set()
         self._starting: set[str] = set()
@@ -66,12 +64,12 @@ class WarmPods:
         self._starting.discard(uid)
         self._waiting.discard(uid)
 
-    def take(self, pool: Pool) -> Manifest | None:
-        """A free pod, not offered again unless it is `put_back`; None where there is none. Dormant ones come last."""
+    def take(self, pool: Pool, key: Key) -> Manifest | None:
+        """A free pod for this function, not offered again unless it is `put_back`; None where there is none."""
         free = [pod for uid, pod in self._pools.get(pool, {}).items() if uid not in self._taken]
         if not free:
             return None
-        chosen = self._draw([pod for pod in free if not warm.is_dormant(pod)] or free)
+        chosen = warm.choose(free, key)
         self._taken.add(chosen["metadata"]["uid"])
         return chosen
 

@@ -9,9 +9,10 @@
                                                  PATCH (claim) until it is known whether it was written
 ```
 
-The pod takes one function and refuses every other, so it decides between two routers, without the API server. The
-claim carries everything the operator needs to adopt or remove the pod; a pod whose router died before writing it is
-found by the operator's audit.
+The pod takes one function and refuses every other, so it decides between two routers, without the API server. Those
+that start the same revision at once choose the same pod, and each is answered when it serves: one instance, which both
+use and both claim. The claim carries everything the operator needs to adopt or remove the pod; a pod whose router died
+before writing it is found by the operator's audit.
 """
 
 import asyncio
@@ -125,7 +126,7 @@ class WarmStarts:
     ) -> WarmStarted | CodeBroken | HopelessWait | Obstacle:
         config_maps = await specialization.config_maps(self._cluster, function.key.namespace, revision)
         for _ in range(TRIES):
-            pod = self._pods.take(_pool(function))
+            pod = self._pods.take(_pool(function), function.key)
             if pod is None:
                 return Obstacle.EMPTY
             if warm.is_dormant(pod):

@@ -36,7 +36,7 @@ from wick_runtime.instance.control_port import Reply, same
 from wick_runtime.instance.decisions.state import InstanceState, forking, readiness, refusal, taken
 from wick_runtime.instance.error_app import StandIn
 from wick_runtime.instance.metric import InstanceFacts, render
-from wick_runtime.instance.order import Order, parse
+from wick_runtime.instance.order import Order, parse, repeats
 from wick_runtime.ipc.channel import Channel, Closed, pair
 from wick_runtime.ipc.exit_status import died
 from wick_runtime.run import load_position
@@ -144,17 +144,36 @@ class RuntimeInstance:
         return same(sha256(token.encode()).hexdigest(), known) or (not known and not self._config.pool)
 
     async def specialize(self, body: bytes, before: Mapping[str, float]) -> Reply:
-        """Load a function into an instance of the pool; once. `before` are the phases that led here."""
+        """Load a function into an instance of the pool; once. `before` are the phases that led here.
+
+        The order is idempotent: another one for the same revision waits for the first one's outcome and is answered
+        with it, so that two routers which start one function share this instance.
+        """
         if self._state is not InstanceState.POOL:
-            return taken(self._state)
+            return await self._repeated(body)
         try:
             order = parse(body, self._config)
         except RuntimeSettingInvalid as problem:
             return 422, {"state": self._state, "reason": "InvalidOrder", "message": str(problem), "file": "", "line": 0}
         self._state, self._phases = InstanceState.LOADING, dict(before)
-        outcome = self._outcome = self._loop.create_future()
+        self._outcome = self._loop.create_future()
         self._specialized(order)
-        await outcome
+        return await self._concluded(self._outcome)
+
+    async def _repeated(self, body: bytes) -> Reply:
+        """An order that is not the first."""
+        try:
+            same_revision = repeats(parse(body, self._config).target, self._target)
+        except RuntimeSettingInvalid:
+            same_revision = False
+        if self._outcome is None or not same_revision:
+            return taken(self._state)
+        return await self._concluded(self._outcome)
+
+    async def _concluded(self, outcome: asyncio.Future[None]) -> Reply:
+        await asyncio.shield(outcome)
+        if self._state is InstanceState.DRAINING:
+            return taken(self._state)
         if self._failure:
             return 422, {"state": InstanceState.FAILED, **self._failure}
         return 200, {"state": self._state, "phases": self._phases, "port": self._port(), **forking(self._forking)}

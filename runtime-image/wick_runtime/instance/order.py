@@ -27,6 +27,15 @@ class Order(NamedTuple):
     env: dict[str, str]
 
 
+def repeats(target: FunctionTarget, present: FunctionTarget) -> bool:
+    """Whether an order names the very revision of the function that the instance has."""
+    return bool(target.revision) and (target.namespace, target.function, target.revision) == (
+        present.namespace,
+        present.function,
+        present.revision,
+    )
+
+
 def parse(body: bytes, config: RuntimeConfig) -> Order:
     """Raises `RuntimeSettingInvalid`, naming the member."""
     try:

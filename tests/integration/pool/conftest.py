@@ -118,13 +118,13 @@ class World:
         except aiohttp.ClientConnectorError:
             return False
 
-    async def function(self, source=SOURCE, **spec):
+    async def function(self, source=SOURCE, *, name="hello", **spec):
         """A Function at rest, with what the operator makes of it."""
         made = await self.cluster.create(
             {
                 "apiVersion": names.API_VERSION,
                 "kind": names.KIND,
-                "metadata": {"name": "hello", "namespace": self.namespace},
+                "metadata": {"name": name, "namespace": self.namespace},
                 "spec": {"source": {"inline": {"main.py": source}}, **spec},
             },
             field_manager="test",
@@ -137,7 +137,7 @@ class World:
         await self.cluster.create(child, field_manager="test")
         status = {"revision": revision.name}
         await self.cluster.patch(
-            FUNCTIONS, self.namespace, "hello", {"status": status}, field_manager="test", subresource="status"
+            FUNCTIONS, self.namespace, name, {"status": status}, field_manager="test", subresource="status"
         )
         return parse({**made, "status": status})
 
@@ -156,7 +156,7 @@ class World:
 
     async def informed(self):
         """A router that knows the pool as it is now."""
-        warm = WarmPods(lambda pods: pods[0])
+        warm = WarmPods()
         for pod in await self.cluster.list(PODS, self.namespace, labels=names.POOL):
             warm.changed((self.namespace, pod["metadata"]["name"]), pod, None)
         return WarmStarts(self.cluster, warm, CONFIG.pool_key)

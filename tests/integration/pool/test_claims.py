@@ -76,20 +76,42 @@ async def test_a_pod_that_went_before_its_claim_is_told_as_lost(world):
     assert not await router.register(started)
 
 
-async def test_two_routers_never_get_the_same_pod(world):
-    await world.pool(1)
-    function = await world.function()
-    routers = [await world.informed() for _ in range(2)]
-    outcomes = await asyncio.gather(*(router.start(function) for router in routers))
-    assert sum(isinstance(outcome, WarmStarted) for outcome in outcomes) == 1
-    assert sum(outcome in (Obstacle.EMPTY, Obstacle.CONFLICT) for outcome in outcomes) == 1
-
-
-async def test_the_loser_of_a_race_takes_the_next_pod(world):
+async def test_routers_that_start_one_function_share_one_pod(world):
     await world.pool(2)
-    function = await world.function()
+    function = await world.function(scale={"max": 1})
+    routers = [await world.informed() for _ in range(3)]
+    outcomes = await asyncio.gather(*(router.start(function) for router in routers))
+    assert len({outcome.pod["metadata"]["uid"] for outcome in outcomes}) == 1
+    assert all([await router.register(each) for router, each in zip(routers, outcomes, strict=True)])
+    assert len(await world.pods()) == 1
+    assert len(await world.waiting()) == 2, "the pool has refilled by one"
+
+
+async def test_a_router_that_comes_later_and_does_not_know_that_the_pod_is_taken_shares_it_too(world):
+    await world.pool(2)
+    function = await world.function(scale={"max": 1})
+    first, second = await world.informed(), await world.informed()
+    one = await first.start(function)
+    other = await second.start(function)
+    assert one.pod["metadata"]["uid"] == other.pod["metadata"]["uid"]
+
+
+async def test_routers_that_share_a_pod_are_all_told_that_the_code_does_not_load(world):
+    await world.pool(2)
+    function = await world.function("import nothing_of_the_kind\n")
     routers = [await world.informed() for _ in range(2)]
     outcomes = await asyncio.gather(*(router.start(function) for router in routers))
+    assert [outcome.failure.reason for outcome in outcomes] == [Reason.LOAD_FAILED] * 2
+    assert len({outcome.pod["metadata"]["uid"] for outcome in outcomes}) == 1
+
+
+async def test_the_loser_of_a_race_between_two_functions_takes_the_next_pod(world):
+    await world.pool(2)
+    functions = [await world.function(name=name) for name in ("one", "two")]
+    routers = [await world.informed() for _ in range(2)]
+    outcomes = await asyncio.gather(
+        *(router.start(function) for router, function in zip(routers, functions, strict=True))
+    )
     assert len({outcome.pod["metadata"]["uid"] for outcome in outcomes}) == 2
 
 
@@ -133,7 +155,7 @@ async def test_a_pod_takes_one_function_from_who_knows_its_token_and_never_a_sec
     assert await specialize("guess") == 401
     assert await specialize(digest) == 401
     assert await specialize(token) == 200
-    assert await specialize(token) == 409
+    assert await specialize(token) == 409, "an order without a revision repeats none"
 
 
 async def test_two_routers_that_start_one_function_at_once_leave_one_pod(world):

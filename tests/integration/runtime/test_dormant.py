@@ -121,7 +121,8 @@ def test_the_order_that_wakes_it_is_answered_and_the_function_serves(start, vari
     assert instance.request("/").json["who"] == "hello"
     assert instance.state() == "ready"
     assert instance.metric("kubewick_function_start_seconds", phase="wake", function="hello") > 0
-    assert specialize(instance).status == 409
+    assert specialize(instance).json == answer.json, "the same order again: the same answer"
+    assert specialize(instance, function="other").status == 409
 
 
 def test_an_asynchronous_function_wakes_it_as_well(dormant):

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,34 @@ def test_only_the_token_specializes_and_only_once(pooled):
     assert specialize(pooled, ORDER).status == 200
     assert specialize(pooled, ORDER | {"function": "other"}).status == 409
     assert pooled.request("/").json["who"] == "hello"
+
+
+def test_the_order_for_the_revision_it_has_is_answered_as_the_first_was(pooled):
+    first = specialize(pooled, ORDER)
+    again = specialize(pooled, ORDER)
+    assert (again.status, again.json) == (200, first.json)
+    assert specialize(pooled, ORDER | {"revision": "r2"}).status == 409
+    assert specialize(pooled, ORDER | {"namespace": "other"}).status == 409
+    assert specialize(pooled, ORDER | {"concurrency": 0}).status == 409
+
+
+def test_an_order_that_comes_while_the_code_loads_is_answered_when_it_has_loaded(pooled, tmp_path, eventually):
+    gate = tmp_path / "gate"
+    code = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n{CODE}"
+    order = ORDER | {"files": {"main.py": code}}
+    with ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(specialize, pooled, order) for _ in range(2)]
+        eventually(lambda: pooled.state() == "loading")
+        assert specialize(pooled, order | {"function": "other"}).status == 409
+        assert not any(each.done() for each in both)
+        gate.touch()
+        assert [each.result().status for each in both] == [200, 200]
+
+
+def test_code_that_does_not_load_is_told_to_everybody_who_ordered_it(pooled):
+    order = ORDER | {"files": {"main.py": "import nothing_of_the_kind\n"}}
+    first, again = specialize(pooled, order), specialize(pooled, order)
+    assert (again.status, again.json) == (422, first.json)
 
 
 def test_code_that_does_not_load_is_told_with_its_place(pooled):
