@@ -18,6 +18,8 @@ class CachedHead(NamedTuple):
     lines: list[bytes]
     length: int
     """Bytes of the body."""
+    request_id: bytes | None = None
+    """The function's own, if it has one."""
 
 
 class KnownHeads:

@@ -179,8 +179,11 @@ class ProxyExchange(Pending):
 
     # Response
 
-    def response_head(self, status: int, framing: bytes, lines: list[bytes]) -> bytes:
-        """The answer's head for the client; `framing` is its length or coding, with line end."""
+    def response_head(self, status: int, framing: bytes, lines: list[bytes], request_id: bytes | None = None) -> bytes:
+        """The answer's head for the client; `framing` is its length or coding, with line end.
+
+        `request_id` is what the instance says: a function may have an id of its own.
+        """
         self.response_started = True
         self.status = status
         self.body = None
@@ -192,7 +195,16 @@ class ProxyExchange(Pending):
         elif not self.minor:
             end += b"Connection: keep-alive\r\n"
         return b"".join(
-            (STATUS_LINES[status], *lines, b"X-Request-Id: ", self.request_id, b"\r\n", framing, end, b"\r\n")
+            (
+                STATUS_LINES[status],
+                *lines,
+                b"X-Request-Id: ",
+                request_id or self.request_id,
+                b"\r\n",
+                framing,
+                end,
+                b"\r\n",
+            )
         )
 
     def _cold_lines(self) -> bytes:

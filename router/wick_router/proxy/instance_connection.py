@@ -219,7 +219,7 @@ class InstanceConnection(Outlet):
         if known is None or not fresh or exchange.method == b"HEAD" or exchange.upgrade:
             return False
         self._keep_alive = True
-        self._out.append(exchange.response_head(known.status, known.framing, known.lines))
+        self._out.append(exchange.response_head(known.status, known.framing, known.lines, known.request_id))
         self._out.append(data[len(data) - known.length :])
         self._finish(exchange)
         return True
@@ -354,7 +354,7 @@ class InstanceConnection(Outlet):
         if self._head_bytes > self._header_bytes and sum(map(len, kept)) > self._header_bytes:
             raise Malformed("its head is too large")  # the bytes read may be the body's
         if status < OK:
-            self._on_interim(exchange, status, kept)
+            self._on_interim(exchange, status, kept, read.get(b"x-request-id"))
             return
         self._in_head = False
         self._keep_alive = parser.should_keep_alive()
@@ -363,7 +363,7 @@ class InstanceConnection(Outlet):
             kept = heads.without(kept, heads.tokens(connection))
         if REFUSED_FIELD in read and self._moves_on(exchange, read[REFUSED_FIELD]):
             return
-        length = read.get(b"content-length")
+        length, request_id = read.get(b"content-length"), read.get(b"x-request-id")
         if length is None or b"transfer-encoding" in read or status in NO_BODY or exchange.method == b"HEAD":
             coding = read.get(b"transfer-encoding")
             line = self._framed(exchange, framing(status, exchange.method, exchange.minor, length, coding))
@@ -371,8 +371,8 @@ class InstanceConnection(Outlet):
             self._left = int(length)
             line = b"Content-Length: %d\r\n" % self._left
             if REFUSED_FIELD not in read and not exchange.upgrade:
-                self._plain = CachedHead(status, line, kept, self._left)
-        self._out.append(exchange.response_head(status, line, kept))
+                self._plain = CachedHead(status, line, kept, self._left, request_id)
+        self._out.append(exchange.response_head(status, line, kept, request_id))
 
     def on_body(self, data: bytes) -> None:
         exchange = self.exchange
@@ -398,7 +398,7 @@ class InstanceConnection(Outlet):
 
     # What a head means
 
-    def _on_interim(self, exchange: "ProxyExchange", status: int, kept: list[bytes]) -> None:
+    def _on_interim(self, exchange: "ProxyExchange", status: int, kept: list[bytes], request_id: bytes | None) -> None:
         self._interims += 1
         if self._interims > MAX_INTERIM:
             raise Malformed("too many interim answers")
@@ -413,7 +413,7 @@ class InstanceConnection(Outlet):
             lines = b"".join(kept)
             self._out.append(
                 b"HTTP/1.1 101 Switching Protocols\r\n%bConnection: Upgrade\r\nUpgrade: %b\r\nX-Request-Id: %b\r\n\r\n"
-                % (lines, exchange.upgrade, exchange.request_id)
+                % (lines, exchange.upgrade, request_id or exchange.request_id)
             )
         elif status == EARLY_HINTS:
             exchange.interim(b"HTTP/1.1 103 Early Hints\r\n%b\r\n" % b"".join(kept))

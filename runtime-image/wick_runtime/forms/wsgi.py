@@ -3,7 +3,7 @@
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import IO, Any, Final
 from urllib.parse import unquote_to_bytes
 
 from wick_runtime.call.answer import Answer
@@ -14,6 +14,8 @@ from wick_runtime.http.head import checked
 from wick_runtime.run.context import Context
 from wick_runtime.run.handler_process import Handle
 
+IN_MEMORY: Final = 1_048_576
+"""Bytes of a chunked body that are kept in memory; a longer one lies in a temporary file."""
 _CGI = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -98,7 +100,6 @@ def environ(call: HandlerCall, body: Iterator[bytes], context: Context) -> dict[
         "REMOTE_ADDR": said.client or "127.0.0.1",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": said.scheme,
-        "wsgi.input": io.BufferedReader(Input(body), 65536),
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": False,
@@ -106,13 +107,35 @@ def environ(call: HandlerCall, body: Iterator[bytes], context: Context) -> dict[
         "wsgi.run_once": False,
         "kubewick.context": context,
     }
+    chunked = False
     for name, value in call.headers:
-        key = _CGI.get(name) or "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
-        text = value.decode("latin-1")
         if b"_" in name:
             continue  # "x_y" and "x-y" would be the same variable: a way to forge the second
+        if name == b"transfer-encoding":
+            chunked = True  # and undone: what is read is the body itself, and its length is known
+            continue
+        key = _CGI.get(name) or "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+        text = value.decode("latin-1")
         found[key] = found[key] + "," + text if key in found and key not in _CGI.values() else text
+    if chunked and not call.complete:
+        found["wsgi.input"], size = spooled(body)
+        found["CONTENT_LENGTH"] = str(size)
+    else:
+        found["wsgi.input"] = io.BufferedReader(Input(body), 65536)
+        if chunked:
+            found["CONTENT_LENGTH"] = str(len(call.body))
     return found
+
+
+def spooled(body: Iterator[bytes]) -> tuple[IO[bytes], int]:
+    """A body of unknown length, whole and ready to be read, and how long it is; `maxRequestBytes` bounds it."""
+    from tempfile import SpooledTemporaryFile  # noqa: PLC0415 - few bodies are chunked
+
+    file: IO[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it is gone with the request's environment
+    file.writelines(body)
+    size = file.tell()
+    file.seek(0)
+    return file, size
 
 
 class Input(io.RawIOBase):

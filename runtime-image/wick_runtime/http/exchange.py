@@ -7,7 +7,7 @@ deadline answered for it, is ignored.
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from wick_runtime.http.head import bodiless, checked, render
+from wick_runtime.http.head import ONCE, bodiless, checked, render, render_whole
 from wick_runtime.http.message.refusal import ErrorAnswer, Headers
 
 if TYPE_CHECKING:
@@ -20,11 +20,9 @@ _PREFIXES: Final[dict[tuple[int, tuple[bytes, bytes]], bytes]] = {}
 _MOST_PREFIXES: Final = 256
 
 
-def _prefix(status: int, header: tuple[bytes, bytes]) -> bytes:
-    made = render(status, [header])
-    if len(_PREFIXES) < _MOST_PREFIXES:
-        _PREFIXES[status, header] = made
-    return made
+def _remember(status: int, header: tuple[bytes, bytes]) -> None:
+    if len(_PREFIXES) < _MOST_PREFIXES and header[0].lower() not in ONCE:
+        _PREFIXES[status, header] = render(status, [header])
 
 
 class Job(Protocol):
@@ -96,17 +94,14 @@ class Exchange:
             return
         connection = self.connection
         server = connection.server
-        if len(headers) == 1:
-            prefix = _PREFIXES.get((status, headers[0])) or _prefix(status, headers[0])
-        else:
-            prefix = render(status, headers)
+        prefix = _PREFIXES.get((status, headers[0])) if len(headers) == 1 else None
         if not self.body_done and connection.too_long_to_drain(self):
             self.keep_alive = False
         end = b"\r\n" if self.keep_alive and not self.http10 and not server.draining else self._connection_header()
         self.started = self.ended = True
         self._head = b""
-        if self.head_only or status in _BODILESS:
-            connection.send_whole(self, self._bare(prefix, status, len(body), end))
+        if prefix is None or self.head_only or status in _BODILESS:
+            self._respond_otherwise(status, headers, body, end)
             return
         connection.send_whole(
             self,
@@ -114,10 +109,15 @@ class Exchange:
             % (prefix, server.clock.date(connection.touched), self.request_id, len(body), end, body),
         )
 
-    def _bare(self, prefix: bytes, status: int, size: int, end: bytes) -> bytes:
-        """A head without its body."""
-        length = b"" if status in _BODILESS else b"content-length: %d\r\n" % size
-        return b"%b%bx-request-id: %b\r\n%b%b" % (prefix, self.connection.date(), self.request_id, length, end)
+    def _respond_otherwise(self, status: int, headers: Headers, body: bytes, end: bytes) -> None:
+        """With a head that is not known by heart, or without a body."""
+        connection = self.connection
+        head = render_whole(status, headers, connection.server.clock.date(connection.touched), self.request_id)
+        if status not in _BODILESS:
+            head += b"content-length: %d\r\n" % len(body)
+            if len(headers) == 1:
+                _remember(status, headers[0])
+        connection.send_whole(self, head + end if self.head_only or status in _BODILESS else head + end + body)
 
     def start(self, status: int, headers: Headers) -> None:
         """Begin a response whose body follows in pieces; ``content-length`` among `headers` is kept to."""
@@ -133,7 +133,7 @@ class Exchange:
             headers = [*headers, (b"transfer-encoding", b"chunked")] if self.chunked else headers
         if self.head_only or bodiless(status):
             self.left, self.chunked = 0, False
-        head = b"%b%bx-request-id: %b\r\n" % (render(status, headers), self.connection.date(), self.request_id)
+        head = render_whole(status, headers, self.connection.date(), self.request_id)
         self._head = head + self._connection_header()
         self.connection.server.soon(self.flush)
 

@@ -8,6 +8,8 @@ _LINES = {status: f"HTTP/1.1 {status} {text}\r\n".encode() for status, text in R
 _HOP = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
 )
+ONCE = frozenset((b"date", b"server", b"x-request-id"))
+"""Fields that a response has once. The server adds the first and the last where the function gives none."""
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BAD = (b"\r", b"\n", b"\0")
@@ -37,6 +39,23 @@ def checked(headers: Headers) -> Headers:
 def render(status: int, headers: Headers) -> bytes:
     """The head up to and without the empty line."""
     return status_line(status) + b"".join([name + b": " + value + b"\r\n" for name, value in headers])
+
+
+def render_whole(status: int, headers: Headers, date: bytes, request_id: bytes) -> bytes:
+    """The head as `render` makes it, with the server's own lines; of `ONCE` the function's first line alone counts."""
+    lines, given = [status_line(status)], set()
+    for name, value in headers:
+        lower = name.lower()
+        if lower in ONCE:
+            if lower in given:
+                continue
+            given.add(lower)
+        lines.append(name + b": " + value + b"\r\n")
+    if b"date" not in given:
+        lines.append(date)
+    if b"x-request-id" not in given:
+        lines.append(b"x-request-id: " + request_id + b"\r\n")
+    return b"".join(lines)
 
 
 def _date(at: time.struct_time) -> bytes:

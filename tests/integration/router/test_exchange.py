@@ -480,3 +480,14 @@ async def test_internal_headers_leak_neither_in_nor_out(world):
     _, head, _ = await world.request(GET)
     assert b"Kubewick" not in head
     assert b"Keep-Alive" not in head
+
+
+async def test_an_instance_s_own_request_id_is_the_answer_s_only_one(world):
+    await world.serve(always(b"HTTP/1.1 200 OK\r\nX-Request-Id: own\r\nDate: d\r\nContent-Length: 0\r\n\r\n"))
+    client = await world.client()
+    for _ in range(3):  # the second and third by a head that is remembered
+        client.send(b"GET /function/default/hello/ HTTP/1.1\r\nHost: a\r\nX-Request-Id: theirs\r\n\r\n")
+        _, head, _ = await client.answer()
+        lines = head.lower().split(b"\r\n")
+        assert [line for line in lines if line.startswith(b"x-request-id")] == [b"x-request-id: own"]
+        assert lines.count(b"date: d") == 1

@@ -95,8 +95,11 @@ def test_nonsense_in_the_unread_rest_of_a_body_ends_the_connection(begin, form):
         sock.sendall(
             b"POST /nothing/0 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n11000\r\n" + b"x" * 69_632
         )
-        assert b" 200 " in head_of(sock)
+        if form != "wsgi":  # whose application begins when a chunked body is whole
+            assert b" 200 " in head_of(sock)
         sock.sendall(b"\r\nnonsense\r\n")
+        if form == "wsgi":
+            assert b" 400 " in head_of(sock)
         while sock.recv(65536):
             continue
 

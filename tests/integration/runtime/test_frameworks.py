@@ -74,6 +74,7 @@ def test_django_runs(serve):
     assert app.request("/hello/Ada%20L").text == "Hello, Ada L!"
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert app.request("/total", "POST", "n=1&n=41", form).json == {"total": 42}
+    assert app.request("/total", "POST", iter([b"n=1&", b"n=41"]), form).json == {"total": 42}  # chunked
 
 
 def test_a_lambda_handler_runs(start):

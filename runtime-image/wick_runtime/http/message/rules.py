@@ -14,7 +14,7 @@ MAX_ID: Final = 128
 _UNKNOWN: Final = 100
 """Counts a transfer coding that is not ``chunked``, and a host that is none."""
 _KNOWN: Final = frozenset((
-    b"host", b"upgrade", b"content-length", b"transfer-encoding", b"expect", b"x-request-id",
+    b"host", b"cookie", b"upgrade", b"content-length", b"transfer-encoding", b"expect", b"x-request-id",
     b"kubewick-deadline-ms", b"kubewick-attempt", b"kubewick-cold-start",
 ))  # fmt: skip
 _VISIBLE = frozenset(range(0x21, 0x7F))
@@ -52,12 +52,14 @@ def head_too_large(message: str) -> ErrorAnswer:
 
 def check(head: RequestHead) -> None:  # noqa: C901, PLR0912 - one pass over the fields, paid by every request
     """Read the platform's headers into `head`; one that cannot be served gets a refusal."""
-    hosts = lengths = codings = 0
+    hosts = lengths = codings = cookies = 0
     for name, value in head.headers:
         if name not in _KNOWN:
             continue
         if name == b"host":
             hosts += 1 if legal_host(value) else _UNKNOWN
+        elif name == b"cookie":
+            cookies += 1
         elif name == b"content-length":
             lengths += 1
             head.length = int(value) if value.isdigit() and len(value) < 20 else -1  # noqa: PLR2004 - below 2^64
@@ -76,10 +78,20 @@ def check(head: RequestHead) -> None:  # noqa: C901, PLR0912 - one pass over the
     odd = not target.startswith(b"/") or b"#" in target or len(target) > MAX_TARGET or head.method == "CONNECT"
     if hosts != 1 or lengths or codings or odd:
         head.refusal = head.refusal or _framing(head, hosts, lengths, codings)
+    if cookies > 1:
+        head.headers = one_cookie(head.headers)
     if head.upgrades and (head.length or codings):
         head.body_apart = True
     if head.refusal is not None:
         head.keep_alive = False
+
+
+def one_cookie(headers: Headers) -> Headers:
+    """Several ``Cookie`` lines, into which HTTP/2 may split it, as one (RFC 9113, 8.2.3), in the place of the first."""
+    whole = b"; ".join(value for name, value in headers if name == b"cookie")
+    first = next(at for at, (name, _) in enumerate(headers) if name == b"cookie")
+    others = [(name, value) for name, value in headers[first:] if name != b"cookie"]
+    return [*headers[:first], (b"cookie", whole), *others]
 
 
 def _expect(head: RequestHead, value: bytes) -> None:
