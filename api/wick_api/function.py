@@ -49,6 +49,12 @@ class Route(Struct, frozen=True, rename="camel", kw_only=True):
     methods: tuple[str, ...] = ()
 
 
+class Lambda(Struct, frozen=True, rename="camel", kw_only=True):
+    """Of handlers written for AWS Lambda."""
+
+    event: Literal["url", "api-v1", "api-v2", "alb"] = "url"
+
+
 class Slo(Struct, frozen=True, rename="camel", kw_only=True):
     """What users may expect; percentages are above 0 and below 100."""
 
@@ -63,6 +69,7 @@ class FunctionSpec(Struct, frozen=True, rename="camel", kw_only=True):
     runtime: str = "python"
     handler: str = "main:handle"
     interface: Literal["auto", "native", "asgi", "wsgi", "cloudevent", "lambda", "functions-framework"] = "auto"
+    lambda_: Lambda | None = field(default=None, name="lambda")
     env: tuple[Manifest, ...] = ()
     env_from: tuple[Manifest, ...] = ()
     resources: Manifest = field(default_factory=dict)
@@ -175,6 +182,10 @@ def _check(function: Function) -> None:
         (
             not _HANDLER.fullmatch(spec.handler),
             f"spec.handler: {spec.handler!r} must be written module:attribute, for instance main:handle",
+        ),
+        (
+            spec.lambda_ is not None and spec.interface not in ("auto", "lambda"),
+            f"spec.lambda: is for spec.interface lambda (or auto), not {spec.interface}",
         ),
         *scale_rules(spec.scale),
         (not 0 < spec.timeout <= MAX_TIMEOUT, "spec.timeout: must be more than 0s and at most 24h"),

@@ -242,6 +242,7 @@ def order(function: Function, revision: Revision, pod: Manifest, config_maps: Ma
         "revision": revision.name,
         "handler": own.get("KUBEWICK_HANDLER", "main:handle"),
         "interface": own.get("KUBEWICK_INTERFACE", "auto"),
+        **({"lambdaEvent": own["KUBEWICK_LAMBDA_EVENT"]} if "KUBEWICK_LAMBDA_EVENT" in own else {}),
         "files": dict(revision.files),
         "env": {name: value for name, value in variables.items() if not name.startswith(names.RESERVED_ENV_PREFIX)},
         "concurrency": int(own.get("KUBEWICK_CONCURRENCY", "10")),

@@ -13,6 +13,7 @@ DORMANT = "KUBEWICK_DORMANT"
 WOKEN = "KUBEWICK_WOKEN"
 """Set by `dormant`, for the runtime it becomes."""
 INTERFACES = ("auto", "native", "asgi", "wsgi", "cloudevent", "lambda", "functions-framework")
+LAMBDA_EVENTS = ("url", "api-v1", "api-v2", "alb")
 MAX_CONCURRENCY = 1000
 MAX_TIMEOUT = 86_400.0  # s; a day, longer than any function platform allows
 MAX_BODY = 1 << 40  # bytes
@@ -54,6 +55,8 @@ class FunctionTarget(NamedTuple):
     function: str = ""
     namespace: str = ""
     revision: str = ""
+    lambda_event: str = ""
+    """The event that a Lambda handler gets, one of `LAMBDA_EVENTS`; empty where nobody chose."""
     debug: bool = False
     """Tracebacks go into answers, not only into the log."""
 
@@ -150,6 +153,15 @@ def interface_name(text: str, name: str) -> str:
     return text
 
 
+def lambda_choice(event: str, interface: str, name: str) -> tuple[str, str]:
+    """The event and the interface: whoever chooses an event has a Lambda handler."""
+    if event and event not in LAMBDA_EVENTS:
+        raise RuntimeSettingInvalid(f"{name}: {event!r} is none of {', '.join(LAMBDA_EVENTS)}")
+    if event and interface not in ("auto", "lambda"):
+        raise RuntimeSettingInvalid(f"{name}: is for the interface lambda, not {interface}")
+    return event, "lambda" if event else interface
+
+
 def number(value: object, name: str, low: float, high: float, *, whole: bool = True) -> float:
     """Check a number between `low` and `high`, both allowed."""
     kind = "a whole number" if whole else "a number"
@@ -166,13 +178,16 @@ def number(value: object, name: str, low: float, high: float, *, whole: bool = T
 
 
 def _target(environ: Mapping[str, str]) -> FunctionTarget:
+    wanted = interface_name(environ.get("KUBEWICK_INTERFACE", "") or "auto", "KUBEWICK_INTERFACE")
+    event, interface = lambda_choice(environ.get("KUBEWICK_LAMBDA_EVENT", ""), wanted, "KUBEWICK_LAMBDA_EVENT")
     return FunctionTarget(
         code=environ.get("KUBEWICK_CODE", "") or "/function",
         handler=handler_name(environ.get("KUBEWICK_HANDLER", "") or "main:handle", "KUBEWICK_HANDLER"),
-        interface=interface_name(environ.get("KUBEWICK_INTERFACE", "") or "auto", "KUBEWICK_INTERFACE"),
+        interface=interface,
         function=environ.get("KUBEWICK_FUNCTION", ""),
         namespace=environ.get("KUBEWICK_NAMESPACE", ""),
         revision=environ.get("KUBEWICK_REVISION", ""),
+        lambda_event=event,
         debug=_flag(environ, "KUBEWICK_DEBUG"),
     )
 

@@ -155,7 +155,7 @@ def _number(schema, _path):
 def _ruled(path, value):
     """What CEL says of several fields at once, made so."""
     rule = {
-        "": lambda value: _one_of(value, "source", image="i"),
+        "": _rule_spec,
         ".source": lambda value: _one_of(value, "inline", configMap={"name": "c"}),
         ".env": _rule_variable,
         ".envFrom": lambda value: _one_of(value, "configMapRef", secretRef={"name": "s"}),
@@ -165,6 +165,12 @@ def _ruled(path, value):
     if rule is not None:
         rule(value)
     return value
+
+
+def _rule_spec(value):
+    _one_of(value, "source", image="i")
+    if value.get("interface", "auto") not in ("auto", "lambda"):
+        value.pop("lambda", None)
 
 
 def _one_of(value, first, **other):

@@ -31,6 +31,7 @@ def specialization(function: Function, project: Project) -> dict[str, Any]:
         "namespace": function.metadata.namespace,
         "handler": spec.handler,
         "interface": spec.interface,
+        **({"lambdaEvent": spec.lambda_.event} if spec.lambda_ is not None else {}),
         "files": _files(function, config_maps),
         "env": environment(function, config_maps, _manifests(project.secrets)),
         "concurrency": spec.concurrency,

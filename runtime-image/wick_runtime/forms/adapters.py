@@ -39,8 +39,8 @@ def in_loop(loaded: "LoadedCode", form: Form) -> AsyncApplication:
     return AsyncApplication(native.in_loop(loaded.handler, form))
 
 
-def in_process(loaded: "LoadedCode", form: Form, name: str) -> Handle:
-    """For a handler process; `name` is the handler's attribute."""
+def in_process(loaded: "LoadedCode", form: Form, name: str, lambda_event: str = "") -> Handle:
+    """For a handler process; `name` is the handler's attribute, `lambda_event` what a Lambda handler is to get."""
     handler: Any = loaded.handler
     if form.interface is Interface.WSGI:
         from wick_runtime.forms import wsgi
@@ -53,7 +53,7 @@ def in_process(loaded: "LoadedCode", form: Form, name: str) -> Handle:
     if form.interface is Interface.LAMBDA:
         from wick_runtime.forms import awslambda
 
-        return awslambda.in_process(handler)
+        return awslambda.in_process(handler, lambda_event or "url")
     if form.interface is Interface.CLOUDEVENT:
         from wick_runtime.forms import cloudevent_handlers
 

@@ -13,6 +13,7 @@ from wick_runtime.config import (
     RuntimeSettingInvalid,
     handler_name,
     interface_name,
+    lambda_choice,
     number,
     safe,
 )
@@ -44,13 +45,16 @@ def parse(body: bytes, config: RuntimeConfig) -> Order:
         raise RuntimeSettingInvalid(f"the body is not JSON: {error}") from error
     if not isinstance(given, dict):
         raise RuntimeSettingInvalid("the body is not a JSON object")
+    wanted = interface_name(_text(given, "interface", "auto"), "interface")
+    event, interface = lambda_choice(_text(given, "lambdaEvent", ""), wanted, "lambdaEvent")
     target = FunctionTarget(
         code=config.target.code,
         handler=handler_name(_text(given, "handler", "main:handle"), "handler"),
-        interface=interface_name(_text(given, "interface", "auto"), "interface"),
+        interface=interface,
         function=_text(given, "function", ""),
         namespace=_text(given, "namespace", ""),
         revision=_text(given, "revision", ""),
+        lambda_event=event,
         debug=given.get("debug", False) is True,
     )
     ours = config.limits

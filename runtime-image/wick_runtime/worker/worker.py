@@ -134,7 +134,7 @@ def prepare(order: dict[str, Any], born: float) -> Code:
         found = form(loaded.handler, target.interface, name, adapters.registered(name))
     except Unfit as unfit:
         raise LoadError(str(unfit), getattr(loaded.module, "__file__", "") or "") from unfit
-    handle = None if found.asynchronous else adapters.in_process(loaded, found, name)
+    handle = None if found.asynchronous else adapters.in_process(loaded, found, name, target.lambda_event)
     imported = time.monotonic()
     if loaded.init is not None and not found.asynchronous:
         called(lambda: run_hook(loaded.init), target.code, "init")

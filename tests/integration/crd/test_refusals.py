@@ -30,6 +30,8 @@ BAD = {
     "a variable with two values": ({"env": [{"name": "A", "value": "1", "valueFrom": {}}]}, r"spec.env\[0\]"),
     "a mount over the function": ({"secrets": [{"name": "s", "mountPath": "/function/x"}]}, r"spec.secrets\[0\]"),
     "an interface nobody speaks": ({"interface": "smoke"}, "spec.interface"),
+    "an event of nobody's": ({"lambda": {"event": "sqs"}}, "spec.lambda.event"),
+    "a Lambda event for another interface": ({"interface": "asgi", "lambda": {}}, "spec.lambda"),
     "a route that is no path": ({"routes": [{"path": "x"}]}, r"spec.routes\[0\]"),
     "an availability beyond all": ({"slo": {"availability": 101}}, "spec.slo.availability"),
     "a field nobody knows": ({"replica": 3}, "spec.replica"),

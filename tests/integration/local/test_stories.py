@@ -38,6 +38,12 @@ def test_the_first_request_starts_a_function_and_the_next_finds_it_running(up, w
     assert len(running.instances("echo")) == 1
 
 
+def test_a_lambda_handler_gets_the_event_that_its_function_chooses(up, write):
+    code = "def handler(event, context):\n    return {'statusCode': 200, 'body': event['resource']}"
+    running = up(write("rest", code, "handler: main:handler\nlambda: {event: api-v1}"))
+    assert running.call("rest").body == b"/"
+
+
 def test_fifty_simultaneous_first_requests_are_all_answered(up, write):
     running = up(write("echo", ECHO, "concurrency: 100"))
     with concurrent.futures.ThreadPoolExecutor(50) as pool:

@@ -1,6 +1,7 @@
 """Real instances: `python -m wick_runtime` with ports of its own, stopped and reaped by the fixture."""
 
 import functools
+import hashlib
 import http.client
 import json
 import os
@@ -8,14 +9,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from cluster import waiting
+from cluster import tools, waiting
 from cluster.waiting import PATIENCE
 
+HERE = Path(__file__).parent
 VARIANTS = {
     "uvloop-httptools": {"KUBEWICK_LOOP": "uvloop", "KUBEWICK_PARSER": "httptools"},
     "asyncio-python": {"KUBEWICK_LOOP": "asyncio", "KUBEWICK_PARSER": "python"},
@@ -173,3 +176,29 @@ def start(tmp_path):
 def variant(request):
     """Both loops and both parsers."""
     return VARIANTS[request.param]
+
+
+@pytest.fixture(scope="session")
+def libraries():
+    """A folder with the frameworks, beside the project's environment and not in it; made once per machine."""
+    return installed("frameworks", ["-r", HERE / "frameworks.txt"], ["--no-deps", "-r", HERE / "bare.txt"])
+
+
+def installed(name, *wanted):
+    """A folder with what pip makes of each of `wanted`, its arguments; made once per machine."""
+    texts = [
+        argument.read_bytes() if isinstance(argument, Path) else argument.encode()
+        for each in wanted
+        for argument in each
+    ]
+    digest = hashlib.sha256(b" ".join(texts)).hexdigest()[:12]
+    folder = tools.cache() / f"{name}-{sys.implementation.cache_tag}-{digest}"
+    with tools.locked(folder.with_suffix(".lock")):
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}-") as made:
+                whole = Path(made) / "whole"
+                for arguments in wanted:
+                    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", whole, *arguments]
+                    subprocess.run(command, check=True, timeout=300)
+                whole.rename(folder)
+    return folder

@@ -156,6 +156,8 @@ def test_code_that_does_not_load_is_told_with_its_place(pooled):
         ({"files": {"/etc/x": ""}}, "files"),
         ({"handler": "main"}, "handler"),
         ({"interface": "cgi"}, "interface"),
+        ({"lambdaEvent": "sqs"}, "lambdaEvent"),
+        ({"interface": "asgi", "lambdaEvent": "url"}, "lambdaEvent"),
         ({"concurrency": 0}, "concurrency"),
         ({"timeout": "soon"}, "timeout"),
         ({"env": {"A": 1}}, "env"),

@@ -34,6 +34,11 @@ def test_the_body_carries_everything_that_decides_what_runs():
     }
 
 
+def test_a_lambda_event_goes_along_only_where_it_is_chosen():
+    assert body("{source: {inline: {main.py: x}}, lambda: {}}")["lambdaEvent"] == "url"
+    assert body("{source: {inline: {main.py: x}}, lambda: {event: alb}}")["lambdaEvent"] == "alb"
+
+
 def test_source_comes_from_a_configmap_in_the_files():
     made = body("{source: {configMap: {name: c}}}", "kind: ConfigMap\nmetadata: {name: c}\ndata: {main.py: y}\n")
     assert made["files"] == {"main.py": "y"}

@@ -169,6 +169,8 @@ def test_scale_routes_and_the_like_make_no_revision(edit):
         {"source": {"inline": {"other.py": "def handle(): return 'hi'"}}},
         {"handler": "main:other"},
         {"interface": "asgi"},
+        {"lambda": {"event": "url"}},
+        {"lambda": {"event": "alb"}},
         {"env": [{"name": "A", "value": "1"}]},
         {"envFrom": [{"secretRef": {"name": "s"}}]},
         {"secrets": [{"name": "s", "mountPath": "/s"}]},

@@ -144,6 +144,14 @@ def test_an_order_carries_code_limits_and_the_authors_environment_but_none_of_ku
     assert (order["files"], order["timeout"], order["concurrency"]) == ({"main.py": "x"}, 5.0, 7)
 
 
+@pytest.mark.parametrize(
+    ("spec", "event"), [({}, None), ({"lambda": {}}, "url"), ({"lambda": {"event": "alb"}}, "alb")]
+)
+def test_a_chosen_lambda_event_reaches_a_warm_pod(spec, event):
+    order = warm.order(function(**spec), Revision("abc", {}, template(**spec)), pool_pod(), {})
+    assert order.get("lambdaEvent") == event
+
+
 def test_the_source_is_not_read_again_for_a_claim_and_reaches_the_function_as_files_only():
     made = function()
     own = template(OperatorConfig())

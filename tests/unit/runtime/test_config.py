@@ -32,6 +32,7 @@ def test_an_empty_environment_gives_the_documented_defaults():
         ("KUBEWICK_HANDLER", "main"),
         ("KUBEWICK_HANDLER", "main:1st"),
         ("KUBEWICK_INTERFACE", "cgi"),
+        ("KUBEWICK_LAMBDA_EVENT", "sqs"),
         ("KUBEWICK_DEBUG", "yes"),
         ("KUBEWICK_SOURCE", "main.py"),
         ("KUBEWICK_SOURCE", '"main.py"'),
@@ -41,6 +42,15 @@ def test_an_empty_environment_gives_the_documented_defaults():
 def test_a_variable_that_cannot_be_read_is_named(name, value):
     with pytest.raises(RuntimeSettingInvalid, match=name):
         read({name: value})
+
+
+def test_whoever_chooses_a_lambda_event_has_a_lambda_handler():
+    assert (
+        read({"KUBEWICK_LAMBDA_EVENT": "alb"}).target[2:]
+        == read({"KUBEWICK_INTERFACE": "lambda"}).target._replace(lambda_event="alb")[2:]
+    )
+    with pytest.raises(RuntimeSettingInvalid, match="KUBEWICK_LAMBDA_EVENT: is for the interface lambda, not asgi"):
+        read({"KUBEWICK_LAMBDA_EVENT": "alb", "KUBEWICK_INTERFACE": "asgi"})
 
 
 def test_a_pool_instance_needs_a_token():

@@ -12,7 +12,7 @@ HEAVY = {
 }  # fmt: skip
 ADAPTERS = {
     "forms.asgi", "forms.awslambda", "forms.cloudevent", "forms.cloudevent_handlers", "forms.functionsframework",
-    "forms.websocket", "forms.wsgi",
+    "forms.lambda_event", "forms.lambda_json", "forms.lambda_response", "forms.websocket", "forms.wsgi",
 }  # fmt: skip
 OWN = {
     "", "call", "call.answer", "call.frame", "call.interface", "call.request", "config", "forms", "forms.adapters",

@@ -69,6 +69,8 @@ def input_of(function: Function, files: Mapping[str, str]) -> str:
     fields = {name: msgspec.to_builtins(getattr(spec, name), enc_hook=float) for name in _DECIDING}
     if spec.start_timeout != START_TIMEOUT:  # else the input is what it was before the field was there
         fields["start_timeout"] = float(spec.start_timeout)
+    if spec.lambda_ is not None:  # as above
+        fields["lambda"] = spec.lambda_.event
     refresh = function.metadata.annotations.get(REFRESH, "")
     return digest(fields, canonical(spec.env), files, refresh)[:LENGTH]
 
