@@ -24,7 +24,7 @@ from wick_runtime.run.context import Context, Identity, current
 from wick_runtime.run.failure import answered, departed, logged
 from wick_runtime.run.integrity import broken, end_process, exhausted
 from wick_runtime.run.leftover import stopped
-from wick_runtime.run.lines import LineStream
+from wick_runtime.run.lines import finish
 
 AGAIN: Final = 1.0
 """Seconds between two cancellations of a task that will not stop."""
@@ -181,7 +181,6 @@ class Inline:
         call: AsyncApplication,
         admission: Admission,
         identity: Identity,
-        lines: LineStream,
         *,
         streams: bool,
         debug: bool,
@@ -193,7 +192,6 @@ class Inline:
         self.parting = call.parting
         self._admission = admission
         self._identity = identity
-        self._lines = lines
         self._debug = debug
         self._loop = asyncio.get_running_loop()
         self._base = contextvars.copy_context()
@@ -261,8 +259,8 @@ class Inline:
                 self._raised(run, error)
         finally:
             exchange.job = None  # no cycle: freed now, not by the garbage collector
-            if run.context.partial:
-                self._lines.finish(run.context)
+            if run.context.unfinished:
+                finish(run.context)
             if run.task is not None:
                 self._deadlines.discard(run)
                 self._endless.discard(run)

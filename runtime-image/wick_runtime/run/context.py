@@ -2,7 +2,7 @@
 
 import contextvars
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import logging
@@ -14,6 +14,16 @@ class Identity(NamedTuple):
     function: str
     namespace: str
     revision: str
+
+
+class PartialLine:
+    """A log line that has no end yet."""
+
+    text = ""
+    cut = 0
+    """Characters behind `text` that were not kept."""
+    undecoded = b""
+    """The beginning of a character."""
 
 
 class RequestOrigin(Protocol):
@@ -34,8 +44,8 @@ class RequestOrigin(Protocol):
 class Context:
     """One invocation. Cheap to make: what a handler does not ask for is not worked out."""
 
-    partial = ""
-    """Text printed without a line's end yet."""
+    unfinished: dict[Any, PartialLine] | None = None
+    """Text printed without a line's end yet, by its stream."""
 
     def __init__(self, origin: RequestOrigin, identity: Identity) -> None:
         self._origin = origin

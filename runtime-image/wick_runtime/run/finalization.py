@@ -35,7 +35,8 @@ def flush() -> None:
     """Write what the standard streams and all open files hold: Python does so when it takes its modules apart."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and not getattr(stream, "closed", False):
-            stream.flush()
+            finish = getattr(stream, "finish", stream.flush)  # our own streams hold unfinished lines alone
+            finish()
     objects = gc.get_objects()
     for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):  # the outer first: it writes to the inner
         for file in [each for each in objects if type(each) is kind]:

@@ -32,7 +32,7 @@ from wick_runtime.run.admission import ERROR, OK
 from wick_runtime.run.context import Context, Identity, current
 from wick_runtime.run.failure import answered, logged
 from wick_runtime.run.integrity import broken, exhausted, tell
-from wick_runtime.run.lines import LineStream
+from wick_runtime.run.lines import finish
 
 _READ = 262_144
 
@@ -49,7 +49,6 @@ class Setting(NamedTuple):
 
     handle: Handle
     identity: Identity
-    lines: LineStream
     debug: bool
 
 
@@ -101,7 +100,8 @@ class Process:
         finally:
             self._running = False
             self._serving = None
-            setting.lines.finish(context)
+            if context.unfinished:
+                finish(context)
             current.set(None)
         return fit
 

@@ -10,17 +10,16 @@ from wick_runtime.run.context import Identity
 from wick_runtime.run.lines import LineStream
 
 
-def capture(identity: Identity) -> LineStream:
+def capture(identity: Identity) -> None:
     """Take over standard output, standard error and logging of this process."""
     plain = os.isatty(1)
     out = LineStream(1, "info", identity, plain=plain)
     sys.stdout = out
-    sys.stderr = LineStream(1, "error", identity, plain=plain)
+    sys.stderr = LineStream(1, "error", identity, plain=plain, name="<stderr>")
     if "logging" in sys.modules:
         _take_records(out)
     else:
         sys.meta_path.insert(0, _Logging(out))
-    return out
 
 
 class _Logging:

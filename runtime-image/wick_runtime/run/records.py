@@ -1,9 +1,13 @@
-"""What `logging` records become: lines of `output.Lines`. Imported with `logging`, by whoever imports that first."""
+"""What `logging` records become: lines of `LineStream`. Imported with `logging`, by whoever imports that first."""
 
 import logging
+from typing import Any
 
 from wick_runtime.run.context import current
 from wick_runtime.run.lines import LineStream
+
+PLAIN = "%(message)s"
+"""Time, level and logger are members of the log line already."""
 
 
 class Handler(logging.Handler):
@@ -18,9 +22,49 @@ class Handler(logging.Handler):
             text = self.format(record)
         except (TypeError, ValueError):  # arguments that do not fit their format: show them rather than lose them
             text = f"{record.msg!r} {record.args!r}"
-        self._lines.emit([text], record.levelname.lower(), current.get(), logger=record.name)
+        self._lines.emit(text, record.levelname.lower(), current.get(), logger=record.name)
+
+
+class BasicConfig:
+    """`logging.basicConfig` of a process whose root logger has a handler already, ours.
+
+    Python's does nothing then. The function's first call counts all the same, as in any program: `level`, `format`,
+    `datefmt` and `style` become our handler's; what names a file, other handlers or another stream takes its place.
+    """
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._python = logging.basicConfig
+        self._done = False
+
+    def __call__(self, **named: Any) -> None:
+        root = logging.getLogger()
+        if not named.get("force") and (self._done or root.handlers != [self._handler]):
+            self._python(**named)  # which finds handlers, and leaves them alone
+            return
+        root.removeHandler(self._handler)
+        try:
+            self._python(**named if _elsewhere(named) else self._with_ours(named))
+        except BaseException:
+            root.addHandler(self._handler)
+            raise
+        self._done = True
+
+    def _with_ours(self, named: dict[str, Any]) -> dict[str, Any]:
+        self._handler.setFormatter(None)
+        given = {name: value for name, value in named.items() if name not in ("stream", "filename", "handlers")}
+        return {"format": PLAIN, **given, "handlers": [self._handler]}
+
+
+def _elsewhere(named: dict[str, Any]) -> bool:
+    """Whether a call wants its records elsewhere than on the standard streams."""
+    stream = named.get("stream")
+    other = stream is not None and not isinstance(stream, LineStream)
+    return other or named.get("filename") is not None or named.get("handlers") is not None
 
 
 def take(lines: LineStream) -> None:
     """Send what everybody logs from now on to `lines`."""
-    logging.basicConfig(handlers=[Handler(lines)], level=logging.INFO, format="%(message)s", force=True)
+    handler = Handler(lines)
+    logging.basicConfig(handlers=[handler], level=logging.INFO, format=PLAIN, force=True)
+    logging.basicConfig = BasicConfig(handler)

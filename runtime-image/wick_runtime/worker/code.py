@@ -9,7 +9,6 @@ from wick_runtime.config import FunctionTarget, Patience, RequestLimits
 from wick_runtime.ipc.shared_table import SharedTable
 from wick_runtime.run.context import Identity
 from wick_runtime.run.handler_process import Handle
-from wick_runtime.run.lines import LineStream
 from wick_runtime.run.load import LoadedCode
 from wick_runtime.worker.generators import Generators
 
@@ -37,7 +36,6 @@ class Code(NamedTuple):
     target: FunctionTarget
     limits: RequestLimits
     identity: Identity
-    lines: LineStream
     phases: dict[str, float]
     handle: Handle | None
     """How a handler process calls it; None for an asynchronous one."""

@@ -68,9 +68,7 @@ class _Serving:
             self._channel.send({"op": "failed", **problem.report()})
             return 1
         load_position.over()
-        self._app = Inline(
-            served, self._admission, code.identity, code.lines, streams=code.form.streams, debug=code.target.debug
-        )
+        self._app = Inline(served, self._admission, code.identity, streams=code.form.streams, debug=code.target.debug)
         settings = ServerSettings(code.target.function, code.limits.timeout, self._shared.patience)
         self._server = Server(
             self._app, choose(self._shared.parser), self._shared.table, settings, _Keeper(self._channel)

@@ -127,7 +127,7 @@ def prepare(order: dict[str, Any], born: float) -> Code:
     target, limits = FunctionTarget(**order["target"]), RequestLimits(**order["limits"])
     identity = Identity(target.function, target.namespace, target.revision)
     environment(order["env"], target)
-    lines = capture(identity)
+    capture(identity)
     loaded = load(target)
     name = target.handler.partition(":")[2]
     try:
@@ -139,7 +139,7 @@ def prepare(order: dict[str, Any], born: float) -> Code:
     if loaded.init is not None and not found.asynchronous:
         called(lambda: run_hook(loaded.init), target.code, "init")
     phases = {"import": (imported - born) * 1000, "init": (time.monotonic() - imported) * 1000, "born": born}
-    return Code(loaded, found, target, limits, identity, lines, phases, handle)
+    return Code(loaded, found, target, limits, identity, phases, handle)
 
 
 def environment(given: dict[str, str] | None, target: FunctionTarget) -> None:
@@ -171,7 +171,7 @@ def run_process(sock: socket.socket, code: Code) -> int:
 
 def _process(sock: socket.socket, code: Code) -> None:
     if code.handle is not None:
-        Process(sock, Setting(code.handle, code.identity, code.lines, code.target.debug)).run()
+        Process(sock, Setting(code.handle, code.identity, code.target.debug)).run()
 
 
 def _template(channel: Channel, code: Code, first: Sequence[Message]) -> int:
