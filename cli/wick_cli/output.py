@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ def structured(value: Any, output: str) -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their widest cell, two blanks apart, the last as long as it likes."""
-    lines = [list(head), *(list(row) for row in rows)]
+    lines = [list(head), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
@@ -50,3 +51,27 @@ def condition(shown: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     """One condition of a Function's status; empty when it has none such."""
     conditions = (shown.get("status") or {}).get("conditions") or []
     return next((found for found in conditions if found.get("type") == kind), {})
+
+
+def printable(text: str) -> str:
+    """Escape what would drive a terminal rather than be read in it, as Python writes it in a string.
+
+    Control characters but tab and newline, lone surrogates (which no stream can encode), and the marks that turn the
+    direction of writing (Unicode Annex 9) or break a line where nobody sees it.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(character if _harmless(character) else _escaped(character) for character in text)
+
+
+def _harmless(character: str) -> bool:
+    category = unicodedata.category(character)
+    return character in "\t\n" or (category not in _DRIVING and character not in _TURNING)
+
+
+_DRIVING = {"Cc", "Cs", "Zl", "Zp"}
+_TURNING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -56,6 +56,9 @@ def read(paths: Iterable[Path], namespace: str = "default") -> Project:
         except FileNotFoundError:
             problems.append(ManifestProblem(path, 0, "no such file or folder"))
             continue
+        except OSError as error:
+            problems.append(ManifestProblem(path, 0, f"cannot be read: {error}"))
+            continue
         for file in files:
             found, wrong = _read_file(file)
             documents += found

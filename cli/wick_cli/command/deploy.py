@@ -12,7 +12,7 @@ from wick_api.names import Key
 from wick_api.reason import Reason
 from wick_cli.document.manifest import Document
 from wick_cli.failure import CommandFailed, InvalidFile, TooLate
-from wick_cli.output import condition, structured
+from wick_cli.output import condition, printable, structured
 from wick_cli.platform import Platform, Shown
 from wick_cli.project import Project, read
 from wick_cli.target import PlatformTarget, target_options
@@ -105,9 +105,9 @@ def wait_until_ready(platform: Platform, keys: list[Key], until: float, clock: C
             now = progress(platform.function(key))
             if last.get(key) != now:
                 last[key] = now
-                click.echo(f"{key}: {'ready' if now.ready else now.text}", err=True)
+                click.echo(f"{key}: {'ready' if now.ready else printable(now.text)}", err=True)
             if now.hopeless:
-                raise CommandFailed(f"{key}: {now.text}")
+                raise CommandFailed(f"{key}: {printable(now.text)}")
         waiting = list(_not_ready(last))
         if not waiting:
             return
@@ -117,4 +117,4 @@ def wait_until_ready(platform: Platform, keys: list[Key], until: float, clock: C
 
 
 def _not_ready(last: dict[Key, Progress]) -> Iterator[str]:
-    return (f"{key}: {state.text}" for key, state in last.items() if not state.ready)
+    return (f"{key}: {printable(state.text)}" for key, state in last.items() if not state.ready)

@@ -9,7 +9,7 @@ import msgspec
 
 from wick_api import warm
 from wick_api.function import FunctionSpec, decode_scalar
-from wick_cli.output import age, output_option, structured, table
+from wick_cli.output import age, output_option, printable, structured, table
 from wick_cli.platform import Shown, key_of
 from wick_cli.target import PlatformTarget, target_options
 
@@ -57,7 +57,7 @@ def as_text(shown: Shown, instances: Sequence[Shown], now: dt.datetime) -> Itera
         "Age": age(metadata.get("creationTimestamp"), now),
     }
     width = max(len(name) for name in facts) + 2
-    yield from (f"{name + ':':<{width}}{value}" for name, value in facts.items() if value)
+    yield from (f"{name + ':':<{width}}{printable(str(value))}" for name, value in facts.items() if value)
     conditions = [
         [c["type"], c["status"], c.get("reason", ""), c.get("message", "")] for c in status.get("conditions") or []
     ]

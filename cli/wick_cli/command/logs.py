@@ -2,6 +2,7 @@
 
 import click
 
+from wick_cli.output import printable
 from wick_cli.platform import key_of
 from wick_cli.target import PlatformTarget, target_options
 
@@ -16,7 +17,7 @@ Examples:
 @click.argument("name")
 @click.option("--follow", "-f", is_flag=True, help="Go on printing new lines.")
 @click.option("--tail", default=100, show_default=True, type=click.IntRange(0), help="Lines of each instance at first.")
-@click.option("--raw", is_flag=True, help="The JSON lines as they are.")
+@click.option("--raw", is_flag=True, help="The lines as they are, control characters included.")
 @target_options
 def command(*, target: PlatformTarget, name: str, follow: bool, tail: int, raw: bool) -> None:
     """Print a function's log lines."""
@@ -24,4 +25,4 @@ def command(*, target: PlatformTarget, name: str, follow: bool, tail: int, raw: 
 
     platform = target.open()
     for line in platform.lines(key_of(platform, name), tail, follow=follow):
-        click.echo(line if raw else readable(line))
+        click.echo(line if raw else printable(readable(line)))

@@ -15,7 +15,8 @@ from wick_api.reason import Reason
 from wick_autoscaler.decisions.decision import Decision
 from wick_autoscaler.decisions.scaler import NotScaled, Replicas
 from wick_cli.local.decisions.environment import Unrunnable
-from wick_cli.local.fleet import Fleet, FleetFailure
+from wick_cli.local.decisions.readiness import FleetFailure
+from wick_cli.local.fleet import Fleet
 from wick_cli.local.pool import Nest, Pool
 from wick_cli.local.runtime import HOST
 from wick_cli.local.specialization import specialization

@@ -14,6 +14,8 @@ from wick_api.function import Function
 from wick_api.names import Key
 from wick_api.reason import Reason
 from wick_cli.local.decisions.plan import Member, ProcessState, plan
+from wick_cli.local.decisions.readiness import FleetFailure
+from wick_cli.local.lines import StartOutput
 from wick_cli.local.pool import Pool
 from wick_cli.local.runtime import GRACE_SECONDS, HOST, LoadFailed, Runtime, Unstartable
 from wick_router.backend import Instance, Sink
@@ -28,14 +30,6 @@ ROUTER_URL = "KUBEWICK_ROUTER_URL"
 
 Phases = tuple[tuple[str, float], ...]
 """Steps of a start in order, in ms."""
-
-
-@dataclass(frozen=True)
-class FleetFailure:
-    """Why the current revision does not start."""
-
-    reason: Reason
-    message: str
 
 
 @dataclass
@@ -68,6 +62,11 @@ class Fleet:
         self.want = 0
         self.activated = float("-inf")
         self.failure: FleetFailure | None = None
+        """Why nothing more of the present text is started; a later try takes it away."""
+        self.remembered: FleetFailure | None = None
+        """The last one of the present text, until it serves."""
+        self._told: tuple[str, ...] = ()
+        """What the last start of the present text printed, where it failed."""
 
     @property
     def revision(self) -> str:
@@ -78,11 +77,17 @@ class Fleet:
         """Instances that serve, of any revision."""
         return sum(unit.state is ProcessState.READY for unit in self._units)
 
+    @property
+    def current(self) -> int:
+        """Instances that serve the function as it is written now."""
+        return sum(unit.state is ProcessState.READY and unit.revision == self.revision for unit in self._units)
+
     def become(self, function: Function, body: Mapping[str, Any] | FleetFailure) -> None:
         """Take over a new text of the function: `body` for `specialize`, or why it cannot run here."""
         self.function = function
         self.want = min(max(self.want, function.spec.scale.min), function.spec.scale.max)
         self._forget_failure()
+        self.remembered, self._told = None, ()
         self._patience = RETRY_SECONDS
         if isinstance(body, FleetFailure):
             self._body = {}
@@ -177,18 +182,21 @@ class Fleet:
     async def _come_up(self, unit: _Unit, body: Mapping[str, Any]) -> None:
         """Leave `unit.runtime` set and ready, or the failure noted."""
         runtime = None
+        output = StartOutput(lambda line: self._line(self.function.key, line), self._told)
         clock = asyncio.get_running_loop().time
         try:
             began = clock()
             runtime = await self._pool.take()
             took = (clock() - began) * 1000
-            runtime.line = lambda line: self._line(self.function.key, line)
+            runtime.line = output.add
             phases = await runtime.specialize(body)
             whole = (clock() - began) * 1000
         except (LoadFailed, Unstartable) as error:
             if runtime:
                 runtime.kill()
+            output.failed()
             if unit.revision == self.revision:
+                self._told = output.lines
                 reason = error.reason if isinstance(error, LoadFailed) else Reason.CLUSTER_ERROR
                 self._fail(FleetFailure(reason, str(error)))
             return
@@ -196,6 +204,9 @@ class Fleet:
             if runtime:
                 runtime.kill()
             raise
+        output.started()
+        if unit.revision == self.revision:
+            self.remembered, self._told = None, ()
         unit.runtime, unit.phases, unit.state = runtime, _steps(whole, took, phases), ProcessState.READY
         self.step()
 
@@ -223,7 +234,7 @@ class Fleet:
         self._sink.instances(self.function.key, self.instances())
 
     def _fail(self, failure: FleetFailure, *, retry: bool = True) -> None:
-        self.failure = failure
+        self.failure = self.remembered = failure
         if not self.ready:
             self.want = self.function.spec.scale.min
             self._sink.failed(self.function.key, failure.reason, failure.message)

@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from wick_api.names import Key
 
@@ -29,6 +29,55 @@ class Lines:
         kept, total = self._kept.get(key, deque()), self._total.get(key, 0)
         new = min(max(0, total - number), len(kept))
         return total, list(kept)[len(kept) - new :]
+
+
+class StartOutput:
+    """What one start prints, less what is only the last failed start over again: a retry that fails alike is silent.
+
+    A line is held back as long as all lines so far are those of `before`.
+    """
+
+    def __init__(self, show: Callable[[str], None], before: Sequence[str]) -> None:
+        self._show, self._before = show, before
+        self._lines: list[str] = []
+        self._held: list[str] = []
+        self._repeats = True
+        self._starting = True
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """As people read them, so without times and process numbers."""
+        return tuple(self._lines)
+
+    def add(self, line: str) -> None:
+        """Take one line in."""
+        if self._starting and len(self._lines) < KEPT:
+            self._repeats = self._repeats and readable(line) == next(iter(self._before[len(self._lines) :]), None)
+            self._lines.append(readable(line))
+        else:
+            self._repeats = False
+        if self._repeats:
+            self._held.append(line)
+        else:
+            self._release()
+            self._show(line)
+
+    def started(self) -> None:
+        """It did not fail: nothing is held back any longer."""
+        self._release()
+        self._starting = False
+
+    def failed(self) -> None:
+        """Drop what is held when it is all that the last one said."""
+        if len(self._held) < len(self._before):
+            self._release()
+        self._held.clear()
+        self._starting = False
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        for line in held:
+            self._show(line)
 
 
 def readable(line: str) -> str:

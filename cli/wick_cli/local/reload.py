@@ -7,10 +7,13 @@ functions away: `keep_serving` keeps what it said before.
 
 import asyncio
 import dataclasses
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from wick_cli.project import Project, watched_files
+
+log = logging.getLogger(__name__)
 
 PERIOD = 0.5  # s
 
@@ -31,12 +34,12 @@ def stamps(paths: Sequence[Path]) -> Stamps:
 
 
 def keep_serving(before: Project, now: Project) -> Project:
-    """Add to `now` the functions of `before` whose file has a problem now."""
+    """Add to `now` the functions of `before` whose file, or a folder it is in, has a problem now."""
     broken = {problem.file for problem in now.problems}
     kept = {
         key: authored
         for key, authored in before.functions.items()
-        if key not in now.functions and authored.document.file in broken
+        if key not in now.functions and not broken.isdisjoint((authored.document.file, *authored.document.file.parents))
     }
     return dataclasses.replace(now, functions=now.functions | kept)
 
@@ -44,9 +47,17 @@ def keep_serving(before: Project, now: Project) -> Project:
 async def edits(paths: Callable[[], Sequence[Path]], period: float = PERIOD) -> AsyncIterator[None]:
     """Yield after each change of the files under `paths`, which is asked anew each time; runs until cancelled."""
     seen = await asyncio.to_thread(stamps, paths())
+    told = ""
     while True:
         await asyncio.sleep(period)
-        found = await asyncio.to_thread(stamps, paths())
+        try:
+            found = await asyncio.to_thread(stamps, paths())
+        except (OSError, RuntimeError) as error:  # no descriptor, no right to look, no thread: perhaps next time
+            if str(error) != told:
+                log.warning("cannot look for edits: %s", error)
+            told = str(error)
+            continue
+        told = ""
         if found != seen:
             seen = found
             yield

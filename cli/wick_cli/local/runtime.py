@@ -5,8 +5,9 @@
     start() -> waits on its control port for `specialize` -> serves on its data port -> stop() drains -> ended()
 
 Each runs in a session of its own, so Ctrl-C in the terminal reaches ``wick up`` alone, and the whole session can be
-killed. A signal to stop goes to the first process alone, as a kubelet sends it to a pod's. It gets none of the
-shell's variables but `PASSED_ON`: a pod would not have them either.
+killed. It adopts the daemons its function makes and reaps them, as PID 1 of a pod does. A signal to stop goes to the
+first process alone, as a kubelet sends it to a pod's. It gets none of the shell's variables but `PASSED_ON`: a pod
+would not have them either.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import hashlib
 import os
 import secrets
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,7 +26,8 @@ import aiohttp
 import msgspec
 
 from wick_api.reason import Reason
-from wick_cli.local.guardian import kill_session
+from wick_cli.local.guardian import kill_family
+from wick_cli.local.orphans import become_subreaper
 from wick_kube import control_port
 
 HOST = "127.0.0.1"
@@ -123,8 +126,8 @@ class Runtime:
                 self.process.terminate()
 
     def kill(self) -> None:
-        """End it and everything it forked, now; what it left behind, where it has ended."""
-        kill_session(self.pid)
+        """End it and everything it started, now; what is left of its session, where it has ended."""
+        kill_family(self.pid)
 
 
 def load_error(said: Mapping[str, Any]) -> str:
@@ -136,10 +139,17 @@ def load_error(said: Mapping[str, Any]) -> str:
 
 
 async def start(folder: Path) -> Runtime:
-    """Start an empty runtime that keeps its files under `folder`."""
+    """Start an empty runtime that keeps its files under `folder`; `Unstartable` when the machine refuses it."""
+    try:
+        return await _spawn(folder)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Unstartable(f"this machine cannot start a process: {error}") from error
+
+
+async def _spawn(folder: Path) -> Runtime:
     token = secrets.token_urlsafe(24)
     ports = _free_ports()
-    folder.mkdir(parents=True)  # noqa: ASYNC240 - microseconds, on a local disk
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - microseconds, on a local disk
     environ = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {
         "PORT": str(ports[0]),
         "KUBEWICK_CONTROL_PORT": str(ports[1]),
@@ -160,6 +170,7 @@ async def start(folder: Path) -> Runtime:
         env=environ,
         limit=MAX_LINE,
         start_new_session=True,
+        preexec_fn=become_subreaper,
     )
     return Runtime(process, ports, token)
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from wick_api.names import Key
 from wick_cli.local.decisions.row import Row, news
 from wick_cli.local.lines import readable
+from wick_cli.output import printable
 
 _COLOURS = {"ready": "green", "starting": "yellow", "failed": "red", "idle": "dim"}
 
@@ -42,12 +43,13 @@ class Plain:
 
     def say(self, text: str) -> None:
         """One line about the platform."""
-        click.echo(text)
+        click.echo(printable(text))
         sys.stdout.flush()
 
     def line(self, key: Key, text: str) -> None:
-        """Prefix what a function printed with its name."""
-        self.say(f"{key.name} | {readable(text)}")
+        """Prefix each line a function printed with its name."""
+        for line in readable(text).split("\n"):
+            self.say(f"{key.name} | {line}")
 
     def update(self, rows: Mapping[Key, Row], problems: Sequence[str]) -> None:
         """Say what changed."""
@@ -73,11 +75,12 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """One line about the platform, above the table."""
-        self._console.print(Text(text), soft_wrap=True)
+        self._console.print(Text(printable(text)), soft_wrap=True)
 
     def line(self, key: Key, text: str) -> None:
-        """Prefix what a function printed with its name."""
-        self._console.print(Text.assemble((f"{key.name} | ", "cyan"), readable(text)), soft_wrap=True)
+        """Prefix each line a function printed with its name."""
+        for line in readable(text).split("\n"):
+            self._console.print(Text.assemble((f"{key.name} | ", "cyan"), printable(line)), soft_wrap=True)
 
     def update(self, rows: Mapping[Key, Row], problems: Sequence[str]) -> None:
         """Redraw when something changed."""
@@ -108,6 +111,6 @@ def drawn(rows: Mapping[Key, Row], problems: Sequence[str]) -> RenderableType:
             str(row.in_flight),
             str(row.cold_starts),
             last,
-            Text(row.why),
+            Text(printable(row.why)),
         )
-    return Group(table, *(Text(problem, style="red") for problem in problems))
+    return Group(table, *(Text(printable(problem), style="red") for problem in problems))

@@ -23,12 +23,13 @@ from typing import Any
 
 from wick_api import names
 from wick_api.names import Key
-from wick_api.reason import Condition, Reason
+from wick_api.reason import Condition
 from wick_autoscaler.decisions import explanation
 from wick_autoscaler.loop import Autoscaler
 from wick_cli.local import control, guardian, reload
 from wick_cli.local.address import socket_file
 from wick_cli.local.backend import LocalBackend
+from wick_cli.local.decisions.readiness import FleetFailure, LocalObservation, LocalVerdict, readiness
 from wick_cli.local.decisions.row import Row
 from wick_cli.local.lines import Lines
 from wick_cli.local.pool import Nest
@@ -180,44 +181,47 @@ class LocalSite:
         for key, view in sorted(self._views().items()):
             fleet = self._processes.fleets.get(key)
             if fleet is not None:
+                verdict = self._verdict(key, view)
+                failed = verdict.status == "False"
                 found[key] = Row(
                     key=key,
                     url=f"http://{self._settings.host}:{self._router.port}{view.url}",
-                    state=view.state,
+                    state="failed" if failed and not fleet.ready else view.state,
                     ready=fleet.ready,
                     wanted=fleet.want,
                     in_flight=view.in_flight + view.queued,
                     cold_starts=view.cold_starts,
                     last_cold_start=view.last_cold_start.milliseconds if view.last_cold_start else None,
-                    why=self._why(key, view),
+                    why=verdict.message,
+                    failed=failed,
                 )
         return found
 
     def _views(self) -> dict[Key, FunctionView]:
         return {key: function_view(lane) for key, lane in self._router.plane.lanes.items()}
 
-    def _why(self, key: Key, view: FunctionView) -> str:
-        failure = self._processes.fleets[key].failure
-        if failure and view.state == "ready":
-            return f"the code as it is now does not start, so the code before it serves on: {failure.message}"
-        if failure:
-            return failure.message
+    def _verdict(self, key: Key, view: FunctionView) -> LocalVerdict:
+        fleet = self._processes.fleets[key]
         lost = self._router.plane.table.lost(key)
-        return lost[0].message if lost and view.state != "failed" else view.why
+        return readiness(
+            LocalObservation(
+                state=view.state,
+                why=view.why,
+                failure=fleet.failure or fleet.remembered,
+                lost=FleetFailure(lost[0].reason, lost[0].message) if lost else None,
+                wanted=fleet.want,
+                ready=fleet.ready,
+                current=fleet.current,
+            )
+        )
 
     def _shown(self, key: Key, view: FunctionView) -> dict[str, Any]:
-        fleet = self._processes.fleets[key]
-        reasons = {"idle": Reason.IDLE, "starting": Reason.STARTING, "ready": Reason.READY}
-        reason = fleet.failure.reason if fleet.failure else reasons.get(view.state, Reason.LOAD_FAILED)
-        lost = self._router.plane.table.lost(key)
-        if lost and not fleet.failure and view.state != "failed":
-            reason = lost[0].reason
-        why = self._why(key, view)
+        fleet, verdict = self._processes.fleets[key], self._verdict(key, view)
         ready = {
             "type": Condition.READY.value,
-            "status": "False" if view.state == "failed" or fleet.failure or lost else "True",
-            "reason": reason.value,
-            "message": why,
+            "status": verdict.status,
+            "reason": verdict.reason.value,
+            "message": verdict.message,
         }
         last = view.last_cold_start
         cold = {"milliseconds": round(last.milliseconds), "path": last.path} if last else {}
@@ -235,7 +239,7 @@ class LocalSite:
             "spec": document.manifest.get("spec") if document else {},
             "status": {
                 "conditions": [ready],
-                "why": why,
+                "why": verdict.message,
                 "url": f"http://{self._settings.host}:{self._router.port}{view.url}",
                 "replicas": fleet.want,
                 "readyReplicas": fleet.ready,

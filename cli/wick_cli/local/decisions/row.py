@@ -22,6 +22,8 @@ class Row:
     last_cold_start: float | None
     """Milliseconds."""
     why: str
+    failed: bool = False
+    """Something must be mended, though an older revision may serve."""
 
     @property
     def name(self) -> str:
@@ -37,15 +39,16 @@ def news(before: Mapping[Key, Row], now: Mapping[Key, Row]) -> Iterator[str]:
             yield f"{row.name}: {row.url}"
             if row.state == "idle":
                 continue
-        elif (old.state, old.ready, old.why if row.state == "failed" else "") == (
-            row.state,
-            row.ready,
-            row.why if row.state == "failed" else "",
-        ):
+        elif _told(old) == _told(row):
             continue
         yield f"{row.name}: {_words(old, row)}"
     for key in before.keys() - now.keys():
         yield f"{before[key].name}: gone"
+
+
+def _told(row: Row) -> tuple[str, int, str]:
+    """What a change of is worth a line."""
+    return row.state, row.ready, row.why if row.failed or row.state == "failed" else ""
 
 
 def _words(old: Row | None, row: Row) -> str:
@@ -53,6 +56,8 @@ def _words(old: Row | None, row: Row) -> str:
         return f"failed: {row.why}"
     if row.state != "ready":
         return row.state
+    if row.failed and not (old and old.failed):
+        return row.why
     started = row.cold_starts > (old.cold_starts if old else 0) and row.last_cold_start is not None
     cold = f", cold start {row.last_cold_start:.0f} ms" if started else ""
     return f"ready, {row.ready} {'instance' if row.ready == 1 else 'instances'}{cold}"
