@@ -95,11 +95,12 @@ def test_a_daemon_ends_with_the_platform_however_that_ends(daemon, number):
 def test_a_machine_without_descriptors_refuses_a_start_and_the_platform_lives_on(up, write):
     running = up(write("f", PID), write("g", PID), options=("--pool", "1"))
     assert running.call("f").status == 200
+    supervisors = [int(each.partition("-")[2]) for each in running.instances("f")]
     pid = running.process.pid
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     open_now = max(int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir())
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_now + 2, before[1]))
-    for supervisor in [int(each.partition("-")[2]) for each in running.instances("f")]:
+    for supervisor in supervisors:
         os.killpg(supervisor, signal.SIGKILL)
     running.says("Too many open files")
     assert running.process.poll() is None
