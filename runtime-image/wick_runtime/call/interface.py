@@ -58,17 +58,33 @@ def form(handler: Any, wanted: str, name: str, registered: str = "") -> Form:
 def _recognised(handler: Any, name: str, registered: str) -> Interface:
     if registered:
         return Interface.FUNCTIONS_FRAMEWORK
-    if name.rpartition(".")[2] == "lambda_handler":
-        return Interface.LAMBDA
     parameters = _parameters(handler)
     names = tuple(p.name for p in parameters)
-    if hasattr(handler, "wsgi_app") or names == ("environ", "start_response"):
+    if name.rpartition(".")[2] == "lambda_handler" or _is_lambda(handler, parameters):
+        return Interface.LAMBDA
+    if hasattr(handler, "wsgi_app") or (len(names) == 2 and names[1] == "start_response"):  # noqa: PLR2004 - PEP 3333's
         return Interface.WSGI
     if len(names) == 3 and (names == ("scope", "receive", "send") or _asynchronous(handler)):  # noqa: PLR2004 - ASGI's
         return Interface.ASGI
     if names and (names[0] in ("event", "cloud_event", "cloudevent") or parameters[0].annotation == "CloudEvent"):
         return Interface.CLOUDEVENT
     return Interface.NATIVE
+
+
+_LAMBDA_LIBRARIES: Final = ("apig_wsgi", "aws_lambda_powertools", "chalice", "mangum")
+"""Their handlers are theirs, whatever they are called and annotated with."""
+_OBJECTS: Final = ("dict", "Dict", "Mapping", "LambdaEvent")
+
+
+def _is_lambda(handler: Any, parameters: list["Parameter"]) -> bool:
+    """By the library that made it, or by its annotations: an event that is a dict, or AWS's context."""
+    maker = handler if type(handler) is FunctionType else type(handler)
+    if str(getattr(maker, "__module__", "")).partition(".")[0] in _LAMBDA_LIBRARIES:
+        return True
+    if len(parameters) != 2 or _asynchronous(handler):  # noqa: PLR2004 - event, context
+        return False
+    event, context = parameters
+    return context.annotation == "LambdaContext" or (event.name == "event" and event.annotation in _OBJECTS)
 
 
 class Parameter(NamedTuple):
@@ -139,7 +155,7 @@ def _signature(handler: Any) -> list[Parameter]:
 
 def _last(annotation: Any) -> str:
     text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
-    return text.rpartition(".")[2]
+    return text.partition("[")[0].rpartition(".")[2]
 
 
 def _asynchronous(handler: Any) -> bool:

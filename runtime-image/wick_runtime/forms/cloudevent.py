@@ -5,6 +5,7 @@ the versions people's code pins would clash with ours.
 """
 
 import base64
+import codecs
 import json
 import uuid
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from wick_runtime.http.message.refusal import Headers
 STRUCTURED: Final = "application/cloudevents+json"
 BATCHED: Final = "application/cloudevents-batch+json"
 REQUIRED: Final = ("id", "source", "type", "specversion")
+_NO_CHARSETS: Final = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+"""Encodings of Python alone; some take time that grows with the square of the text."""
 _UNESCAPED: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 
 
@@ -27,7 +30,8 @@ class NotAnEvent(ValueError):
 class CloudEvent:
     """One event: attributes by name (``event["type"]``, ``event.type``) and ``data``.
 
-    `data` is the parsed JSON where the content type says JSON, text for ``text/*``, else bytes.
+    `data` is the parsed JSON where the content type says JSON, text for ``text/*``, else bytes; bytes also where the
+    charset is unknown, or the data is not in it.
     """
 
     def __init__(self, attributes: Mapping[str, Any], data: Any = None) -> None:
@@ -81,32 +85,37 @@ def decode(headers: Headers, body: bytes) -> CloudEvent | list[CloudEvent]:
     """The event of a request, or the list of a batch; raises `NotAnEvent`."""
     fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
     kind = fields.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in (STRUCTURED, BATCHED):
+        whole = _json(body, fields["content-type"])
+        if isinstance(whole, bytes):
+            raise NotAnEvent(f"the body is not in the charset {_charset(fields['content-type'])!r}, or that is unknown")
     if kind == STRUCTURED:
-        return _structured(_parsed(body))
+        return _structured(whole)
     if kind == BATCHED:
-        batch = _parsed(body)
+        batch = whole
         if not isinstance(batch, list):
             raise NotAnEvent("a batch is a JSON array")
         return [_structured(one) for one in batch]
     attributes = {name[3:]: _unescaped(value) for name, value in fields.items() if name.startswith("ce-")}
     if not attributes:
-        raise NotAnEvent("there are neither ce- headers nor a body of type application/cloudevents+json")
-    if "id" not in attributes:
-        raise NotAnEvent("the event has no id")
+        raise NotAnEvent(
+            "there are neither ce- headers nor a body of type application/cloudevents+json "
+            "(a handler written for AWS Lambda needs spec.interface: lambda)"
+        )
     content = fields.get("content-type")
     if content:
         attributes["datacontenttype"] = content
-    return CloudEvent(attributes, _data(body, content or ""))
+    return _complete(attributes, _data(body, content or ""))
 
 
 def encode(event: CloudEvent, *, structured: bool = False) -> Response:
     """A response that carries the event."""
-    attributes = dict(event.attributes)
+    attributes = {name: _written(value) for name, value in event.attributes.items()}
     kind = str(attributes.get("datacontenttype", ""))
     if structured:
         return Response(as_json(to_json(event)), 200, {"content-type": STRUCTURED})
     attributes.pop("datacontenttype", None)
-    body, implied = _body(event.data)
+    body, implied = _body(event.data, kind)
     headers = [("content-type", kind or implied)] if kind or implied else []
     headers += [(f"ce-{name}", quote(str(value), safe=_UNESCAPED + " ")) for name, value in attributes.items()]
     return Response(body, 200, headers)
@@ -119,7 +128,9 @@ def encode_batch(events: list[CloudEvent]) -> Response:
 
 def to_json(event: CloudEvent) -> dict[str, Any]:
     """The JSON event format."""
-    found = dict(event.attributes)
+    found = {
+        name: value if isinstance(value, bool | int) else _written(value) for name, value in event.attributes.items()
+    }
     if isinstance(event.data, bytes | bytearray):
         found["data_base64"] = base64.b64encode(event.data).decode()
     elif event.data is not None:
@@ -131,17 +142,53 @@ def _structured(given: Any) -> CloudEvent:
     if not isinstance(given, dict):
         raise NotAnEvent("an event is a JSON object")
     attributes = {name: value for name, value in given.items() if name not in ("data", "data_base64")}
-    if not attributes.get("id"):
-        raise NotAnEvent("the event has no id")
     if "data_base64" in given:
         try:
-            return CloudEvent(attributes, base64.b64decode(given["data_base64"], validate=True))
+            content = base64.b64decode(given["data_base64"], validate=True)
         except (ValueError, TypeError) as error:
             raise NotAnEvent(f"data_base64: {error}") from error
-    return CloudEvent(attributes, given.get("data"))
+        kind = attributes.get("datacontenttype")
+        return _complete(attributes, _data(content, kind if isinstance(kind, str) else ""))
+    return _complete(attributes, given.get("data"))
 
 
-def _parsed(body: bytes) -> Any:
+def _complete(attributes: Mapping[str, Any], data: Any) -> CloudEvent:
+    """An event that came, with the attributes its sender owes; one that is made here may leave out two of them."""
+    lower = {name.lower(): value for name, value in attributes.items()}
+    missing = [name for name in REQUIRED if lower.get(name) in (None, "")]
+    if missing:
+        raise NotAnEvent(f"the event has no {', '.join(missing)}")
+    for name in REQUIRED:
+        if not isinstance(lower[name], str):
+            raise NotAnEvent(f"{name} is {lower[name]!r}, which is no text")
+    return CloudEvent(lower, data)
+
+
+def _json(body: bytes, kind: str) -> Any:
+    """Parsed; the body itself where its charset is unknown, or not that of the body."""
+    charset = _charset(kind)
+    if charset in ("", "utf-8", "utf8"):
+        return _parsed(body)
+    text = _text(body, charset)
+    return body if text is None else _parsed(text)
+
+
+def _charset(kind: str) -> str:
+    for parameter in kind.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip('"').lower()
+    return ""
+
+
+def _text(body: bytes, charset: str) -> str | None:
+    try:
+        return None if codecs.lookup(charset).name in _NO_CHARSETS else body.decode(charset)
+    except (LookupError, ValueError):
+        return None
+
+
+def _parsed(body: bytes | str) -> Any:
     try:
         return json.loads(body)
     except ValueError as error:
@@ -149,25 +196,35 @@ def _parsed(body: bytes) -> Any:
 
 
 def _data(body: bytes, kind: str) -> Any:
-    media = kind.partition(";")[0].strip().lower()
     if not body:
         return None
-    if media in ("application/json", "text/json") or media.endswith("+json"):
-        return _parsed(body)
-    if media.startswith("text/"):
-        try:
-            return body.decode()
-        except UnicodeDecodeError as error:
-            raise NotAnEvent("the data is not UTF-8 text") from error
+    if _is_json(kind):
+        return _json(body, kind)
+    if kind.lower().startswith("text/"):
+        text = _text(body, _charset(kind) or "utf-8")
+        return body if text is None else text
     return body
 
 
-def _body(data: Any) -> tuple[bytes, str]:
+def _is_json(kind: str) -> bool:
+    media = kind.partition(";")[0].strip().lower()
+    return media in ("application/json", "text/json") or media.endswith("+json")
+
+
+def _written(value: Any) -> str:
+    """The specification's text for an attribute's value."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    moment = getattr(value, "isoformat", None)
+    return str(value) if moment is None else moment().replace("+00:00", "Z")
+
+
+def _body(data: Any, kind: str) -> tuple[bytes, str]:
     if data is None:
         return b"", ""
     if isinstance(data, bytes | bytearray):
         return bytes(data), "application/octet-stream"
-    if isinstance(data, str):
+    if isinstance(data, str) and not _is_json(kind):
         return data.encode(), "text/plain; charset=utf-8"
     return as_json(data), "application/json"
 

@@ -184,6 +184,12 @@ def libraries():
     return installed("frameworks", ["-r", HERE / "frameworks.txt"], ["--no-deps", "-r", HERE / "bare.txt"])
 
 
+@pytest.fixture(scope="session")
+def install():
+    """`install(name, [requirement, ...])`: a folder with what pip makes of it."""
+    return installed
+
+
 def installed(name, *wanted):
     """A folder with what pip makes of each of `wanted`, its arguments; made once per machine."""
     texts = [

@@ -69,6 +69,42 @@ def test_flask_runs(serve):
     assert app.request("/upload", "POST", body, kind).json == {"f": 300_000}
 
 
+BOTTLE = """
+    import bottle
+    app = bottle.default_app()
+
+    @bottle.post("/hello/<name>")
+    def hello(name):
+        return {"hello": name, "body": bottle.request.body.read().decode()}
+"""
+FALCON = """
+    import falcon
+
+    class Hello:
+        def on_post(self, request, response, name):
+            response.media = {"hello": name, "body": request.bounded_stream.read().decode()}
+
+    app = falcon.App()
+    app.add_route("/hello/{name}", Hello())
+"""
+FALCON_ASGI = """
+    import falcon.asgi
+
+    class Hello:
+        async def on_post(self, request, response, name):
+            response.media = {"hello": name, "body": (await request.stream.read()).decode()}
+
+    app = falcon.asgi.App()
+    app.add_route("/hello/{name}", Hello())
+"""
+
+
+@pytest.mark.parametrize("code", [BOTTLE, FALCON, FALCON_ASGI], ids=["bottle", "falcon", "falcon.asgi"])
+def test_bottle_and_falcon_are_recognised_and_run(start, libraries, code):
+    app = start(code, KUBEWICK_HANDLER="main:app", PYTHONPATH=libraries)
+    assert app.request("/hello/Ada", "POST", "text").json == {"hello": "Ada", "body": "text"}
+
+
 def test_django_runs(serve):
     app = serve("django", "application")
     assert app.request("/hello/Ada%20L").text == "Hello, Ada L!"

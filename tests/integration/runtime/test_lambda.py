@@ -136,6 +136,28 @@ def test_a_library_decodes_the_path(call):
     assert path == ("/caf\ufffd/a b" if mangled else "/café/a b")
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "import mangum\nhandler = mangum.Mangum(asgi, lifespan='off')",
+        "import apig_wsgi\nhandler = apig_wsgi.make_lambda_handler(wsgi)",
+        "handler = resolved(LambdaFunctionUrlResolver)",
+        "def handler(event: dict, context): return HANDLERS['mangum'](event, context)",
+        "def handler(event, context: LambdaContext): return HANDLERS['mangum'](event, context)",
+    ],
+    ids=["mangum", "apig-wsgi", "powertools", "a dict", "AWS's context"],
+)
+def test_a_lambda_handler_is_recognised_whatever_its_name(start, libraries, made):
+    kinds = "from aws_lambda_powertools.utilities.typing import LambdaContext\n"
+    app = start(f"{CODE}\n{kinds}{made}\n", KUBEWICK_HANDLER="main:handler", PYTHONPATH=libraries)
+    assert app.request("/a").json["path"] == "/a"
+
+
+def test_plain_http_to_what_looks_like_a_handler_of_cloudevents_says_how_lambda_is_told(start):
+    answer = start("def handler(event, context): return {}", KUBEWICK_HANDLER="main:handler").request("/")
+    assert (answer.status, "interface: lambda" in answer.message) == (400, True)
+
+
 def test_chalice_finds_its_routes(start, libraries):
     code = """
         from chalice import Chalice, Response

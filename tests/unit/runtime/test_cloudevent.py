@@ -1,5 +1,6 @@
 import base64
 import contextlib
+import datetime as dt
 import json
 
 import pytest
@@ -58,12 +59,85 @@ def test_whatever_arrives_is_an_event_or_not_one(headers, body):
         decode(headers, body)
 
 
-@pytest.mark.parametrize("missing", ["ce-id", "ce-type", "ce-source"])
+@pytest.mark.parametrize("missing", ["ce-id", "ce-type", "ce-source", "ce-specversion"])
 def test_a_missing_attribute_is_named(missing):
     headers = {"ce-id": b"1", "ce-type": b"t", "ce-source": b"s", "ce-specversion": b"1.0"}
     del headers[missing]
     with pytest.raises(NotAnEvent, match=missing[3:]):
         decode([(name.encode(), value) for name, value in headers.items()], b"")
+
+
+@pytest.mark.parametrize("missing", ["id", "source", "type", "specversion"])
+@pytest.mark.parametrize("value", [None, "", 7], ids=repr)
+def test_a_required_attribute_of_a_structured_event_is_text(missing, value):
+    event = {"id": "1", "type": "t", "source": "s", "specversion": "1.0", missing: value}
+    with pytest.raises(NotAnEvent, match=missing):
+        decode([(b"content-type", STRUCTURED.encode())], json.dumps(event).encode())
+
+
+HEADERS = [(b"ce-id", b"1"), (b"ce-type", b"t"), (b"ce-source", b"s"), (b"ce-specversion", b"1.0")]
+LATIN, WIDE = "é".encode("latin-1"), '"é"'.encode("utf-16")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "data"),
+    [
+        ("text/plain", "é".encode(), "é"),
+        ("text/plain; charset=ISO-8859-1", LATIN, "é"),
+        ('text/plain; format=flowed; charset="iso-8859-1"', LATIN, "é"),
+        ("text/plain", LATIN, LATIN),
+        ("text/plain; charset=klingon", LATIN, LATIN),
+        ("text/plain; charset=utf-8", LATIN, LATIN),
+        ("text/plain; charset=rot13", b"abc", b"abc"),
+        ("text/plain; charset=punycode", b"abc", b"abc"),
+        ("text/plain; charset=", b"abc", "abc"),
+        ("Application/JSON; charset=latin-1", b'"' + LATIN + b'"', "é"),
+        ("application/json; charset=utf-16", WIDE, "é"),
+        ("application/x+json", b"[1]", [1]),
+        ("application/json; charset=klingon", b"[1]", b"[1]"),
+        ("application/octet-stream; charset=utf-8", b"abc", b"abc"),
+    ],
+)
+def test_data_is_decoded_by_its_charset_or_stays_bytes(kind, body, data):
+    assert decode([*HEADERS, (b"content-type", kind.encode())], body).data == data
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "utf-16", "UTF-8"])
+def test_a_structured_event_is_read_by_its_charset(charset):
+    event = json.dumps({"id": "é", "type": "t", "source": "s", "specversion": "1.0"}, ensure_ascii=False)
+    kind = f"{STRUCTURED}; charset={charset}"
+    assert decode([(b"content-type", kind.encode())], event.encode(charset))["id"] == "é"
+
+
+def test_a_structured_event_in_an_unknown_charset_is_refused_by_its_name():
+    with pytest.raises(NotAnEvent, match="klingon"):
+        decode([(b"content-type", f"{BATCHED}; charset=klingon".encode())], b"[]")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "data"),
+    [
+        ("application/json", b'{"a": 1}', {"a": 1}),
+        ("application/x+json; charset=utf-8", b"[1]", [1]),
+        ("text/plain", b"a", "a"),
+        ("image/gif", b"GIF", b"GIF"),
+    ],
+)
+def test_data_in_base64_is_what_it_would_be_in_binary_mode(kind, content, data):
+    event = {"id": "1", "type": "t", "source": "s", "specversion": "1.0", "datacontenttype": kind}
+    body = json.dumps(event | {"data_base64": base64.b64encode(content).decode()}).encode()
+    assert decode([(b"content-type", STRUCTURED.encode())], body).data == data
+    assert decode([*HEADERS, (b"content-type", kind.encode())], content).data == data
+
+
+def test_attributes_and_text_are_written_as_the_specification_has_them():
+    moment = dt.datetime(2026, 11, 28, 9, 5, tzinfo=dt.UTC)
+    given = {"id": "1", "type": "t", "source": "s", "time": moment, "flag": True, "datacontenttype": "application/json"}
+    headers, body = over_the_wire(encode(CloudEvent(given, "text")))
+    fields = dict(headers)
+    assert (fields[b"ce-time"], fields[b"ce-flag"], body) == (b"2026-11-28T09:05:00Z", b"true", b'"text"')
+    structured = json.loads(over_the_wire(encode(CloudEvent(given, "text"), structured=True))[1])
+    assert (structured["time"], structured["flag"], structured["data"]) == ("2026-11-28T09:05:00Z", True, "text")
 
 
 def test_structured_data_in_base64_is_bytes():

@@ -11,7 +11,8 @@ HEAVY = {
     "urllib.parse", "urllib.request", "uuid", "wick_api", "wick_cli", "wick_operator", "wick_router", "yaml",
 }  # fmt: skip
 ADAPTERS = {
-    "forms.asgi", "forms.awslambda", "forms.cloudevent", "forms.cloudevent_handlers", "forms.functionsframework",
+    "forms.asgi", "forms.awslambda", "forms.cloudevent", "forms.cloudevent_handlers", "forms.cloudevent_sdk",
+    "forms.functionsframework",
     "forms.lambda_event", "forms.lambda_json", "forms.lambda_response", "forms.websocket", "forms.wsgi",
 }  # fmt: skip
 OWN = {
