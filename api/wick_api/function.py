@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from wick_api import names, quantity
+from wick_api import names, quantity, reference
 from wick_api.duration import Duration
 from wick_api.names import Key
 from wick_api.scale import Scale, scale_rules
@@ -197,6 +197,8 @@ def _check(function: Function) -> None:
     ):
         if wrong:
             raise SpecInvalid(message)
+    if misnamed := reference.problem(spec):
+        raise SpecInvalid(misnamed)
     _check_resources(spec)
     _check_environment(spec)
     _check_mounts(spec)

@@ -17,17 +17,27 @@ class Resource(NamedTuple):
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
-        """Path of the collection, of one object, or of a part of it; no namespace means all, or a cluster kind."""
+        """Path of the collection, of one object, or of a part of it; no namespace means all, or a cluster kind.
+
+        ``ValueError`` for a name that no object has and that, in a path, would lead elsewhere.
+        """
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         parts = [root]
         if namespace:
-            parts += ["namespaces", quote(namespace, safe="")]
+            parts += ["namespaces", _segment(namespace)]
         parts.append(self.plural)
         if name:
-            parts.append(quote(name, safe=""))
+            parts.append(_segment(name))
         if subresource:
             parts.append(subresource)
         return "/".join(parts)
+
+
+def _segment(name: str) -> str:
+    """The rule of `IsValidPathSegmentName` in apimachinery, which the API server holds names to."""
+    if name in {".", ".."} or "/" in name or "%" in name:
+        raise ValueError(f"{name!r} is not the name of an object")
+    return quote(name, safe="")
 
 
 FUNCTIONS = Resource("kubewick.dev", "v1alpha1", "functions", "Function")

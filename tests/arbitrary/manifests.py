@@ -181,6 +181,16 @@ def _one_of(value, first, **other):
         value.pop(name)
 
 
+def _rule_spec(value):
+    _one_of(value, "source", image="i")
+    taken = set()
+    for field in ("secrets", "configMaps"):
+        for number, mount in enumerate(value.get(field, ())):
+            if (place := mount["mountPath"].rstrip("/")) in taken:
+                mount["mountPath"] = place = f"/of/{field}/{number}"
+            taken.add(place)
+
+
 def _rule_variable(value):
     value["name"] = f"E{value['name']}"
     if "value" in value:

@@ -17,6 +17,7 @@ MAX_BODY = 16_777_216
 """Bytes of a `specialize` body: a ConfigMap's 1 MiB of code and environment, with room for escapes."""
 
 Reply = tuple[int, dict[str, Any]]
+UNAUTHORIZED = ErrorAnswer(401, "unauthorized", "a bearer token is needed")
 
 
 class ControlledInstance(Protocol):
@@ -27,6 +28,7 @@ class ControlledInstance(Protocol):
     def metrics(self) -> str: ...
     async def specialize(self, body: bytes, before: Mapping[str, float]) -> Reply: ...
     def authorized(self, token: str) -> bool: ...
+    def pooled(self) -> bool: ...
 
 
 class ControlPort:
@@ -50,7 +52,16 @@ class ControlPort:
         self.server = server
 
     def admit(self, exchange: Exchange) -> ErrorAnswer | None:
-        del exchange
+        """Refuse before its body what will be refused: nobody without the token makes an instance gather megabytes."""
+        if not _has_body(exchange):
+            return None
+        if split(exchange.target)[0] != b"/specialize" or exchange.method != "POST":
+            return ErrorAnswer(413, "body-too-large", "only POST /specialize takes a body")
+        if not self._instance.authorized(bearer(exchange.headers)):
+            self._woken = None
+            return UNAUTHORIZED
+        if not self._instance.pooled():
+            return ErrorAnswer(409, "already-specialized", "this instance has a function")
         return None
 
     def release(self, exchange: Exchange) -> None:
@@ -78,13 +89,17 @@ class ControlPort:
     def _specialize(self, exchange: Exchange) -> None:
         woken, self._woken = self._woken, None  # an order after the first finds the instance awake
         if not self._instance.authorized(bearer(exchange.headers)):
-            _reply(exchange, (401, {"error": {"code": "unauthorized", "message": "a bearer token is needed"}}))
+            exchange.refuse(UNAUTHORIZED)
             return
         before = {} if woken is None else {"wake": (time.monotonic() - woken.accepted) * 1000}
         self._spawn(self._later(exchange, self._instance.specialize(exchange.take_body(), before)))
 
     async def _later(self, exchange: Exchange, reply: Coroutine[Any, Any, Reply]) -> None:
         _reply(exchange, await reply)
+
+
+def _has_body(exchange: Exchange) -> bool:
+    return bool(exchange.length) or any(name == b"transfer-encoding" for name, _ in exchange.headers)
 
 
 def bearer(headers: Headers) -> str:

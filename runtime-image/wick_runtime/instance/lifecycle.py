@@ -143,6 +143,10 @@ class RuntimeInstance:
         known = self._config.token_sha256
         return same(sha256(token.encode()).hexdigest(), known) or (not known and not self._config.pool)
 
+    def pooled(self) -> bool:
+        """Whether it is, or was, one of the pool's: others never take an order."""
+        return self._config.pool
+
     async def specialize(self, body: bytes, before: Mapping[str, float]) -> Reply:
         """Load a function into an instance of the pool; once. `before` are the phases that led here.
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -262,3 +263,42 @@ def handle():
     found = [path for path in ROOT.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     return {path.relative_to(ROOT).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 """
+
+
+UNSENT = {"Content-Length": "9000000"}
+"""Of a body that does not come: who is answered all the same was refused by the head."""
+CHUNKS = {"Transfer-Encoding": "chunked"}
+
+
+@pytest.mark.parametrize("announced", [UNSENT, CHUNKS])
+def test_who_has_no_token_is_refused_before_its_body(pooled, announced):
+    assert head_alone(pooled, "POST /specialize", announced) == 401
+    assert head_alone(pooled, "POST /specialize", announced | {"Authorization": "Bearer other"}) == 401
+    assert head_alone(pooled, "GET /metrics", announced) == 413
+    assert head_alone(pooled, "POST /specialize", BEARER | {"Content-Length": "16777217"}) == 413
+    assert specialize(pooled, ORDER).status == 200
+
+
+def test_an_instance_of_no_pool_takes_no_body_at_its_control_port(start):
+    assert head_alone(start("def handle(): pass\n"), "POST /specialize", UNSENT) == 409
+
+
+def test_of_two_orders_at_once_one_is_carried_out(pooled):
+    with ThreadPoolExecutor() as pool:
+        orders = [ORDER | {"function": name} for name in ("one", "two", "three")]
+        answers = list(pool.map(lambda order: specialize(pooled, order).status, orders))
+    assert sorted(answers) == [200, 409, 409]
+    assert pooled.request("/").json["who"] == orders[answers.index(200)]["function"]
+
+
+def test_an_order_that_failed_has_used_the_token_up(pooled):
+    assert specialize(pooled, ORDER | {"files": {"main.py": "import nothing_of_that_name\n"}}).status == 422
+    assert specialize(pooled, ORDER | {"revision": "r2"}).status == 409
+
+
+def head_alone(instance, line, headers):
+    """The status of the answer to a head whose body is not sent."""
+    with socket.create_connection(("127.0.0.1", instance.control_port), timeout=20) as sock:
+        fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        sock.sendall(f"{line} HTTP/1.1\r\nHost: x\r\n{fields}\r\n".encode())
+        return int(sock.recv(65536).split()[1])
