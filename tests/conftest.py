@@ -12,11 +12,14 @@ from hypothesis import HealthCheck, settings
 EXPLORE = int(os.environ.get("KUBEWICK_EXPLORE", "0"))
 """Examples a property draws by chance; 0: the usual hundred, the same ones each run."""
 
+EXAMPLES = int(os.environ.get("KUBEWICK_EXAMPLES", "100"))
+"""Of each property, always the same ones, where nothing is explored; `make mutants` is content with fewer."""
+
 settings.register_profile(
     "kubewick",
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     derandomize=not EXPLORE,
-    max_examples=EXPLORE or 100,
+    max_examples=EXPLORE or EXAMPLES,
 )
 settings.load_profile("kubewick")

@@ -18,11 +18,23 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 from aiohttp import web
+from msgspec import Struct
 
 from wick_api.names import Key
 from wick_cli.local.address import socket_file
 from wick_cli.local.lines import Lines
+
+
+LARGEST = 1024 * 1024
+"""Bytes of a call's body: paths, and nothing else."""
+
+
+class Paths(Struct):
+    """Body of ``POST /paths``."""
+
+    paths: list[str] = []
 
 
 class ControlledSite(Protocol):
@@ -76,11 +88,14 @@ def application(served: ControlledSite, lines: Lines) -> web.Application:
         return web.json_response({})
 
     async def add(request: web.Request) -> web.Response:
-        paths = (await request.json()).get("paths", [])
+        try:
+            paths = msgspec.json.decode(await request.read(), type=Paths).paths
+        except msgspec.DecodeError as error:
+            raise web.HTTPBadRequest(text=f"body: {error}") from error
         return web.json_response({"problems": served.add_paths([Path(path) for path in paths])})
 
     one = "/functions/{namespace}/{name}"
-    app = web.Application()
+    app = web.Application(client_max_size=LARGEST)
     app.add_routes(
         [
             web.get("/functions", show_all),

@@ -8,6 +8,7 @@ _LINES = {status: f"HTTP/1.1 {status} {text}\r\n".encode() for status, text in R
 _HOP = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
 )
+_INTERNAL = b"kubewick-"
 ONCE = frozenset((b"date", b"server", b"x-request-id"))
 """Fields that a response has once. The server adds the first and the last where the function gives none."""
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -29,11 +30,14 @@ def bodiless(status: int) -> bool:
 
 
 def checked(headers: Headers) -> Headers:
-    """Drop what only the server may say about the connection; raises `InvalidHeader` for what cannot be sent."""
+    """Drop what only the server may say, about the connection and to the router; `InvalidHeader` for what cannot be sent.
+
+    A function that copies into its answer what a caller sent must not tell the router in its name that no code ran.
+    """
     for name, value in headers:
         if not name or b":" in name or b" " in name or any(bad in name or bad in value for bad in _BAD):
             raise InvalidHeader(f"header {name!r}: {value!r} cannot be sent")
-    return [(name, value) for name, value in headers if name.lower() not in _HOP]
+    return [pair for pair in headers if (lower := pair[0].lower()) not in _HOP and not lower.startswith(_INTERNAL)]
 
 
 def render(status: int, headers: Headers) -> bytes:
