@@ -42,7 +42,9 @@ def test_what_the_instance_itself_refuses_still_says_so(start, variant):
 
 @pytest.mark.parametrize("value", ["-1", "0x10", "1e3", "9" * 12, "", "1 2"])
 def test_a_deadline_or_an_attempt_that_no_router_writes_counts_as_none(start, value):
-    instance = start("def handle(request, context):\n    return {'attempt': context.attempt, 'left': context.remaining_time()}\n")
+    instance = start(
+        "def handle(request, context):\n    return {'attempt': context.attempt, 'left': context.remaining_time()}\n"
+    )
     headers = {"Kubewick-Deadline-Ms": value, "Kubewick-Attempt": value, "Kubewick-Cold-Start": value}
     answer = instance.request("/", headers=headers)
     assert answer.json["attempt"] == 1

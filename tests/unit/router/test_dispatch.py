@@ -325,4 +325,6 @@ def test_counters_of_revisions_that_nobody_has_any_more_are_dropped_and_those_in
 
 
 TestDispatch = DispatchMachine.TestCase
-TestDispatch.settings = settings(max_examples=3 * settings.default.max_examples // 2, stateful_step_count=60, deadline=None)
+TestDispatch.settings = settings(
+    max_examples=3 * settings.default.max_examples // 2, stateful_step_count=60, deadline=None
+)
