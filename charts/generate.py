@@ -108,7 +108,7 @@ KNOWN: dict[str, Schema] = {
     r"router\.ingress\.tls|.*\.parentRefs|networkPolicies\.(monitoring|callers)": OBJECTS,
     r"admission\.forbiddenFields": {
         "type": "array",
-        "items": {"type": "string", "pattern": "^[a-zA-Z]+$"},
+        "items": {"type": "string", "pattern": "^[a-zA-Z]+(\\.[a-zA-Z]+)*$"},
         "uniqueItems": True,
     },
     r"warmPool\.runtimes": {

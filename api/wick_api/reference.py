@@ -53,6 +53,6 @@ def _named(spec: "FunctionSpec") -> Iterator[tuple[str, object]]:
 def _chosen(where: str, given: Any, *kinds: str) -> Iterator[tuple[str, object]]:
     """The names in those references of `kinds` that are `given`; a file no API server has read may hold anything."""
     for kind in kinds:
-        if isinstance(given, Mapping) and kind in given:
-            chosen = given[kind]
+        chosen = given.get(kind) if isinstance(given, Mapping) else None
+        if chosen is not None:
             yield f"{where}.{kind}.name", chosen.get("name") if isinstance(chosen, Mapping) else None

@@ -26,7 +26,6 @@ from wick_api.names import Key
 from wick_cli.local.address import socket_file
 from wick_cli.local.lines import Lines
 
-
 LARGEST = 1024 * 1024
 """Bytes of a call's body: paths, and nothing else."""
 
@@ -88,10 +87,7 @@ def application(served: ControlledSite, lines: Lines) -> web.Application:
         return web.json_response({})
 
     async def add(request: web.Request) -> web.Response:
-        try:
-            paths = msgspec.json.decode(await request.read(), type=Paths).paths
-        except msgspec.DecodeError as error:
-            raise web.HTTPBadRequest(text=f"body: {error}") from error
+        paths = _paths(await request.read())
         return web.json_response({"problems": served.add_paths([Path(path) for path in paths])})
 
     one = "/functions/{namespace}/{name}"
@@ -107,6 +103,13 @@ def application(served: ControlledSite, lines: Lines) -> web.Application:
         ]
     )
     return app
+
+
+def _paths(body: bytes) -> list[str]:
+    try:
+        return msgspec.json.decode(body, type=Paths).paths
+    except msgspec.DecodeError as error:
+        raise web.HTTPBadRequest(text=f"body: {error}") from error
 
 
 async def serve(app: web.Application, port: int) -> Callable[[], Any]:

@@ -30,7 +30,7 @@ def bodiless(status: int) -> bool:
 
 
 def checked(headers: Headers) -> Headers:
-    """Drop what only the server may say, about the connection and to the router; `InvalidHeader` for what cannot be sent.
+    """Drop what only the server may say: about the connection, and to the router. `InvalidHeader` for the unsendable.
 
     A function that copies into its answer what a caller sent must not tell the router in its name that no code ran.
     """

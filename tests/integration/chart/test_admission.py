@@ -63,12 +63,19 @@ def test_a_functions_pod_gets_no_privilege_whoever_makes_it(simulated_plane, ins
 
 
 def test_namespaces_opt_in_and_fields_and_images_can_be_narrowed(simulated_plane, installed, create):
-    admission = {"optIn": True, "forbiddenFields": ["serviceAccountName"], "imagePrefixes": ["ghcr.io/us/"]}
+    admission = {
+        "optIn": True,
+        "forbiddenFields": ["serviceAccountName", "scale.metrics"],
+        "imagePrefixes": ["ghcr.io/us/"],
+    }
     installed({"admission": admission})
     eventually(lambda: "label it kubewick.dev/functions=true" in create(function()))
     kubectl(simulated_plane.kubeconfig, "label", "namespace", SERVED, "kubewick.dev/functions=true")
     eventually(lambda: create(function()) == "")
     eventually(lambda: "spec.serviceAccountName: not allowed" in create(function(serviceAccountName="admin")))
+    metrics = {"metrics": [{"type": "rps"}]}
+    eventually(lambda: "spec.scale.metrics: not allowed" in create(function(scale=metrics)))
+    eventually(lambda: create(function(scale={"min": 1})) == "")
     eventually(lambda: "spec.image: must begin with ghcr.io/us/" in create(function(image="ghcr.io/usurper/x")))
     eventually(lambda: create(function(image="ghcr.io/us/x")) == "")
 

@@ -1,4 +1,4 @@
-"""What the platform's parts tell one another in headers comes from them alone: a caller's word on it goes no further."""
+"""What the platform's parts tell one another in headers comes from them alone; a caller's word goes no further."""
 
 import pytest
 
