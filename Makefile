@@ -35,6 +35,11 @@ check: $(VENV)/ready ## Format, lint, types, import contracts, unit tests
 explore: $(VENV)/ready ## Unit tests' properties on EXAMPLES (1000) drawn by chance; elsewhere they are the same ones each run
 	KUBEWICK_EXPLORE=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/unit
 
+.PHONY: mutants
+mutants: $(VENV)/ready ## Change the pure code bit by bit and see the unit tests notice; FOLDER=wick_router.http alone, MINUTES (10) for each
+	$(BIN)/python -m pip install --quiet --group mutants
+	PYTHONPATH=tests $(BIN)/python -m mutation $(FOLDER) --minutes $(or $(MINUTES),10)
+
 integration: $(VENV)/ready ## Tests with real processes: an API server, routers, runtimes
 	$(CLUSTER) tools etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok helm
 	$(BIN)/python -m pytest tests/integration $(SLOWEST)
@@ -42,8 +47,8 @@ integration: $(VENV)/ready ## Tests with real processes: an API server, routers,
 e2e: $(VENV)/ready ## Whole stories, on a cluster and on the local platform; K=EXPRESSION runs those that match
 	$(CLUSTER) e2e $(if $(K),-k '$(K)')
 
-images: $(VENV)/ready ## Build the three images; an unchanged tree builds nothing
-	$(CLUSTER) images
+images: $(VENV)/ready ## Build the three images, and with REGISTRY=registry.example.com/me push them, tagged TAG (the chart's version)
+	$(CLUSTER) images $(if $(REGISTRY),--push '$(REGISTRY)') $(if $(TAG),--tag '$(TAG)')
 
 cluster-up: $(VENV)/ready ## A Kubernetes with Kubewick on it; its kubeconfig is .cluster/kubeconfig
 	$(CLUSTER) up

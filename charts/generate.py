@@ -231,7 +231,8 @@ def _setting(default: Any) -> Schema:
     if isinstance(default, bool | int | str):
         return {**_of(default, ""), "default": default}
     if isinstance(default, float):
-        return {"type": "number", "default": default}
+        # `--set` passes a number with a point as text. The process holds both to the setting's bounds.
+        return {"type": ["number", "string"], "pattern": "^[0-9]+(\\.[0-9]+)?$", "default": default}
     return {"type": "object", "default": default}
 
 

@@ -13,7 +13,11 @@ def parse(line: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("tools", help="install and build the programs a cluster is made of")
     build.add_argument("names", nargs="*", choices=[[], *tools.PROGRAMS], metavar="PROGRAM")
-    commands.add_parser("images", help="build the project's images; an unchanged tree builds nothing")
+    building = commands.add_parser("images", help="build the project's images; an unchanged tree builds nothing")
+    building.add_argument(
+        "--push", default="", metavar="REGISTRY", help="push them too, for image.registry of the chart"
+    )
+    building.add_argument("--tag", default="", help="the tag to push; the chart's appVersion")
     commands.add_parser("sbom", help="write each image's bill of materials to dist/sbom")
     commands.add_parser("up", help="bring up a cluster with Kubewick on it, or renew what runs")
     commands.add_parser("down", help="stop and remove it")
@@ -46,8 +50,9 @@ def _run(chosen: argparse.Namespace) -> int:
         tools.ensure(*names)
     elif chosen.command == "images":
         debian.ensure(debian.NODE)
-        for built in images.build().values():
-            print(built.reference)
+        built = images.build()
+        pushed = images.push(built, chosen.push, chosen.tag or images.version()) if chosen.push else []
+        print("\n".join(pushed or [each.reference for each in built.values()]))
     elif chosen.command == "sbom":
         debian.ensure(debian.NODE)
         bill.write()

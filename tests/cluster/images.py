@@ -9,12 +9,13 @@ An unchanged tree builds nothing. A tag is the digest too, so a changed image is
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ BASES = {
     "COMPILER": ("localhost/kubewick-compiler:trixie", f"{PYTHON},python3-dev,gcc,libc6-dev"),
 }
 """Arguments of the Dockerfiles: images of Debian's, and their packages."""
+LOOPBACK = {"localhost", "127.0.0.1"}
+"""Registries that need no TLS, as for Docker."""
 KEPT = 2  # archives of each image, the newest
 
 
@@ -97,6 +100,31 @@ def build() -> dict[str, Built]:
         _buildah("rm", "--all")  # what an interrupted build left
         bases = {name: _base(*base) for name, base in BASES.items()}
         return {image.name: _build(image, bases) for image in IMAGES}
+
+
+def push(built: Mapping[str, Built], registry: str, tag: str) -> list[str]:
+    """Put the images where the chart looks for them with `image.registry`; their references there."""
+    pushed = []
+    for source, target in destinations(built, registry, tag):
+        say(f"pushing {target}")
+        host = registry.partition("/")[0].rpartition(":")[0] or registry.partition("/")[0]
+        insecure = ["--tls-verify=false"] if host in LOOPBACK else []
+        with locked(_folder() / "lock"):
+            _buildah("push", "--quiet", *insecure, source, f"docker://{target}")
+        pushed.append(target)
+    return pushed
+
+
+def destinations(built: Mapping[str, Built], registry: str, tag: str) -> list[tuple[str, str]]:
+    """Each image's name here and in a registry; the repositories there are the chart's."""
+    return [(made.reference, f"{registry.strip('/')}/kubewick/{name}:{tag}") for name, made in built.items()]
+
+
+def version() -> str:
+    """The tag that the chart asks for where nothing else is said."""
+    chart = (PROJECT / "charts" / "kubewick" / "Chart.yaml").read_text()
+    (found,) = re.findall(r"^appVersion: (\S+)$", chart, re.MULTILINE)
+    return str(found)
 
 
 def pause() -> Path:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 
 from cluster.kubectl import Refused
 
@@ -164,6 +165,20 @@ def test_numbers_reach_the_processes_as_they_were_written(render, environment):
     assert said["WICK_ROUTER_QUEUE_BYTES"] == "33554432"
     assert said["WICK_ROUTER_ACCESS_LOG"] == "0.25"
     assert said["WICK_ROUTER_TRUSTED_PROXIES"] == "10.0.0.0/8"
+
+
+KUBE = ("--kube-version", "1.37.0")
+
+
+def test_numbers_may_be_set_on_the_command_line(helm, chart, environment):
+    settings = ("router.settings.accessLog=0.01", "router.settings.queueBytes=33554432", "operator.settings.grace=5")
+    flags = [flag for each in settings for flag in ("--set", each)]
+    manifests = [each for each in yaml.safe_load_all(helm("template", "kubewick", str(chart), *KUBE, *flags)) if each]
+    router, operator = (environment(manifests, part) for part in ("router", "operator"))
+    assert (router["WICK_ROUTER_ACCESS_LOG"], router["WICK_ROUTER_QUEUE_BYTES"]) == ("0.01", "33554432")
+    assert operator["KUBEWICK_OPERATOR_GRACE"] == "5"
+    with pytest.raises(AssertionError, match="/router/settings/accessLog"):
+        helm("template", "kubewick", str(chart), *KUBE, "--set", "router.settings.accessLog=some")
 
 
 def test_a_digest_wins_over_the_tag_everywhere(render, container, environment):

@@ -2,8 +2,9 @@ import re
 import tomllib
 
 import pytest
+import yaml
 
-from cluster.images import IMAGES, PROJECT, digest, pip_configuration
+from cluster.images import IMAGES, PROJECT, Built, destinations, digest, pip_configuration, version
 
 EXTRAS = {"kubewick-operator": "operator", "kubewick-router": "router", "kubewick-runtime": "runtime"}
 
@@ -51,3 +52,15 @@ def test_an_image_has_every_package_of_ours_that_it_imports(image):
         if file.suffix == ".py":
             imported |= set(re.findall(r"^\s*(?:from|import) (wick_\w+)", file.read_text(), re.MULTILINE))
     assert imported <= {package.rpartition("/")[2] for package in image.packages}
+
+
+def test_images_are_pushed_to_where_the_chart_looks_for_them():
+    """`make images REGISTRY=R` and `helm install --set image.registry=R` mean the same names."""
+    values = yaml.safe_load((PROJECT / "charts/kubewick/values.yaml").read_text())
+    chart = yaml.safe_load((PROJECT / "charts/kubewick/Chart.yaml").read_text())
+    repositories = [values["operator"], values["router"], values["runtimes"]["python"]]
+    asked = {f"registry.example.com/me/{each['image']['repository']}:{chart['appVersion']}" for each in repositories}
+    built = {image.name: Built(f"localhost/{image.name}", "abc", PROJECT) for image in IMAGES}
+    pushed = destinations(built, "registry.example.com/me/", version())
+    assert {target for _, target in pushed} == asked
+    assert {source for source, _ in pushed} == {f"localhost/{image.name}:abc" for image in IMAGES}
