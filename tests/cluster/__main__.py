@@ -14,9 +14,7 @@ def parse(line: Sequence[str]) -> argparse.Namespace:
     build = commands.add_parser("tools", help="install and build the programs a cluster is made of")
     build.add_argument("names", nargs="*", choices=[[], *tools.PROGRAMS], metavar="PROGRAM")
     building = commands.add_parser("images", help="build the project's images; an unchanged tree builds nothing")
-    building.add_argument(
-        "--push", default="", metavar="REGISTRY", help="push them too, for image.registry of the chart"
-    )
+    building.add_argument("--push", default="", metavar="REGISTRY", help="push them, for the chart's image.registry")
     building.add_argument("--tag", default="", help="the tag to push; the chart's appVersion")
     commands.add_parser("sbom", help="write each image's bill of materials to dist/sbom")
     commands.add_parser("up", help="bring up a cluster with Kubewick on it, or renew what runs")
