@@ -22,6 +22,7 @@ from wick_router.proxy.data_plane import DataPlane
 from wick_router.proxy.listeners import Listeners
 from wick_router.proxy.queue_notifier import QueueNotifier
 from wick_router.proxy.timeouts import TimeoutSweep
+from wick_router.proxy.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,15 @@ class Router:
 
     plane: DataPlane
 
-    def __init__(self, config: RouterConfig, backend: Backend, poked: Callable[[Key], None] | None = None) -> None:
+    def __init__(
+        self,
+        config: RouterConfig,
+        backend: Backend,
+        poked: Callable[[Key], None] | None = None,
+        tracing: Tracing | None = None,
+    ) -> None:
         self.config = config
+        self._tracing = tracing
         self._backend = backend
         self._poked = poked
         self._backend_task: asyncio.Task[None] | None = None
@@ -71,6 +79,7 @@ class Router:
         self.plane = DataPlane(self.config, self._backend, self._poker)
         if self.config.access_log:
             self.plane.access = AccessLog(self.config.access_log, sys.stdout.buffer)
+        self.plane.tracing = self._tracing
         self._listeners = Listeners(self.plane)
         await self._listeners.open()
         self._sweep = TimeoutSweep(self.plane)
@@ -114,6 +123,8 @@ class Router:
         await self._poker.stop()
         if self.plane.access is not None:
             await asyncio.to_thread(self.plane.access.stop)
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.stop)
         if self._backend_task is not None:
             self._backend_task.cancel()
             await asyncio.gather(self._backend_task, return_exceptions=True)

@@ -8,6 +8,7 @@ Pure.
 """
 
 import re
+from collections.abc import Iterable
 from ipaddress import ip_address
 
 from wick_router.config import Network
@@ -34,6 +35,8 @@ NO_TRAILERS = REQUEST_FIELDS | RESPONSE_FIELDS | {
 }  # fmt: skip
 """Fields that may not come as trailers (RFC 9110, 6.5.1): they would change what has been decided already."""
 INTERNAL = b"kubewick-"
+TRACE = b"kubewick-trace"
+TIMING = b"kubewick-timing"
 K, SLASH = b"k/"
 
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]*)(:[0-9]{0,5})?")
@@ -41,6 +44,7 @@ _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _TRACE = rb"-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 _TRACEPARENT = re.compile(rb"00" + _TRACE + rb"|(?!00|ff)[0-9a-f]{2}" + _TRACE + rb"(?:-.*)?")
 """W3C Trace Context, 3.2.2: version 00 is exactly that long, a later one may have more fields; ff is no version."""
+_NO_TOKEN = re.compile(r"[^A-Za-z0-9_-]")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -118,8 +122,6 @@ def trailer_lines(fields: list[tuple[bytes, bytes]]) -> bytes:
     return b"".join(passed)
 
 
-def server_timing(waited: float, connecting: float, phases: tuple[tuple[str, float], ...]) -> bytes:
-    """Value of ``Server-Timing`` of a cold start; `waited` and `connecting` in seconds, phases in milliseconds."""
-    steps = [b"queue;dur=%.1f" % (waited * 1000), b"connect;dur=%.1f" % (connecting * 1000)]
-    steps += [b"%b;dur=%.1f" % (re.sub(r"[^A-Za-z0-9_-]", "-", name).encode(), took) for name, took in phases]
-    return b", ".join(steps)
+def server_timing(steps: Iterable[tuple[str, float]]) -> bytes:
+    """Value of ``Server-Timing``: names and milliseconds."""
+    return b", ".join(b"%b;dur=%.1f" % (_NO_TOKEN.sub("-", name).encode(), took) for name, took in steps)

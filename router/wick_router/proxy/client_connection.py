@@ -22,6 +22,7 @@ from wick_api.reason import Refusal
 from wick_router.http import heads
 from wick_router.http.refusal import RefusedRequest
 from wick_router.http.remainder import within_chunked_body
+from wick_router.http.trace_context import traced
 from wick_router.proxy import request_head
 from wick_router.proxy.corked_writer import Outlet
 from wick_router.proxy.exchange import ProxyExchange
@@ -234,6 +235,8 @@ class ClientConnection(Outlet):
             if len(self._kept) > self.plane.config.header_count:
                 self._bad = RefusedRequest(Refusal.HEADERS_TOO_LARGE, "the request has too many header fields")
                 self._kept.clear()
+        elif lower == heads.TRACE and not self.public:
+            self._read[lower] = value
 
     def on_headers_complete(self) -> None:
         if self.closing:
@@ -246,15 +249,13 @@ class ClientConnection(Outlet):
         self._fed = 0
         exchange.keep_alive = parser.should_keep_alive()
         if b"x-request-id" in read or b"traceparent" in read:
-            exchange.request_id, exchange.traceparent = heads.identity(
-                read.get(b"x-request-id"), read.get(b"traceparent"), self.plane.digits()
-            )
-            if b"tracestate" in read and exchange.traceparent == read.get(b"traceparent"):
-                exchange.kept.append(b"tracestate: %b\r\n" % read[b"tracestate"])
+            self._identify(exchange, read)
         else:
             digits = self.plane.digits()
             exchange.request_id = digits[:32]
             exchange.traceparent = b"00-%b-%b-00" % (exchange.request_id, digits[32:])
+        if self.plane.tracing is not None or heads.TRACE in read:
+            self._trace(exchange, read)
         refused = self._check(exchange, url)
         if refused is None and len(read) > 1:
             refused = request_head.framing(exchange, read)
@@ -279,6 +280,24 @@ class ClientConnection(Outlet):
             self.hold(Hold.PIPELINE)
         if b"upgrade" in read and (exchange.length or exchange.chunked) and parser.should_upgrade():
             self._unread, self.incoming = exchange, None  # the parser leaves its body to us: see `_other_protocol`
+
+    def _identify(self, exchange: ProxyExchange, read: dict[bytes, bytes]) -> None:
+        """The client told who this request is, or which trace it belongs to."""
+        exchange.request_id, exchange.traceparent = heads.identity(
+            read.get(b"x-request-id"), read.get(b"traceparent"), self.plane.digits()
+        )
+        if b"tracestate" in read and exchange.traceparent == read.get(b"traceparent"):
+            exchange.kept.append(b"tracestate: %b\r\n" % read[b"tracestate"])
+
+    def _trace(self, exchange: ProxyExchange, read: dict[bytes, bytes]) -> None:
+        """Note where the time goes, when the caller asks for it or the collector shall have this trace."""
+        given, tracing = exchange.traceparent == read.get(b"traceparent"), self.plane.tracing
+        recorded = tracing is not None and tracing.sampler.records(exchange.traceparent, given=given)
+        if recorded or read.get(heads.TRACE) == b"1":
+            trace = traced(exchange.traceparent, self.plane.digits(), given=given, recorded=recorded)
+            if recorded:
+                exchange.traceparent = trace.traceparent
+            exchange.trace = trace
 
     def _check(self, exchange: ProxyExchange, url: bytes) -> RefusedRequest | None:
         """What is wrong with the head as such."""

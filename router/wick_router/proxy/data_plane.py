@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wick_router.proxy.access_log import AccessLog
     from wick_router.proxy.certificate import Certificate
     from wick_router.proxy.instance_connection import InstanceConnection
+    from wick_router.proxy.tracing import Tracing
     from wick_router.proxy.tunnel import TunnelSide
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,8 @@ class DataPlane:
         """Functions' trouble, caught where many functions are worked for."""
         self.loop_lag = Histogram()
         self.access: AccessLog | None = None
+        self.tracing: Tracing | None = None
+        """Where recorded traces go; None: nobody records any."""
         self.certificate: Certificate | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 

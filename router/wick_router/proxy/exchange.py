@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from wick_api.header import RefusedBy
 from wick_api.reason import Refusal
 from wick_router.dispatch.action import Pending
-from wick_router.http import heads
+from wick_router.http import heads, trace_context
 from wick_router.http.refusal import STATUS_LINES, RefusedRequest, answer
+from wick_router.http.trace_context import RequestTrace
 from wick_router.proxy.access_log import AccessEntry
 
 if TYPE_CHECKING:
@@ -78,6 +79,9 @@ class ProxyExchange(Pending):
     """Seconds waited for an instance."""
     connecting = 0.0
     """Seconds spent on connecting to one."""
+    answered_at = 0.0
+    """When the answer began; noted of a cold start and of a traced request."""
+    trace: RequestTrace | None = None
 
     def __init__(self, client: "ClientConnection", method: bytes, now: float) -> None:
         self.client = client
@@ -112,6 +116,8 @@ class ProxyExchange(Pending):
             self.refuse(self.refused or RefusedRequest(Refusal.BAD_REQUEST, "the request has no function"))
             return
         self.deadline = self.arrived + lane.timeout
+        if self.trace is not None:
+            self.trace.routed_at = self.client.plane.clock()
         lane.admit(self, now)
 
     def feed(self, data: bytes) -> None:
@@ -164,6 +170,8 @@ class ProxyExchange(Pending):
             lines += b"Transfer-Encoding: chunked\r\n"
         elif self.length or self.method in WITH_BODY:
             lines += b"Content-Length: %d\r\n" % self.length
+        if self.trace is not None:
+            lines += b"Kubewick-Trace: 1\r\n"
         identity = b"X-Request-Id: %b\r\nTraceparent: %b\r\n" % (self.request_id, self.traceparent)
         return b"".join((self.method, b" ", self.target, self.origin, *self.kept, identity, lines, b"\r\n"))
 
@@ -187,7 +195,7 @@ class ProxyExchange(Pending):
         self.response_started = True
         self.status = status
         self.body = None
-        end = self._cold_lines() if self.cold else b""
+        end = self._timing_lines() if self.cold or self.trace is not None else b""
         if self.client.plane.draining or not (self.request_done or self.upgrade):
             self.keep_alive = False
         if not self.keep_alive:
@@ -207,13 +215,28 @@ class ProxyExchange(Pending):
             )
         )
 
-    def _cold_lines(self) -> bytes:
-        phases = self.slot.instance.phases if self.slot is not None else ()
-        first_byte = max(0.0, self.client.plane.clock() - self.forwarded_at - self.connecting)
+    def _timing_lines(self) -> bytes:
+        """What the client is told of where the time went: of a cold start, and where it asked."""
+        self.answered_at = self.client.plane.clock()
+        first_byte = max(0.0, self.answered_at - self.forwarded_at - self.connecting)
         if self.first and self.lane is not None:
             self.lane.observe_phase("first-byte", first_byte)
-        timing = heads.server_timing(self.queued, self.connecting, (*phases, ("first-byte", first_byte * 1000)))
-        return b"Kubewick-Cold-Start: %d\r\nServer-Timing: %b\r\n" % ((self.queued + self.connecting) * 1000, timing)
+        lines = b"Server-Timing: %b\r\n" % heads.server_timing(self.steps())
+        if self.cold:
+            lines = b"Kubewick-Cold-Start: %d\r\n" % ((self.queued + self.connecting) * 1000) + lines
+        return lines
+
+    def steps(self) -> list[tuple[str, float]]:
+        """Where the time went until the answer began, in milliseconds; "queue" holds a start's phases."""
+        steps = [("queue", self.queued * 1000), ("connect", self.connecting * 1000)]
+        if self.cold and self.slot is not None:
+            steps += self.slot.instance.phases
+        trace = self.trace
+        if trace is not None:
+            steps.insert(0, ("route", (trace.routed_at - self.arrived) * 1000))
+            steps += trace_context.phases(trace.instance_timing)
+        first_byte = max(0.0, self.answered_at - self.forwarded_at - self.connecting)
+        return [*steps, ("first-byte", first_byte * 1000)]
 
     def interim(self, data: bytes) -> None:
         """An interim answer; HTTP/1.0 clients do not know them."""

@@ -338,7 +338,7 @@ class InstanceConnection(Outlet):
             self._read[lower] = value
         elif lower[0] != heads.K or not lower.startswith(heads.INTERNAL):
             self._kept.append(b"%b: %b\r\n" % (name, value))
-        elif lower == REFUSED_FIELD:
+        elif lower in (REFUSED_FIELD, heads.TIMING):
             self._read[lower] = value
 
     def on_headers_complete(self) -> None:
@@ -363,6 +363,8 @@ class InstanceConnection(Outlet):
             kept = heads.without(kept, heads.tokens(connection))
         if REFUSED_FIELD in read and self._moves_on(exchange, read[REFUSED_FIELD]):
             return
+        if exchange.trace is not None:
+            exchange.trace.instance_timing = read.get(heads.TIMING, b"")
         length, request_id = read.get(b"content-length"), read.get(b"x-request-id")
         if length is None or b"transfer-encoding" in read or status in NO_BODY or exchange.method == b"HEAD":
             coding = read.get(b"transfer-encoding")
@@ -370,7 +372,7 @@ class InstanceConnection(Outlet):
         else:
             self._left = int(length)
             line = b"Content-Length: %d\r\n" % self._left
-            if REFUSED_FIELD not in read and not exchange.upgrade:
+            if REFUSED_FIELD not in read and exchange.trace is None and not exchange.upgrade:
                 self._plain = CachedHead(status, line, kept, self._left, request_id)
         self._out.append(exchange.response_head(status, line, kept, request_id))
 

@@ -138,6 +138,8 @@ class Upstream:
             self.carry_out(effects)
         if plane.access is not None and plane.access.sampled():
             plane.access.write(exchange.access_entry(now))
+        if exchange.trace is not None and plane.tracing is not None:
+            plane.tracing.settled(exchange, exchange.trace, slot.instance.phases if slot is not None else (), now)
 
     def carry_out(self, effects: Effects) -> None:
         """Do what was decided, in order."""

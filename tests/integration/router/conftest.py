@@ -126,6 +126,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 class World:
     """A router and what is around it."""
 
+    tracing = None
+
     def __init__(self):
         self._stack = contextlib.AsyncExitStack()
 
@@ -134,6 +136,7 @@ class World:
         self.r = Router(
             RouterConfig(**{"host": "127.0.0.1", "port": 0, "admin_host": "127.0.0.1", "admin_port": -1, **config}),
             self.backend,
+            tracing=self.tracing,
         )
         await self.r.start()
         self._stack.push_async_callback(self.r.stop)

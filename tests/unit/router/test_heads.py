@@ -75,6 +75,6 @@ def test_trailers_that_would_change_what_is_decided_are_dropped():
 
 @given(st.lists(st.tuples(st.text(), st.floats(0, 1e6)), max_size=4))
 def test_server_timing_has_only_tokens_whatever_the_phases_are_called(phases):
-    value = heads.server_timing(0.1, 0.2, tuple(phases))
-    assert value.startswith(b"queue;dur=100.0, connect;dur=200.0")
+    value = heads.server_timing(phases)
+    assert value.count(b";dur=") == len(phases)
     assert not set(value) & set(b'\r\n"')
