@@ -101,6 +101,11 @@ KNOWN: dict[str, Schema] = {
     r".*\.resources|.*Resources": RESOURCES,
     r".*\.(nodeSelector|annotations|podAnnotations|podLabels|labels)": TEXTS,
     r".*\.affinity": OBJECT,
+    r"router\.env": {
+        "type": "object",
+        "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+        "additionalProperties": {"type": ["string", "number", "boolean"]},
+    },
     r".*\.tolerations": OBJECTS,
     r".*[pP]ullPolicy": PULL,
     r"watchNamespaces|excludedNamespaces|.*[pP]ullSecrets": {"type": "array", "items": NAME, "uniqueItems": True},

@@ -9,9 +9,11 @@ what clients send and from what instances answer.
 | ``kubewick-deadline-ms`` | router -> runtime | milliseconds left for this request, an integer, at least 1 |
 | ``kubewick-attempt`` | router -> runtime | 1 for the first try |
 | ``kubewick-cold-start`` | router -> runtime | ``1`` on the request that started the instance |
+| ``kubewick-trace`` | user -> router -> runtime | ``1``: tell where the time went; on internal ports only |
+| ``kubewick-timing`` | runtime -> router | ``wait`` and ``handler`` of such a request, as in ``server-timing`` |
 | ``kubewick-refused`` | runtime -> router | why the request never reached user code, so another instance may be tried |
 | ``kubewick-cold-start`` | router -> user | milliseconds the request waited for an instance to start |
-| ``server-timing`` | router -> user | the phases of a cold start |
+| ``server-timing`` | router -> user | the phases of a cold start, or of a request with ``kubewick-trace`` |
 | ``kubewick-clock`` | router's ``/metrics`` -> autoscaler | the router's monotonic seconds when it wrote the page |
 """
 

@@ -37,6 +37,9 @@ def test_a_function_from_its_first_file_to_its_last_breath(wick, cluster, tmp_pa
     invoked = wick("invoke", "hello", "--path", "/?word=Ada", "--include")
     assert (invoked.code, invoked.out) == (0, "hello Ada"), invoked
     assert "kubewick-cold-start" in invoked.err.lower()
+    traced = wick("invoke", "hello", "--trace")
+    assert traced.code == 0, traced
+    assert [name in traced.err for name in ("route", "first-byte", "handler", "your code")] == [True] * 4, traced
     eventually(lambda: "said Ada" in wick("logs", "hello").out)
 
     (listed,) = wick("list", "-o", "json").json

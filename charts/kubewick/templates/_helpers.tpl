@@ -42,6 +42,14 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 {{- end }}
 
+{{/* Variables by their own names. */}}
+{{- define "kubewick.env.plain" -}}
+{{- range $name, $value := . }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+
 {{/* The parts of a pod's spec that all pods of the chart share; give (list $ part). */}}
 {{- define "kubewick.pod" -}}
 {{- $root := index . 0 -}}

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wick_api import names
+from wick_api.settings import SettingInvalid
 from wick_cli.failure import CommandFailed, InvalidFile
 from wick_cli.project import read
 
@@ -73,13 +75,18 @@ def command(  # noqa: PLR0913 - click's options
 
     from wick_cli.local.screen import Plain, Terminal  # noqa: PLC0415 - `--help` stays light
     from wick_cli.local.site import LocalSettings, LocalSite  # noqa: PLC0415 - `--help` stays light
+    from wick_router.proxy.tracing import configured  # noqa: PLC0415 - `--help` stays light
 
+    try:
+        tracing = configured(os.environ)
+    except SettingInvalid as error:
+        raise CommandFailed(str(error)) from error
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     sys.setswitchinterval(SWITCH_INTERVAL)
     screen = Plain() if plain or not sys.stdout.isatty() else Terminal()
     settings = LocalSettings(paths, host, port, admin_port, public_port, pool, reload)
     try:
-        _run(LocalSite(settings, project, screen))
+        _run(LocalSite(settings, project, screen, tracing))
     finally:
         screen.close()
 

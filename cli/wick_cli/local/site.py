@@ -37,6 +37,7 @@ from wick_cli.local.screen import Screen
 from wick_cli.project import Project, read
 from wick_router.admin.model import FunctionView, function_view
 from wick_router.config import RouterConfig
+from wick_router.proxy.tracing import Tracing
 from wick_router.router import Router
 
 REFRESH_SECONDS = 0.25
@@ -63,7 +64,10 @@ class LocalSettings:
 class LocalSite:
     """One running ``wick up``."""
 
-    def __init__(self, settings: LocalSettings, project: Project, screen: Screen) -> None:
+    def __init__(
+        self, settings: LocalSettings, project: Project, screen: Screen, tracing: Tracing | None = None
+    ) -> None:
+        self._tracing = tracing
         self._settings, self._project, self._screen = settings, project, screen
         self._paths = list(settings.paths)
         self._forgotten: set[Key] = set()
@@ -90,7 +94,7 @@ class LocalSite:
                 admin_port=self._settings.admin_port,
             )
             self._autoscaler = autoscaler = Autoscaler(self._processes, self._metrics, time.monotonic)
-            self._router = Router(config, self._processes, poked=lambda key: autoscaler.poke([key]))
+            self._router = Router(config, self._processes, lambda key: autoscaler.poke([key]), self._tracing)
             await self._router.start()
             await _answers(self._router.admin_port)
             tasks = [asyncio.create_task(work) for work in (autoscaler.run(), self._reload(), self._refresh())]

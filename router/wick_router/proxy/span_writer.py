@@ -17,6 +17,7 @@ from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
@@ -58,7 +59,12 @@ class SpanWriter:
     def __init__(self, offset: float) -> None:
         self._offset = offset
         self._ids = Ids()
-        self._provider = TracerProvider(sampler=ALWAYS_ON, id_generator=self._ids, shutdown_on_exit=False)
+        resource = Resource.create()
+        if str(resource.attributes["service.name"]).startswith("unknown_service"):  # what the SDK says where nobody did
+            resource = resource.merge(Resource({"service.name": "kubewick-router"}))
+        self._provider = TracerProvider(
+            sampler=ALWAYS_ON, resource=resource, id_generator=self._ids, shutdown_on_exit=False
+        )
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("wick_router")
 

@@ -6,7 +6,6 @@ Configured by the standard variables alone; without an endpoint nothing of it is
 """
 
 import logging
-import os
 import queue
 import threading
 import time
@@ -139,6 +138,5 @@ def configured(environment: Mapping[str, str]) -> Tracing | None:
         )
     except ValueError as error:
         raise SettingInvalid(str(error)) from error
-    os.environ.setdefault("OTEL_SERVICE_NAME", "kubewick-router")
     spans = import_module("wick_router.proxy.span_writer")  # 30 MB
     return Tracing(chosen, spans.SpanWriter(time.time() - time.monotonic()))

@@ -5,6 +5,7 @@ The connection makes it when the head is there, the application answers it throu
 deadline answered for it, is ignored.
 """
 
+from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wick_runtime.http.head import ONCE, bodiless, checked, render, render_whole
@@ -50,6 +51,10 @@ class Exchange:
     request_id = b""
     attempt = 1
     cold_start = False
+    traced = False
+    """The router asks how long it waited here and how long its handler took."""
+    given = 0.0
+    """When a handler got it, monotonic seconds; only where it is traced."""
     deadline = 0.0
     """Seconds the client allows, until the request is let in; from then on monotonic seconds when time is up."""
     begun = 0.0
@@ -92,6 +97,8 @@ class Exchange:
         """The whole response at once."""
         if self.ended:
             return
+        if self.traced:
+            headers = [*headers, self._timing()]
         connection = self.connection
         server = connection.server
         prefix = _PREFIXES.get((status, headers[0])) if len(headers) == 1 else None
@@ -124,6 +131,8 @@ class Exchange:
         if self.ended:
             return
         headers = checked(headers)
+        if self.traced:
+            headers.append(self._timing())
         lengths = [value for name, value in headers if name.lower() == b"content-length"]
         if lengths and not bodiless(status):
             self.left = int(lengths[0])
@@ -187,6 +196,12 @@ class Exchange:
             self.keep_alive = self.keep_alive and self.connection.worth_draining(self)
         request_id = self.request_id.decode("latin-1")
         self.respond(refusal.status, refusal.headers(), refusal.body(self.connection.server.function, request_id))
+
+    def _timing(self) -> tuple[bytes, bytes]:
+        """Milliseconds until a handler got the request, and until it answered; the router passes them on."""
+        given = self.given or self.begun
+        wait, handler = (given - self.begun) * 1000, (monotonic() - given) * 1000
+        return b"kubewick-timing", b"wait;dur=%.1f, handler;dur=%.1f" % (wait, handler)
 
     @property
     def writable(self) -> bool:

@@ -213,6 +213,8 @@ class Inline:
         self._admission.leave()
 
     def begin(self, exchange: Exchange) -> None:
+        if exchange.traced:
+            exchange.given = monotonic()
         run = exchange.job = AsyncRun(self, exchange, Context(exchange, self._identity))
         task = self._start(run)
         if not task.done():

@@ -22,6 +22,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Final
 
 from wick_runtime.call.frame import BODY, BROKEN, END, HEAD, LAST, RESPONSE, FrameReader, pack, pack_call
@@ -81,6 +82,8 @@ class Worker(asyncio.Protocol):
         """Run a request, with all of its body that has arrived."""
         self.exchange = exchange
         exchange.job = self
+        if exchange.traced:
+            exchange.given = monotonic()
         complete = exchange.body_done
         self._transport.write(
             pack_call(

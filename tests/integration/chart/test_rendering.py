@@ -181,6 +181,14 @@ def test_numbers_may_be_set_on_the_command_line(helm, chart, environment):
         helm("template", "kubewick", str(chart), *KUBE, "--set", "router.settings.accessLog=some")
 
 
+def test_routers_get_variables_by_their_own_names(render, environment):
+    told = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318", "OTEL_TRACES_SAMPLER_ARG": 0.05}
+    said = environment(render({"router": {"env": told}}), "router")
+    assert {name: said[name] for name in told} == {name: str(value) for name, value in told.items()}
+    with pytest.raises(AssertionError, match="env"):
+        render({"router": {"env": {"not a name": "x"}}})
+
+
 def test_a_digest_wins_over_the_tag_everywhere(render, container, environment):
     manifests = render(TOGGLES["digests"])
     assert container(manifests, "operator")["image"].endswith("@sha256:" + "0" * 64)

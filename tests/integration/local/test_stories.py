@@ -293,6 +293,7 @@ def test_the_other_commands_find_it(up, write, tmp_path):
     running = up(write("f", "def handle(request):\n    print('seen', request.query['a'])\n    return request.query"))
     invoked = running.wick("invoke", "f", "--path", "/?a=1")
     assert json.loads(invoked.stdout) == {"a": "1"}
+    assert "handler" in running.wick("invoke", "f", "--path", "/?a=1", "--trace").stderr
     assert "f" in running.wick("list").stdout
     described = running.wick("describe", "f").stdout
     assert "INSTANCE" in described

@@ -17,6 +17,7 @@
 {{- end }}
 {{- include "kubewick.env" (list "WICK_ROUTER_" (merge dict .Values.router.settings $known)) }}
 {{- include "kubewick.env" (list "WICK_KUBERNETES_" (dict "namespaces" .Values.watchNamespaces)) }}
+{{- include "kubewick.env.plain" .Values.router.env }}
 {{- if .Values.warmPool.enabled }}
 - name: WICK_KUBERNETES_POOL_KEY
   valueFrom: {secretKeyRef: {name: {{ .Release.Name }}-pool, key: key}}

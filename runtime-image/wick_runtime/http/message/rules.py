@@ -15,7 +15,7 @@ _UNKNOWN: Final = 100
 """Counts a transfer coding that is not ``chunked``, and a host that is none."""
 _KNOWN: Final = frozenset((
     b"host", b"cookie", b"upgrade", b"content-length", b"transfer-encoding", b"expect", b"x-request-id",
-    b"kubewick-deadline-ms", b"kubewick-attempt", b"kubewick-cold-start",
+    b"kubewick-deadline-ms", b"kubewick-attempt", b"kubewick-cold-start", b"kubewick-trace",
 ))  # fmt: skip
 _VISIBLE = frozenset(range(0x21, 0x7F))
 _HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]*)(:[0-9]{0,5})?")
@@ -37,6 +37,7 @@ class RequestHead(Protocol):
     deadline: float
     attempt: int
     cold_start: bool
+    traced: bool
     refusal: ErrorAnswer | None
 
 
@@ -107,6 +108,8 @@ def _platform(head: RequestHead, name: bytes, value: bytes) -> None:
         head.deadline = max(int(value), 1) / 1000
     elif name == b"kubewick-attempt" and value.isdigit() and len(value) < 6:  # noqa: PLR2004 - nobody tries so often
         head.attempt = int(value)
+    elif name == b"kubewick-trace":
+        head.traced = value == b"1"
     elif name == b"kubewick-cold-start":
         head.cold_start = value == b"1"
 
