@@ -103,8 +103,8 @@ KNOWN: dict[str, Schema] = {
     r".*\.affinity": OBJECT,
     r"router\.env": {
         "type": "object",
-        "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
-        "additionalProperties": {"type": ["string", "number", "boolean"]},
+        "patternProperties": {"^[A-Za-z_][A-Za-z0-9_]*$": {"type": ["string", "number", "boolean"]}},
+        "additionalProperties": False,  # not `propertyNames`, of which Helm tells another path
     },
     r".*\.tolerations": OBJECTS,
     r".*[pP]ullPolicy": PULL,
