@@ -39,8 +39,8 @@ SERVER_ERROR = 500
 """Statuses from here on are errors of a server span (semantic conventions, HTTP)."""
 
 
-class Ids(RandomIdGenerator):
-    """Ids that the request already has: it told them to its instance."""
+class SpanIds(RandomIdGenerator):
+    """SpanIds that the request already has: it told them to its instance."""
 
     trace_id = 0
     span_id = 0
@@ -58,7 +58,7 @@ class SpanWriter:
 
     def __init__(self, offset: float) -> None:
         self._offset = offset
-        self._ids = Ids()
+        self._ids = SpanIds()
         resource = Resource.create()
         if str(resource.attributes["service.name"]).startswith("unknown_service"):  # what the SDK says where nobody did
             resource = resource.merge(Resource({"service.name": "kubewick-router"}))
