@@ -96,7 +96,9 @@ class Evidence(Struct, frozen=True):
 
 def needs(pod: Manifest) -> Needs:
     """What is worth fetching before `of_pod`; all False for a pod that serves or is going away."""
-    if _leaving(pod) or is_ready(pod) or not _scheduled(pod):
+    if not _leaving(pod) and unadopted(pod):
+        return Needs(readyz=_has_control_port(pod))
+    if _leaving(pod) or vouched(pod) or not _scheduled(pod):
         return Needs()
     status = _container(pod)
     crashed = _crash(status) is not None
@@ -106,7 +108,7 @@ def needs(pod: Manifest) -> Needs:
 
 def of_pod(pod: Manifest, evidence: Evidence | None = None) -> Trouble | None:
     """Why this pod can't serve, or None where it does, may yet, or is going away."""
-    if _leaving(pod) or is_ready(pod):
+    if _leaving(pod) or vouched(pod):
         return None
     evidence = evidence or Evidence()
     metadata = pod.get("metadata", {})
@@ -135,6 +137,18 @@ def worst(troubles: Iterable[Trouble]) -> Trouble | None:
 def is_ready(pod: Manifest) -> bool:
     """Whether the kubelet vouches for the pod."""
     return _condition(pod, "Ready").get("status") == "True"
+
+
+def unadopted(pod: Manifest) -> bool:
+    """Whether a warm pod was claimed and no ReplicaSet has it yet: the kubelet does not know what is in it."""
+    metadata = pod["metadata"]
+    owned = any(owner.get("controller") for owner in metadata.get("ownerReferences") or ())
+    return names.CLAIMED_BY in metadata.get("labels", {}) and not owned
+
+
+def vouched(pod: Manifest) -> bool:
+    """Whether the kubelet calls the pod ready and knows its function: of a claimed warm one it may not load."""
+    return is_ready(pod) and not unadopted(pod)
 
 
 def control_url(pod: Manifest, path: str) -> str:

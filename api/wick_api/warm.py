@@ -279,13 +279,6 @@ def has_address(pod: Manifest) -> bool:
     return "deletionTimestamp" not in pod["metadata"] and bool(pod.get("status", {}).get("podIP"))
 
 
-def unadopted(pod: Manifest) -> bool:
-    """Whether a pod was claimed and no ReplicaSet has it yet: the kubelet does not know what is in it."""
-    metadata = pod["metadata"]
-    owned = any(owner.get("controller") for owner in metadata.get("ownerReferences") or ())
-    return names.CLAIMED_BY in metadata.get("labels", {}) and not owned
-
-
 def stands_in(pod: Manifest) -> bool:
     """Whether the function's own pods are held back while this one serves it."""
     return names.STANDS_IN_FOR in pod["metadata"].get("labels", {})

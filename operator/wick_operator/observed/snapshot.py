@@ -156,7 +156,7 @@ def pod(raw: Raw) -> PodSnapshot:
         uid=metadata["uid"],
         version=metadata["resourceVersion"],
         revision=metadata.get("labels", {}).get(names.REVISION, ""),
-        ready=diagnosis.is_ready(manifest),
+        ready=diagnosis.vouched(manifest),
         leaving="deletionTimestamp" in metadata or manifest.get("status", {}).get("phase") in {"Succeeded", "Failed"},
         metrics=diagnosis.control_url(manifest, "/metrics"),
         body=msgspec.json.encode(manifest),

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from msgspec import Struct
 
-from wick_api import names, warm
+from wick_api import diagnosis, names, warm
 from wick_api.fault import Faults
 from wick_api.names import Key
 from wick_kube import evidence
@@ -59,6 +59,8 @@ class FunctionFacts(Struct, frozen=True):
     """Revision of the Deployment's template."""
     resources: Mapping[str, Any] | None = None
     """What that gives its container; None where it is not known."""
+    unloadable: str = ""
+    """The revision whose code does not load, as its status says; empty where it says no such thing."""
 
 
 class Adopter:
@@ -101,7 +103,7 @@ class Adopter:
 
     def changed(self, address: Address, new: Manifest, _old: Manifest | None) -> None:
         """A claimed pod appeared or changed."""
-        unsettled = warm.unadopted(new) or warm.stands_in(new) or warm.forgot(new)
+        unsettled = diagnosis.unadopted(new) or warm.stands_in(new) or warm.forgot(new)
         if "deletionTimestamp" not in new["metadata"] and unsettled:
             self._claimed[address] = new
             if address not in self._tasks:
@@ -189,7 +191,7 @@ class Adopter:
     async def _facts(self, pod: Manifest, course: "_Course") -> AdoptionFacts:
         """Of a pod that said it serves only what the mirrors know."""
         key = _key(pod)
-        adopted = course.adopted or not warm.unadopted(pod)
+        adopted = course.adopted or not diagnosis.unadopted(pod)
         serving = course.serving or adopted
         state = READY if serving else str((await evidence.readyz(self._session, pod)).get("state", ""))
         known = self._known(key)
@@ -202,6 +204,7 @@ class Adopter:
             current=known.current,
             adopted=adopted,
             forgot=warm.forgot(pod),
+            reported=bool(known.unloadable) and known.unloadable == pod["metadata"]["labels"].get(names.REVISION),
             homes=tuple(self._homes.get(key, {}).values()),
         )
 

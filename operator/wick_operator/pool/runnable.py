@@ -15,6 +15,7 @@ from wick_kube.error import ApiError, ApiUnreachable
 from wick_kube.resource import PODS
 from wick_operator.cache.store import Store
 from wick_operator.config import OperatorConfig
+from wick_operator.function.decisions.status import unloadable
 from wick_operator.leader.fenced_writer import FencedWriter
 from wick_operator.pool.adopter import Adopter, FunctionFacts
 from wick_operator.pool.audit import PoolAudit
@@ -107,4 +108,5 @@ class WarmPoolController:
             replicas=deployment.wanted if deployment else None,
             current=deployment.revision if deployment else "",
             resources=deployment.resources() if deployment else None,
+            unloadable=unloadable(entry.function) if entry else "",
         )

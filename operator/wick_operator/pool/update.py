@@ -5,7 +5,7 @@
       |  POST /specialize
       +--200--> resize, claim and adopt (one PATCH) -> the ReplicaSet has a ready pod, and the old ones go
       |           (its controller has not seen yet that it wants one: claim, and the registrar adopts it)
-      +--422--> DELETE the pod; the old revision goes on serving, and the Deployment's own pod says why
+      +--422--> claim it: the status says why, and the adopter deletes it; the old revision goes on serving
       +--409--> a router was first: the next pod, at most `TRIES`
 ```
 
@@ -137,7 +137,8 @@ class Updates:
                 metrics.UPDATES.inc()
                 return Obstacle.NONE
             case OrderFailed(message):
-                await self._fence.delete(PODS, metadata["namespace"], metadata["name"], uid=metadata["uid"])
+                del claim["metadata"]["resourceVersion"]  # as in `_register`
+                await self._fence.patch(PODS, metadata["namespace"], metadata["name"], warm.useless(claim))
                 return message
             case OrderRefused(taken):
                 return Obstacle.CONFLICT if taken else Obstacle.REFUSED

@@ -8,8 +8,9 @@
 
 Each claim makes a new warm pod. On a small node those would come up before the pods that requests wait for. So while
 functions start slowly, by their Deployments or in dormant pods, claims wait; then they are written one after the other,
-because a function that starts meanwhile should share the node with one refill and not with ten. All of it ends before
-the operator's audit gives an unclaimed pod up.
+because a function that starts meanwhile should share the node with one refill and not with ten. The claim of a pod
+whose code does not load is written at once: no request waits for it, and the Function's status tells from it why. All
+of it ends before the operator's audit gives an unclaimed pod up.
 """
 
 import asyncio
@@ -85,7 +86,7 @@ class ClaimWriter:
     def add(self, key: Key, taken: WarmStarted | CodeBroken) -> None:
         """A pod has its function."""
         owed = PendingClaim(key, taken, self._loop.time())
-        if self._line.full():
+        if isinstance(taken, CodeBroken) or self._line.full():
             self._write(owed)
         else:
             self._line.put_nowait(owed)

@@ -50,7 +50,16 @@ class World:
         """A pool of so many running pods."""
         made = manifest.deployment(self.namespace, "python", PoolSettings(), CONFIG, size, dormant=dormant)
         await self.cluster.apply(made, field_manager="test")
-        return await eventually_async(lambda: self._run_pods(size, made["metadata"]["labels"][names.COMPONENT]))
+        return await self.run_pool(size, made["metadata"]["labels"][names.COMPONENT])
+
+    async def run_pool(self, size, component="pool"):
+        """Play the kubelet of so many warm pods, once they are there."""
+        return await eventually_async(lambda: self._run_pods(size, component))
+
+    async def present(self):
+        """The Function as it is now."""
+        found = await self.cluster.get(FUNCTIONS, self.namespace, "hello")
+        return parse({**found, "apiVersion": names.API_VERSION, "kind": names.KIND})
 
     async def _run_pods(self, size, component):
         of_it = f"{names.POOL},{names.COMPONENT}={component}"

@@ -12,6 +12,7 @@ from wick_operator.pool.decisions.adoption import (
     CLAIM_PATIENCE,
     GONE_PATIENCE,
     RELEASE_PATIENCE,
+    REPORT_PATIENCE,
     SCALE_PATIENCE,
     SPECIALIZE_PATIENCE,
     AdoptionFacts,
@@ -70,7 +71,9 @@ def facts(**changed):
         ({"state": "pool", "age": CLAIM_PATIENCE + 0.1}, Step.DELETE),
         ({"state": "loading", "age": CLAIM_PATIENCE + 0.1}, Step.WAIT),
         ({"state": "loading", "age": SPECIALIZE_PATIENCE + 0.1}, Step.DELETE),
-        ({"state": "failed"}, Step.DELETE),
+        ({"state": "failed"}, Step.WAIT),
+        ({"state": "failed", "reported": True}, Step.DELETE),
+        ({"state": "failed", "age": REPORT_PATIENCE + 0.1}, Step.DELETE),
         ({"function_exists": False}, Step.WAIT),  # a new leader may not have heard of it yet
         ({"function_exists": False, "age": GONE_PATIENCE + 0.1}, Step.DELETE),
         ({"adopted": True}, Step.WAIT),

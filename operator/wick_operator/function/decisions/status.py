@@ -246,6 +246,15 @@ def _though_others_serve(message: str, observed: ObservedState) -> str:
     return message
 
 
+def unloadable(function: Function) -> str:
+    """The revision whose code does not load, where the Function's status says so of its present one; else empty."""
+    present: Mapping[str, Any] = function.status
+    before: Sequence[Mapping[str, Any]] = present.get("conditions", ())
+    ready = next((condition for condition in before if condition.get("type") == Condition.READY), {})
+    failed = ready.get("status") == "False" and ready.get("reason") == Reason.LOAD_FAILED
+    return str(present.get("wantedRevision", "")) if failed else ""
+
+
 def _serves(observed: ObservedState, revision: str) -> bool:
     return any(pod.ready and pod.revision == revision for pod in observed.pods)
 

@@ -1,7 +1,7 @@
 """What to do about a claimed warm pod; pure.
 
 ```
-                         function gone, code failed, or nobody came in time
+                         function gone, code failed (and its status says so), or nobody came in time
    claimed ---------------------------------------------------------------------> DELETE
       |  its container was restarted, adopted or not: it has no function any more --> DELETE
       |  runtime says ready
@@ -39,6 +39,8 @@ SPECIALIZE_PATIENCE = 35.0
 """Seconds from the claim to the end of specialization: the router's own limit for it, and some."""
 SCALE_PATIENCE = 1.5
 """Seconds the router that claimed has to scale the Deployment itself."""
+REPORT_PATIENCE = 3.0
+"""Seconds a pod whose code failed is kept for the reconcile to read why, and write it to the Function's status."""
 ADOPT_PATIENCE = 60.0
 """Seconds after which a pod that cannot be adopted goes."""
 RELEASE_PATIENCE = 5.0
@@ -99,6 +101,8 @@ class AdoptionFacts(Struct, frozen=True, kw_only=True):
     """A ReplicaSet has it; then `age` counts from there."""
     forgot: bool = False
     """Its container was restarted since the claim."""
+    reported: bool = False
+    """The Function's status says that this revision's code does not load."""
     homes: Sequence[TargetReplicaSet] = ()
     """The function's ReplicaSets whose own `spec.replicas` is at least 1."""
 
@@ -121,7 +125,8 @@ def decide(facts: AdoptionFacts) -> AdoptionPlan:
         return AdoptionPlan(Step.RELEASE if settled or facts.age > RELEASE_PATIENCE else Step.WAIT)
     if facts.state == READY:
         return _serving(facts)
-    patience = {"failed": 0.0, "pool": CLAIM_PATIENCE}.get(facts.state, SPECIALIZE_PATIENCE)
+    failed = 0.0 if facts.reported else REPORT_PATIENCE
+    patience = {"failed": failed, "pool": CLAIM_PATIENCE}.get(facts.state, SPECIALIZE_PATIENCE)
     return AdoptionPlan(Step.DELETE if facts.age > patience else Step.WAIT)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from wick_api import diagnosis, warm
+from wick_api import diagnosis
 from wick_api.diagnosis import Trouble
 from wick_api.function import Function
 from wick_api.reason import Condition, Reason
@@ -55,7 +55,7 @@ def decide(
 
 def _serves(pod: Manifest) -> bool:
     """A claimed warm pod counts from its adoption on: before, it may be one whose function failed to load."""
-    return diagnosis.is_ready(pod) and "deletionTimestamp" not in pod["metadata"] and not warm.unadopted(pod)
+    return diagnosis.vouched(pod) and "deletionTimestamp" not in pod["metadata"]
 
 
 def stated(function: Function) -> HopelessWait | None:
