@@ -56,11 +56,12 @@ _WORST_FIRST = (
     Reason.CONFIG_MISSING,
     Reason.MOUNT_FAILED,
     Reason.NOT_LISTENING,
+    Reason.EVICTED,
     Reason.QUOTA,
     Reason.UNSCHEDULABLE,
     Reason.CLUSTER_ERROR,
 )
-_TRANSIENT = frozenset({Reason.UNSCHEDULABLE, Reason.QUOTA, Reason.CLUSTER_ERROR, Reason.MOUNT_FAILED})
+_TRANSIENT = frozenset({Reason.EVICTED, Reason.UNSCHEDULABLE, Reason.QUOTA, Reason.CLUSTER_ERROR, Reason.MOUNT_FAILED})
 
 
 class Trouble(Struct, frozen=True):
@@ -118,6 +119,12 @@ def of_pod(pod: Manifest, evidence: Evidence | None = None) -> Trouble | None:
             reason, message = found
             return Trouble(reason, message, metadata.get("labels", {}).get(names.REVISION, ""), metadata["name"])
     return None
+
+
+def ended_at(pod: Manifest) -> str:
+    """When its node ended the pod, as RFC 3339; empty where nothing says so."""
+    ends = [status.get("state", {}).get("terminated", {}).get("finishedAt") or "" for status in _all_containers(pod)]
+    return max([*ends, _condition(pod, "DisruptionTarget").get("lastTransitionTime") or ""])
 
 
 def of_replica_set(replica_set: Manifest) -> Trouble | None:
@@ -180,6 +187,12 @@ def _rejected(pod: Manifest, _: Evidence) -> Finding:
     status = pod.get("status", {})
     if status.get("phase") != "Failed" or not status.get("reason"):
         return None
+    text = _clip(status.get("message", ""))
+    if status["reason"] == "Evicted" and "ephemeral" in text and "limit" in text:
+        remedy = "raise spec.resources.limits.ephemeral-storage, or write less to /tmp"
+        return Reason.EVICTED, f"The node evicted an instance: {text}; {remedy}."
+    if status["reason"] == "Evicted":
+        return Reason.EVICTED, f"The node evicted an instance: {text}; it was short of what the instance used."
     return (
         Reason.CLUSTER_ERROR,
         f"The node ended the instance ({status['reason']}): {_clip(status.get('message', ''))}.",

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     LOAD_FAILED = "LoadFailed"  # the code does not import, or its init fails: file and line in the message
     CRASH_LOOP = "CrashLoop"  # the container ends again and again; its last output is in the message
     OUT_OF_MEMORY = "OutOfMemory"  # the kernel ended it at the container's memory limit
+    EVICTED = "Evicted"  # the node ended it for what it used, such as more ephemeral storage than its limit
     IMAGE_PULL = "ImagePull"  # the node cannot fetch the image
     MOUNT_FAILED = "MountFailed"  # a volume cannot be mounted
     NOT_LISTENING = "NotListening"  # an image's container runs but does not answer on $PORT

@@ -219,6 +219,10 @@ class Store:
         """Instances that are not going away, by name."""
         return [pod for _, pod in sorted(self.pods.get(key, {}).items()) if not pod.leaving]
 
+    def ended_pods(self, key: Key) -> list[snapshot.PodSnapshot]:
+        """Instances that ended and were left as a record, such as evicted ones."""
+        return [pod for pod in self.pods.get(key, {}).values() if pod.ended]
+
     def metrics_urls(self, key: Key) -> list[str]:
         """Where the ready instances' own metrics are."""
         return [pod.metrics for pod in self.live_pods(key) if pod.ready and pod.metrics]

@@ -21,7 +21,7 @@ from wick_operator.cache.store import FunctionEntry, Store
 from wick_operator.config import OperatorConfig
 from wick_operator.function import plan
 from wick_operator.function.apply import Applier, Vanished, Written
-from wick_operator.function.decisions import history
+from wick_operator.function.decisions import evictions, history
 from wick_operator.function.decisions import status as judge
 from wick_operator.function.decisions.status import ObservedState
 from wick_operator.function.event_recorder import Recorder
@@ -37,6 +37,8 @@ _SOON_AGAIN = 2.0
 """Seconds until instances that are starting are looked at again: a load error is no event of the pod."""
 _LATER_AGAIN = 15.0
 """The same for those whose trouble is known, whose words may change."""
+_MUCH_LATER = 60.0
+"""The same for those that serve, where an eviction is told that will be of the past."""
 
 
 class Reconciler:
@@ -98,15 +100,14 @@ class Reconciler:
             self._view.gone(key, entry.function.metadata.uid)
             return None
         pods = self._view.live_pods(key)
-        troubles = await self._troubles(key)
-        observed = self._observed(entry.function, wanted, written, troubles)
+        observed = self._observed(entry.function, wanted, written, await self._troubles(key))
         await self._report(entry, observed)
         if written.blocked and written.blocked.again:
             raise Again(str(written.blocked))
         await self._tidy(entry.function, wanted, written, observed.kept)
         if all(pod.ready for pod in pods):
-            return None
-        return _LATER_AGAIN if troubles else _SOON_AGAIN
+            return _MUCH_LATER if observed.evicted else None
+        return _LATER_AGAIN if observed.troubles else _SOON_AGAIN
 
     async def _troubles(self, key: Key) -> list[Trouble]:
         troubles = await self._inspector.troubles(self._view.live_pods(key))
@@ -126,16 +127,20 @@ class Reconciler:
         kept = {each.uid: each for each in self._view.revisions(key, function.metadata.uid)}
         if written.kept:
             kept[written.kept.uid] = written.kept
+        name = wanted.revision.name if wanted.revision else ""
+        evicted = evictions.recent((pod.manifest() for pod in self._view.ended_pods(key)), name, self._today())
+        replicas = deployment.wanted if deployment else 0
         return ObservedState(
-            wanted=wanted.revision.name if wanted.revision else "",
+            wanted=name,
             source=wanted.problem,
             blocked=written.blocked.problem if written.blocked else None,
-            replicas_wanted=deployment.wanted if deployment else 0,
+            replicas_wanted=replicas,
             replicas=deployment.replicas if deployment else 0,
             ready_replicas=deployment.ready if deployment else 0,
             set_by_others=managed_fields.replicas_set_by_others(deployment.managers) if deployment else "",
             pods=[judge.PodSummary(pod.revision, pod.ready) for pod in self._view.live_pods(key)],
-            troubles=troubles,
+            troubles=[*troubles, evicted] if evicted and replicas else troubles,
+            evicted=evicted,
             service=service is not None,
             lost=self._view.table.lost(function.key),
             kept=history.newest_first(kept.values()),

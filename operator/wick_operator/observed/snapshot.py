@@ -86,6 +86,8 @@ class PodSnapshot(Struct, frozen=True):
     revision: str
     ready: bool
     leaving: bool
+    """It is being deleted, or has ended."""
+    ended: bool
     metrics: str
     """URL of its metrics; empty for images, which have none of Kubewick's."""
     body: bytes
@@ -150,6 +152,7 @@ def pod(raw: Raw) -> PodSnapshot:
     manifest = _decoder.decode(raw)
     metadata = manifest["metadata"]
     metadata.pop("managedFields", None)
+    ended = manifest.get("status", {}).get("phase") in {"Succeeded", "Failed"}
     return PodSnapshot(
         key=_key(metadata),
         name=metadata["name"],
@@ -157,7 +160,8 @@ def pod(raw: Raw) -> PodSnapshot:
         version=metadata["resourceVersion"],
         revision=metadata.get("labels", {}).get(names.REVISION, ""),
         ready=diagnosis.vouched(manifest),
-        leaving="deletionTimestamp" in metadata or manifest.get("status", {}).get("phase") in {"Succeeded", "Failed"},
+        leaving="deletionTimestamp" in metadata or ended,
+        ended="deletionTimestamp" not in metadata and ended,
         metrics=diagnosis.control_url(manifest, "/metrics"),
         body=msgspec.json.encode(manifest),
     )

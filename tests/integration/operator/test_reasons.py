@@ -5,6 +5,7 @@ import json
 import os
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
@@ -208,3 +209,28 @@ def test_a_broken_revision_leaves_the_old_one_serving_and_says_so(operated, cont
     assert told["revision"] == old
     assert condition(told, "DeploymentAvailable")["status"] == "True"
     assert name in {each["metadata"]["name"] for each in operated.list("pod", controlled_namespace, "-l", LABEL)}
+
+
+def test_an_eviction_for_ephemeral_storage_is_told_with_the_kubelet_s_words(operated, controlled_namespace):
+    world, namespace = operated, controlled_namespace
+    world.apply(namespace, function(scale={"initial": 1}))
+    pod = the_pod(world, namespace)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    status = {
+        "phase": "Failed",
+        "reason": "Evicted",
+        "message": "Pod ephemeral local storage usage exceeds the total limit of containers 10Mi. ",
+        "conditions": [{"type": "DisruptionTarget", "status": "True", "lastTransitionTime": now}],
+    }
+    world.patch("pod", pod["metadata"]["name"], namespace, {"status": status}, "--subresource=status")
+    found = world.ready("hello", namespace, "Evicted")
+    assert "total limit of containers 10Mi" in found["why"]
+    assert "limits.ephemeral-storage" in found["why"]
+
+
+def test_instances_that_somebody_else_counts_are_told_in_why(operated, controlled_namespace):
+    world, namespace = operated, controlled_namespace
+    world.apply(namespace, function())
+    world.ready("hello", namespace)
+    kubectl(world.plane.kubeconfig, "scale", "deployment/hello", "-n", namespace, "--replicas=1")
+    world.status("hello", namespace, lambda status: "set by kubectl" in status.get("why", ""))

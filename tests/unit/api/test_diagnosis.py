@@ -46,6 +46,7 @@ def waiting(reason, message=""):
     return {"waiting": {"reason": reason, "message": message}}
 
 
+FULL = "Pod ephemeral local storage usage exceeds the total limit of containers 10Mi. "
 RUNNING = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
 BACK_OFF = waiting("CrashLoopBackOff", "back-off 10s")
 NO_ROOM = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: 1 no cpu."}
@@ -77,7 +78,9 @@ def event(reason, message, **more):
             "the operator puts it back",
         ),
         (pod(conditions=[NO_ROOM]), {}, Reason.UNSCHEDULABLE, "0/1 nodes: 1 no cpu;"),
-        (pod(phase="Failed", reason="Evicted", message="low on disk"), {}, Reason.CLUSTER_ERROR, "low on disk"),
+        (pod(phase="Failed", reason="Evicted", message="low on disk"), {}, Reason.EVICTED, "low on disk"),
+        (pod(phase="Failed", reason="Evicted", message=FULL), {}, Reason.EVICTED, "limits.ephemeral-storage"),
+        (pod(phase="Failed", reason="NodeAffinity", message="no"), {}, Reason.CLUSTER_ERROR, "NodeAffinity"),
         (
             pod(waiting("ContainerCreating")),
             {"events": [event("FailedMount", 'secret "m" not found')]},
@@ -182,3 +185,15 @@ def test_no_text_of_a_cluster_breaks_the_sentence(text):
     trouble = diagnosis.of_pod(pod(waiting("ErrImagePull", text)))
     assert "\n" not in trouble.message
     assert len(trouble.message) < 700
+
+
+def test_a_claimed_pod_that_nobody_has_adopted_is_asked_itself_whatever_its_kubelet_says():
+    claimed = pod(RUNNING, ready=True)
+    claimed["metadata"]["labels"]["kubewick.dev/claimed-by"] = "hello"
+    assert diagnosis.needs(claimed) == diagnosis.Needs(readyz=True)
+    assert diagnosis.of_pod(claimed, Evidence(readyz={"state": "ready"})) is None
+    failed = Evidence(readyz={"state": "failed", "message": "oh", "file": "main.py", "line": 3})
+    assert diagnosis.of_pod(claimed, failed).reason is Reason.LOAD_FAILED
+    claimed["metadata"]["ownerReferences"] = [{"controller": True}]
+    assert diagnosis.needs(claimed) == diagnosis.Needs()
+    assert diagnosis.of_pod(claimed, failed) is None

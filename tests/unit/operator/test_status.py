@@ -16,6 +16,7 @@ from wick_operator.observed.snapshot import KeptRevision
 NEW, OLD = "aaaaaaaaaa", "bbbbbbbbbb"
 REST = ObservedState(wanted=NEW, service=True)
 NOT_LOADED = Trouble(Reason.LOAD_FAILED, "main.py line 3: oh; correct the source.", NEW)
+EVICTED = Trouble(Reason.EVICTED, "The node evicted an instance: full.", NEW)
 NO_NODE = Trouble(Reason.UNSCHEDULABLE, "No node fits.", NEW)
 
 
@@ -140,6 +141,23 @@ def test_a_condition_s_time_is_that_of_its_last_change():
 def test_replicas_set_by_somebody_else_are_named():
     scaled = condition(judged(structs.replace(REST, set_by_others="kubectl")), "Scaled")
     assert (scaled["reason"], "kubectl" in scaled["message"]) == ("ScaledByOthers", True)
+
+
+def test_replicas_set_by_somebody_else_are_told_in_why_too():
+    assert "set by kubectl" in judged(structs.replace(REST, set_by_others="kubectl"))["why"]
+    assert "set by kubectl" in judged(seen("new+", set_by_others="kubectl"))["why"]
+
+
+def test_an_eviction_of_late_is_told_while_it_serves_again_and_at_rest_and_once():
+    for observed in (seen("new+"), REST, seen("new+", replicas=2, troubles=[EVICTED])):
+        status = judged(structs.replace(observed, evicted=EVICTED))
+        assert condition(status, "Ready")["status"] == "True"
+        assert status["why"].count("evicted an instance") == 1
+
+
+def test_where_nothing_serves_after_an_eviction_that_is_why():
+    status = judged(seen("new", troubles=[EVICTED], evicted=EVICTED))
+    assert condition(status, "Ready")["reason"] == "Evicted"
 
 
 messages = st.text(min_size=1, max_size=20)

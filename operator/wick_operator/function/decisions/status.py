@@ -67,6 +67,8 @@ class ObservedState(Struct, frozen=True):
     """Manager outside Kubewick that set the number of replicas."""
     pods: Sequence[PodSummary] = ()
     troubles: Sequence[Trouble] = ()
+    evicted: Trouble | None = None
+    """The latest eviction of the wanted revision's instances, if it was of late."""
     service: bool = False
     lost: Sequence[RouteLost] = ()
     """Routes that do not lead to it."""
@@ -95,7 +97,7 @@ def status(function: Function, observed: ObservedState, url: str, now: str) -> S
         "conditions": [
             _condition(kind, verdict, previous, generation=generation, now=now) for kind, verdict in verdicts.items()
         ],
-        "why": why(verdicts),
+        "why": why(verdicts, observed),
         "url": url,
         "replicas": observed.replicas,
         "readyReplicas": observed.ready_replicas,
@@ -131,14 +133,21 @@ def conditions(function: Function, observed: ObservedState) -> dict[Condition, V
     }
 
 
-def why(verdicts: Mapping[Condition, Verdict]) -> str:
-    """The sentence that matters most: what Ready says, unless all is well and scaling is not."""
+def why(verdicts: Mapping[Condition, Verdict], observed: ObservedState) -> str:
+    """The sentence that matters most: what Ready says; while all is well, what else a person should know."""
     ready, scaled = verdicts[Condition.READY], verdicts[Condition.SCALED]
     if ready.status != "False" and scaled.reason == Reason.INTERNAL_ERROR:
         return scaled.message
-    if ready.status == "True" and scaled.status == "False":
-        return f"It serves, but not with all instances asked for. {scaled.message}"
-    return ready.message
+    if ready.status != "True":
+        return ready.message
+    if scaled.status == "False":
+        said = f"It serves, but not with all instances asked for. {scaled.message}"
+    elif scaled.reason == Reason.SCALED_BY_OTHERS:
+        said = f"{ready.message} {scaled.message}"
+    else:
+        said = ready.message
+    evicted = observed.evicted.message if observed.evicted else ""
+    return f"{said} {evicted}" if evicted and evicted not in said else said
 
 
 def _source(observed: ObservedState) -> Verdict:
