@@ -172,6 +172,10 @@ def _check(function: Function) -> None:
         (not _NAME.fullmatch(name), f"metadata.name: {name!r} must be lower case letters, digits and '-'"),
         (len(name) > names.MAX_NAME, f"metadata.name: must be at most {names.MAX_NAME} characters"),
         (
+            name.startswith(names.RESERVED_NAMES),
+            f"metadata.name: {name!r} is reserved; kubewick-pool-* and kubewick-dormant-* are the warm pools'",
+        ),
+        (
             (spec.source is None) == (spec.image is None),
             "spec: set exactly one of source.inline, source.configMap and image",
         ),

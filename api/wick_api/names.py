@@ -47,6 +47,11 @@ OPERATOR_ADMIN_PORT = 9402
 # Longest Function name: `<name>-<10 hex>` (ReplicaSet, ConfigMap) must stay a legal 63-character label value.
 MAX_NAME = 52
 
+# Prefixes of the warm pools' Deployments, ``<prefix><runtime>``: no Function's names
+POOL_PREFIX = "kubewick-pool-"
+DORMANT_PREFIX = "kubewick-dormant-"
+RESERVED_NAMES = (POOL_PREFIX, DORMANT_PREFIX)
+
 RESERVED_ENV = ("PORT",)
 RESERVED_ENV_PREFIX = "KUBEWICK_"
 SOURCE_ENV = "KUBEWICK_SOURCE"  # the files' paths; with a number appended, the file of that place in the list

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     ROUTE_CONFLICT = "RouteConflict"  # an older function has the host and path already
     HOST_NOT_ALLOWED = "HostNotAllowed"  # the host is another function's, or the namespace has no leave for it
     ROUTE_UNREACHABLE = "RouteUnreachable"  # no request can match the route
+    NAMESPACE_EXCLUDED = "NamespaceExcluded"  # the installation leaves the Function's namespace alone
     SCALED_BY_OTHERS = "ScaledByOthers"  # somebody else writes the number of replicas, for example an HPA
     # the cluster's
     UNSCHEDULABLE = "Unschedulable"  # no node takes the pod; the scheduler's words are in the message

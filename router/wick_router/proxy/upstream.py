@@ -150,12 +150,21 @@ class Upstream:
                 case Refuse(ticket, refusal, message, reason) if isinstance(ticket, ProxyExchange):
                     ticket.refuse(RefusedRequest(refusal, message, reason))
                 case Activate():
-                    self.plane.backend.activate(self.key)
+                    self._activate()
                 case Dial(slot):
                     self.endpoints[slot].dial()
                 case ColdStarted(slot, seconds):
                     self._started(slot, seconds)
         self._arm()
+
+    def _activate(self) -> None:
+        """Ask for a first instance, where the operator makes any in this namespace."""
+        namespace = self.key.namespace
+        if namespace in self.plane.config.excluded_namespaces:
+            said = f"this installation serves no Functions in namespace {namespace} (excludedNamespaces)"
+            self.plane.loop.call_soon(self.failed, Reason.NAMESPACE_EXCLUDED, said)
+        else:
+            self.plane.backend.activate(self.key)
 
     def _forward(self, exchange: ProxyExchange, slot: EndpointState, now: float) -> None:
         if exchange.waiting_since:

@@ -88,6 +88,21 @@ def test_a_namespace_opts_out(simulated_plane, installed, create):
     eventually(lambda: create(function()) == "")
 
 
+def test_an_excluded_namespace_takes_no_functions_and_says_why(installed, create):
+    installed({"excludedNamespaces": ["kube-public"]})
+    eventually(
+        lambda: "serves no Functions in this namespace (excludedNamespaces)" in create(function(), "kube-public")
+    )
+    assert create(function()) == ""
+
+
+def test_what_an_installation_leaves_to_another_one_it_does_not_refuse(installed, create):
+    values = {"excludedNamespaces": ["kube-public"], "admission": {"refuseExcluded": False, "imagePrefixes": ["x/"]}}
+    installed(values)
+    eventually(lambda: "spec.image: must begin with x/" in create(function(image="y/z")))
+    assert create(function(image="y/z"), "kube-public") == ""
+
+
 def test_a_namespaces_limits_reach_what_names_none_and_its_quota_holds(installed, create):
     limits = [{"type": "Container", "max": {"memory": "128Mi"}}]
     installed({"namespaces": {SERVED: {"limits": limits, "quota": {"pods": "0"}}}})

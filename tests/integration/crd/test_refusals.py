@@ -112,6 +112,8 @@ def manifest(name="hello", **spec):
     metadata = {"name": name, "namespace": "default"}
     return {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "spec": spec}
 
+NAMES = ["a" * 53, "1st", "kubewick-pool-python", "kubewick-dormant-python"]
+
 
 @pytest.fixture(scope="module")
 def store(kubeconfig):
@@ -148,7 +150,7 @@ def test_a_reference_names_an_object_beside_the_function_and_nothing_else(store,
             parse(manifest(**REFERENCES[field](name)))
 
 
-@pytest.mark.parametrize("name", ["a" * 53, "1st"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_name_the_children_could_not_carry_is_refused(store, name):
     with pytest.raises(ApiRefused, match=r"metadata.name"):
         store(manifest(name))
@@ -160,7 +162,7 @@ def test_a_good_one_is_taken(store):
 
 def test_every_rule_of_wick_has_a_case_that_the_api_server_refuses():
     told = [refusal(manifest(**spec)) for spec, _ in BAD.values()]
-    told += [refusal(manifest(name)) for name in ("a" * 53, "1st")]
+    told += [refusal(manifest(name)) for name in NAMES]
     told += [refusal(manifest(**REFERENCES["secrets"]("..")))]
     rules = [rule for module in (function, scale, quantity, reference) for rule in messages(module)]
     assert len(rules) > 30

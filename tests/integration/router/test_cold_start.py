@@ -44,6 +44,18 @@ def counting(most, all_run=None):
     return script
 
 
+async def test_a_function_in_an_excluded_namespace_is_refused_at_once_and_says_why(world):
+    await world.router(function("hello"), excluded_namespaces=("default",))
+    for _ in range(2):
+        status, head, body = await world.request(GET)
+        assert status == 503
+        assert b"\r\nRetry-After: " in head
+        assert error(body)["reason"] == "NamespaceExcluded"
+        assert "namespace default (excludedNamespaces)" in error(body)["message"]
+        world.later(30)
+    assert world.backend.activations == []
+
+
 async def test_the_first_request_activates_and_is_carried_by_the_connection_that_proved_ready(world):
     await world.router()
     client = await world.client()

@@ -46,6 +46,12 @@ def test_a_wrong_field_is_named(spec, field):
     assert field in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["kubewick-pool-python", "kubewick-dormant-x"])
+def test_the_warm_pools_names_are_reserved(name):
+    with pytest.raises(SpecInvalid, match=r"metadata\.name.*reserved"):
+        parse(manifest(name))
+
+
 @pytest.mark.parametrize("name", ["Hello", "1st", "a_b", "a" * 53, "-a"])
 def test_a_name_the_children_could_not_carry_is_refused(name):
     with pytest.raises(SpecInvalid, match=r"metadata\.name"):

@@ -233,6 +233,21 @@ def test_the_refresh_annotation_asks_for_what_is_new():
         ({}, {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}),
         ({"limits": {"memory": "32Mi"}}, {"requests": {"cpu": "100m"}, "limits": {"memory": "32Mi"}}),
         ({"requests": {"memory": "1Gi"}}, {"requests": {"cpu": "100m", "memory": "1Gi"}}),
+        (
+            {"limits": {"cpu": "2"}},
+            {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "2", "memory": "256Mi"}},
+        ),
+        (
+            {"limits": {"cpu": "50m"}},
+            {"requests": {"memory": "64Mi"}, "limits": {"cpu": "50m", "memory": "256Mi"}},
+        ),
+        (
+            {"limits": {"memory": "1Gi", "ephemeral-storage": "1Gi"}},
+            {
+                "requests": {"cpu": "100m", "memory": "64Mi"},
+                "limits": {"memory": "1Gi", "ephemeral-storage": "1Gi"},
+            },
+        ),
     ],
 )
 def test_default_resources_never_contradict_the_author_s(given_resources, got):

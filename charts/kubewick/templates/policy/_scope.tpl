@@ -9,3 +9,12 @@ matchResources:
       - {key: kubernetes.io/metadata.name, operator: NotIn, values: {{ toJson .Values.excludedNamespaces }}}
       {{- end }}
 {{- end }}
+
+{{/* Where the policy of Functions holds: in excluded namespaces too, where it refuses them. */}}
+{{- define "kubewick.admission.functions.scope" -}}
+{{- if or .Values.watchNamespaces (not .Values.admission.refuseExcluded) -}}
+{{- include "kubewick.admission.scope" . -}}
+{{- else -}}
+matchResources: {}
+{{- end -}}
+{{- end }}

@@ -29,7 +29,7 @@ TEMPLATE = f"{names.GROUP}/template"
 
 def name(runtime: str, *, dormant: bool) -> str:
     """Name of a runtime's pool in each namespace, or of its dormant part."""
-    return f"kubewick-{'dormant' if dormant else 'pool'}-{runtime}"
+    return f"{names.DORMANT_PREFIX if dormant else names.POOL_PREFIX}{runtime}"
 
 
 def deployment(

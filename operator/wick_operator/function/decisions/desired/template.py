@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from wick_api import names
+from wick_api import names, quantity
 from wick_api.function import Function, FunctionSpec
 from wick_operator.config import OperatorConfig
 from wick_operator.function.decisions.desired import environment, placement, volumes
@@ -108,8 +108,11 @@ def _resources(spec: FunctionSpec, config: OperatorConfig) -> Template:
         part: {**config.default_resources.get(part, {}), **spec.resources.get(part, {})}
         for part in ("requests", "limits")
     }
-    for name in list(merged["requests"]):
-        if name in spec.resources.get("limits", {}) and name not in spec.resources.get("requests", {}):
+    for name, limit in spec.resources.get("limits", {}).items():
+        requested = merged["requests"].get(name)
+        if requested is None or name in spec.resources.get("requests", {}):
+            continue
+        if quantity.parse(requested) > quantity.parse(limit):
             del merged["requests"][name]  # Kubernetes then requests the limit
     for name in list(merged["limits"]):
         if name in spec.resources.get("requests", {}) and name not in spec.resources.get("limits", {}):
