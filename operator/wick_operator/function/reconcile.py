@@ -8,6 +8,7 @@ writes nothing the second time; a crash anywhere in it is mended by the next run
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from wick_api import names
 from wick_api.diagnosis import Trouble
@@ -128,7 +129,7 @@ class Reconciler:
         if written.kept:
             kept[written.kept.uid] = written.kept
         name = wanted.revision.name if wanted.revision else ""
-        evicted = evictions.recent((pod.manifest() for pod in self._view.ended_pods(key)), name, self._today())
+        evicted = self._evicted(key, name)
         replicas = deployment.wanted if deployment else 0
         return ObservedState(
             wanted=name,
@@ -147,6 +148,14 @@ class Reconciler:
             config_checksum=wanted.checksum,
             fault=self._faults.of(key),
         )
+
+    def _evicted(self, key: Key, revision: str) -> Trouble | None:
+        ended = self._view.ended_pods(key)
+        if not ended:
+            return None
+        since = datetime.fromisoformat(self._today()) - timedelta(minutes=evictions.MEMORY)
+        manifests = (pod.manifest() for pod in ended)
+        return evictions.recent(manifests, revision, since.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
     async def _report(self, entry: FunctionEntry, observed: ObservedState) -> None:
         """Write the status if it says something new, and tell of a change of state."""

@@ -5,7 +5,7 @@ import pytest
 from wick_api.reason import Reason
 from wick_operator.function.decisions.evictions import recent
 
-NOW = "2026-01-01T01:00:00Z"
+SINCE = "2026-01-01T00:50:00Z"
 TEXT = "Pod ephemeral local storage usage exceeds the total limit of containers 10Mi. "
 
 
@@ -28,7 +28,7 @@ def evicted(minute, *, text=TEXT, reason="Evicted", revision="r1", where="termin
 @pytest.mark.parametrize("where", ["terminated", "condition"])
 def test_the_latest_is_told_and_how_many_there_were(where):
     pods = [evicted(minute, text=f"{TEXT}({minute})", where=where) for minute in (55, 58, 51, 49)]
-    found = recent(pods, "r1", NOW)
+    found = recent(pods, "r1", SINCE)
     assert found.reason is Reason.EVICTED
     assert "(58)" in found.message
     assert "3 times in 10 minutes" in found.message
@@ -36,10 +36,10 @@ def test_the_latest_is_told_and_how_many_there_were(where):
 
 @pytest.mark.parametrize("pod", [evicted(49), evicted(58, revision="r0"), evicted(58, reason="Shutdown")])
 def test_what_is_past_or_another_revisions_or_no_eviction_is_not_told(pod):
-    assert recent([pod], "r1", NOW) is None
+    assert recent([pod], "r1", SINCE) is None
 
 
 def test_a_record_that_says_not_when_is_not_told():
     pod = evicted(58)
     pod["status"]["containerStatuses"] = []
-    assert recent([pod], "r1", NOW) is None
+    assert recent([pod], "r1", SINCE) is None

@@ -5,7 +5,6 @@ fills its disk again and again serves in between, so this is told beside what el
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -15,29 +14,24 @@ from wick_api import diagnosis
 from wick_api.diagnosis import Trouble
 from wick_api.reason import Reason
 
-MEMORY = timedelta(minutes=10)
-"""For how long an eviction is told."""
+MEMORY = 10
+"""Minutes for which an eviction is told."""
 AT_MOST = 50
 """Records that are looked at: more would say the same."""
 
 
-def recent(ended: Iterable[Mapping[str, Any]], revision: str, now: str) -> Trouble | None:
-    """The latest eviction of this revision's instances, and how many there were; `now` is RFC 3339."""
-    since = datetime.fromisoformat(now) - MEMORY
+def recent(ended: Iterable[Mapping[str, Any]], revision: str, since: str) -> Trouble | None:
+    """The latest eviction of this revision's instances, and how many there were; `since` is RFC 3339 in UTC.
+
+    Kubernetes writes all its times so, to the second: their order as texts is that in time.
+    """
     found = []
     for pod in islice(ended, AT_MOST):
-        moment, trouble = _moment(diagnosis.ended_at(pod)), diagnosis.of_pod(pod)
-        if trouble and trouble.reason is Reason.EVICTED and trouble.revision == revision and moment and moment > since:
+        moment, trouble = diagnosis.ended_at(pod), diagnosis.of_pod(pod)
+        if trouble and trouble.reason is Reason.EVICTED and trouble.revision == revision and moment > since:
             found.append((moment, trouble.message, trouble))
     if not found:
         return None
     _, message, latest = max(found, key=lambda each: each[:2])
-    often = f" This happened {len(found)} times in {MEMORY.seconds // 60} minutes." if len(found) > 1 else ""
+    often = f" This happened {len(found)} times in {MEMORY} minutes." if len(found) > 1 else ""
     return structs.replace(latest, message=message + often, pod="")
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
