@@ -45,10 +45,13 @@ _SLOW_KUBELET = "cache: timed out waiting for the condition"
 """Of a mount or an environment of which it says nothing: the kubelet was busy, and tries again by itself."""
 _HELD_BACK = "didn't match pod anti-affinity rules"
 """Of a scheduler: only Kubewick gives functions' pods any, for as long as a warm pod stands in for them."""
+_TERMINATING = "because it is being terminated"
+"""Of the API server, about a namespace that is being deleted: it takes nothing new any more."""
 _PROBES_BEFORE_BLAME = 3  # readiness failures of a running container before it counts as not listening
 _LONGEST_TEXT = 400
 
 _WORST_FIRST = (
+    Reason.TERMINATING,
     Reason.LOAD_FAILED,
     Reason.OUT_OF_MEMORY,
     Reason.CRASH_LOOP,
@@ -272,6 +275,8 @@ def _refused(text: str) -> tuple[Reason, str]:
         return Reason.QUOTA, f"The namespace has no room for an instance: {short}; {remedy}."
     if "serviceaccount" in text and "not found" in text:
         return Reason.CONFIG_MISSING, f"No instance can be created: {short}; correct spec.serviceAccountName."
+    if _TERMINATING in text:
+        return Reason.TERMINATING, f"No instance can be created: {short}."
     return Reason.CLUSTER_ERROR, f"No instance can be created: {short}."
 
 

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     # the cluster's
     UNSCHEDULABLE = "Unschedulable"  # no node takes the pod; the scheduler's words are in the message
     QUOTA = "QuotaExceeded"  # the namespace's ResourceQuota or LimitRange refuses the pod
+    TERMINATING = "Terminating"  # the Function or its namespace is being deleted: no instance is started any more
     CLUSTER_ERROR = "ClusterError"  # the API server refused or failed a write; it is repeated
     # ours
     INTERNAL_ERROR = "InternalError"  # a defect of Kubewick that this function brings out; the message names it

@@ -66,6 +66,12 @@ class Sink(Protocol):
     def fell_back(self, key: Key, reason: str) -> None:
         """A start of the function takes the slow path, for this reason (a metric label); counted and shown."""
 
+    def delayed(self, key: Key, cause: str) -> None:
+        """A start of the function waits for this; requests that time out before it ends are told so.
+
+        Withdrawn by the next `instances` that has any, by `failed`, or by the next `function`.
+        """
+
     def recovered(self, key: Key) -> None:
         """What `failed` said no longer holds."""
 

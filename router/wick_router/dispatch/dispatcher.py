@@ -74,6 +74,8 @@ class Dispatcher:
         self.queue: OrderedDict[Pending, None] = OrderedDict()
         self.slots: dict[str, EndpointState] = {}
         self.failure: StartFailure | None = None
+        self.delay = ""
+        """What a start waits for, where it takes long."""
         self.in_flight = 0
         self.activated_at: float | None = None
         self.cold_since: float | None = None
@@ -162,6 +164,7 @@ class Dispatcher:
             effects += self._listed(instance, now)
         if had_live or self._any_live():
             self.activated_at = None
+            self.delay = ""
         if self.serving():
             effects += self._came_up(now)
         if self.queue and not self.serving():
@@ -182,6 +185,7 @@ class Dispatcher:
     def failed(self, reason: Reason, message: str, now: float) -> Effects:
         """The platform says why instances cannot come up."""
         self.failure = StartFailure(reason, message, now)
+        self.delay = ""
         self.activated_at = None
         return self._settle(now)
 
@@ -194,7 +198,7 @@ class Dispatcher:
 
     def configured(self, capacity: int, revision: str, now: float) -> Effects:
         """The Function changed."""
-        self.failure = None
+        self.failure, self.delay = None, ""
         if revision != self.revision:
             self._waiting.add(-len(self.queue), now)
             self.revision = revision
@@ -391,4 +395,5 @@ class Dispatcher:
             return f"all {self.serving()} instances stayed busy until the deadline"
         if self._any_live():
             return f"{len(self.slots)} instances were starting, none was ready before the deadline"
-        return "no instance came up before the deadline"
+        because = f": {self.delay}" if self.delay else ""
+        return f"no instance came up before the deadline{because}"

@@ -23,7 +23,13 @@ STATUS = {
     Refusal.DEADLINE: 504,
     Refusal.SHUTTING_DOWN: 503,
 }
-RETRY_AFTER = {Refusal.QUEUE_FULL: 1, Refusal.CANNOT_START: 5, Refusal.SHUTTING_DOWN: 1, Refusal.TOO_MANY_REQUESTS: 1}
+RETRY_AFTER = {
+    Refusal.QUEUE_FULL: 1,
+    Refusal.CANNOT_START: 5,
+    Refusal.SHUTTING_DOWN: 1,
+    Refusal.TOO_MANY_REQUESTS: 1,
+    Refusal.DEADLINE: 1,
+}
 """Seconds after which another try may fare better."""
 NO_FUNCTION_LIMIT = 256
 """Longest part of a client's own words repeated in an answer."""

@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 PATIENCE = 20.0
 """Seconds to keep trying while the Deployment does not exist yet or the API server does not answer."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+TELL_AFTER = 1.0
+"""Seconds after which requests that time out meanwhile are told what the start waits for."""
 
 
 class ActivationBackend(Protocol):
@@ -49,6 +51,9 @@ class ActivationBackend(Protocol):
 
     def fell_back(self, key: Key, obstacle: Obstacle) -> None:
         """No warm pod can serve it; its Deployment will."""
+
+    def delayed(self, key: Key, cause: str) -> None:
+        """Its start takes long, and this is what it waits for."""
 
     def cannot_start(self, key: Key, found: HopelessWait) -> None:
         """Waiting is in vain."""
@@ -134,8 +139,9 @@ class Activation:
         return await self._claims.start(function, lambda: self.awaits(key))
 
     async def _scale(self, key: Key) -> None:
-        said = "no answer"
+        said = f"the API server does not answer the request to scale Deployment {key.name}"
         pause = FIRST_PAUSE
+        warning = asyncio.get_running_loop().call_later(TELL_AFTER, lambda: self._backend.delayed(key, said))
         try:
             async with asyncio.timeout(PATIENCE):
                 while True:
@@ -145,7 +151,9 @@ class Activation:
                         if self._backend.wanted(key) is None:
                             return None  # deleted meanwhile, and its Deployment with it
                         said = f"Deployment {key.name} does not exist yet; is the operator running?"
-                    except (ApiError, ApiUnreachable) as error:
+                    except ApiUnreachable as error:
+                        said = f"the API server does not answer the request to scale Deployment {key.name}: {error}"
+                    except ApiError as error:
                         said = f"the API server refuses to scale Deployment {key.name}: {error}"
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
@@ -153,6 +161,8 @@ class Activation:
             self._backend.cannot_start(
                 key, HopelessWait(Reason.CLUSTER_ERROR, f"The function cannot be started: {said}")
             )
+        finally:
+            warning.cancel()
 
     async def _write(self, key: Key) -> None:
         try:

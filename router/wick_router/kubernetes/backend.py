@@ -33,7 +33,7 @@ from wick_router.kubernetes.config import KubernetesConfig
 from wick_router.kubernetes.decisions import failure
 from wick_router.kubernetes.decisions.failure import HopelessWait
 from wick_router.kubernetes.decisions.outcome import WarmStarted
-from wick_router.kubernetes.decisions.pod import at_zero, instance, key
+from wick_router.kubernetes.decisions.pod import at_zero, ended, instance, key
 from wick_router.kubernetes.inquiry import Inquiries
 from wick_router.kubernetes.readiness_probe import EarlyReadiness
 from wick_router.kubernetes.warm_pods import WarmPods
@@ -119,7 +119,11 @@ class KubernetesBackend:
 
     def activate(self, key: Key) -> None:
         """Scale the function's Deployment from 0 to 1; the pod, or why there is none, arrives through the watches."""
-        self._activation.start(key)
+        seen = self._seen.get(key)
+        if seen and seen.function and not seen.pods and (said := failure.stated(seen.function)):
+            asyncio.get_running_loop().call_soon(self._sink.failed, key, said.reason, said.message)
+        else:
+            self._activation.start(key)
 
     def _watch(self, namespace: str | None) -> tuple[Reflector[Any], ...]:
         warm = (Reflector(self._cluster, PODS, self._warm, namespace=namespace, labels=names.POOL),)
@@ -230,7 +234,9 @@ class KubernetesBackend:
             self._troubled.discard(key)
 
     def _pod_troubles(self, seen: _Seen) -> list[Trouble]:
-        found = (diagnosis.of_pod(pod, seen.evidence.get(uid)) for uid, pod in seen.pods.items())
+        """Of those that are there; what has ended, such as an evicted one, has a successor that may serve."""
+        there = ((uid, pod) for uid, pod in seen.pods.items() if not ended(pod))
+        found = (diagnosis.of_pod(pod, seen.evidence.get(uid)) for uid, pod in there)
         return [trouble for trouble in found if trouble]
 
     def _replica_set_troubles(self, seen: _Seen) -> list[Trouble]:
@@ -257,6 +263,10 @@ class KubernetesBackend:
     def fell_back(self, key: Key, obstacle: Obstacle) -> None:
         """Count and show it."""
         self._sink.fell_back(key, obstacle)
+
+    def delayed(self, key: Key, cause: str) -> None:
+        """Requests that time out meanwhile are told."""
+        self._sink.delayed(key, cause)
 
     def cannot_start(self, key: Key, found: HopelessWait) -> None:
         """Tell the sink; what it says holds until the function or its pods change, or for a while."""

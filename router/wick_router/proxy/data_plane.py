@@ -140,6 +140,10 @@ class DataPlane:
         if lane := self.lanes.get(key):
             lane.fell_back(reason)
 
+    def delayed(self, key: Key, cause: str) -> None:
+        if lane := self.lanes.get(key):
+            lane.dispatch.delay = cause
+
     def recovered(self, key: Key) -> None:
         if lane := self.lanes.get(key):
             lane.recovered()

@@ -236,6 +236,23 @@ async def test_a_frozen_api_server_stops_no_warm_request_and_holds_a_cold_one_un
     await goes_on_as_before(world, slots)
 
 
+async def test_a_request_that_times_out_while_the_api_server_is_frozen_is_told_what_its_start_waits_for(
+    world, own_plane
+):
+    limit = {"spec": {"timeout": "3s"}}
+    await world.cluster.patch(FUNCTIONS, world.namespace, "cold", limit, field_manager="test")
+    await world.becomes(lambda: world.plane.lanes[world.key("cold")].timeout == 3)
+    server = own_plane.servers[API_SERVER].process
+    server.send_signal(signal.SIGSTOP)
+    try:
+        code, body = await asyncio.wait_for(world.call("cold"), 60)
+    finally:
+        server.send_signal(signal.SIGCONT)
+    error = json.loads(body)["error"]
+    assert (code, error["code"], error["retryAfter"]) == (504, "deadline", 1)
+    assert "the API server does not answer" in error["message"]
+
+
 async def test_a_killed_api_server_stops_no_warm_request_and_a_cold_one_is_told_why(world, own_plane, monkeypatch):
     monkeypatch.setattr(activation, "PATIENCE", 1.0)
     slots = world.slots("warm")

@@ -13,6 +13,7 @@ from wick_kube.cluster import Cluster
 from wick_kube.resource import DEPLOYMENTS, FUNCTIONS, PODS
 from wick_router.kubernetes import KubernetesBackend
 from wick_router.kubernetes.config import KubernetesConfig
+from wick_router.kubernetes.decisions import failure
 
 
 class Listening:
@@ -20,7 +21,7 @@ class Listening:
 
     def __init__(self):
         self.functions, self.sets, self.failures, self.in_touch = {}, {}, {}, None
-        self.fallbacks, self.faults = [], Faults()
+        self.fallbacks, self.delays, self.faults = [], [], Faults()
 
     def function(self, function):
         self.functions[function.key] = function
@@ -36,6 +37,9 @@ class Listening:
 
     def fell_back(self, key, reason):
         self.fallbacks.append((key, reason))
+
+    def delayed(self, key, cause):
+        self.delays.append((key, cause))
 
     def recovered(self, key):
         self.failures.pop(key, None)
@@ -210,3 +214,31 @@ async def test_two_routers_that_activate_at_once_do_no_harm(cluster, namespace, 
     await asyncio.gather(*(backend._activation._write(key) for _ in range(5)))
     assert (await cluster.get(DEPLOYMENTS, namespace, "hello"))["spec"]["replicas"] == 1
     assert not sink.failures
+
+
+async def test_a_function_that_is_being_deleted_is_told_at_once_and_is_not_started(cluster, namespace, running):
+    backend, sink = running
+    key = Key(namespace, "hello")
+    made = function(namespace)
+    made["metadata"]["finalizers"] = ["example.com/holds"]
+    await cluster.create(made, field_manager="test")
+    await cluster.create(deployment(namespace, 0), field_manager="test")
+    await hears(lambda: key in sink.functions)
+    await cluster.delete(FUNCTIONS, namespace, "hello")
+    await hears(lambda: sink.failures.get(key, ("",))[0] == Reason.TERMINATING)
+    sink.failures.clear()
+    backend.activate(key)
+    await hears(lambda: key in sink.failures)
+    assert (await cluster.get(DEPLOYMENTS, namespace, "hello"))["spec"]["replicas"] == 0
+    release = {"metadata": {"finalizers": None}}
+    await cluster.patch(FUNCTIONS, namespace, "hello", release, field_manager="test")
+
+
+async def test_the_record_of_an_evicted_instance_is_no_reason_to_refuse(cluster, namespace, running):
+    _, sink = running
+    key = Key(namespace, "hello")
+    await cluster.create(function(namespace), field_manager="test")
+    await make_pod(cluster, namespace, phase="Failed", reason="Evicted", message="full")
+    await hears(lambda: key in sink.functions)
+    await asyncio.sleep(failure.PATIENCE + 1)  # that nothing is told can only be waited for
+    assert key not in sink.failures

@@ -128,6 +128,10 @@ def test_a_pod_that_serves_or_may_yet_is_no_trouble(given):
     [
         ('pods "x" is forbidden: exceeded quota: q, requested: pods=1', Reason.QUOTA),
         ('pods "x" is forbidden: error looking up service account a/b: serviceaccount "b" not found', "ConfigMissing"),
+        (
+            'pods "x" is forbidden: unable to create new content in namespace n because it is being terminated',
+            Reason.TERMINATING,
+        ),
         ('pods "x" is forbidden: violates PodSecurity "restricted:latest"', Reason.CLUSTER_ERROR),
     ],
 )
@@ -197,3 +201,7 @@ def test_a_claimed_pod_that_nobody_has_adopted_is_asked_itself_whatever_its_kube
     claimed["metadata"]["ownerReferences"] = [{"controller": True}]
     assert diagnosis.needs(claimed) == diagnosis.Needs()
     assert diagnosis.of_pod(claimed, failed) is None
+
+
+def test_a_namespace_that_goes_is_not_waited_for():
+    assert not Trouble(Reason.TERMINATING, "x").transient

@@ -59,7 +59,9 @@ def _serves(pod: Manifest) -> bool:
 
 
 def stated(function: Function) -> HopelessWait | None:
-    """What the operator's status says of this very generation, where it says that nothing can run."""
+    """Why no pod will be made: the Function goes, or the operator's status says so of this very generation."""
+    if function.metadata.deletion_timestamp:
+        return HopelessWait(Reason.TERMINATING, "The Function is being deleted; no instance is started any more.")
     for condition in function.status.get("conditions", ()):
         if (
             condition.get("type") in {Condition.SOURCE_RESOLVED, Condition.DEPLOYMENT_AVAILABLE}

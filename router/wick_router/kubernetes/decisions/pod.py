@@ -19,6 +19,11 @@ def key(pod: Manifest) -> Key:
     return Key(metadata["namespace"], metadata["labels"][names.FUNCTION])
 
 
+def ended(pod: Manifest) -> bool:
+    """Whether it is over; Kubernetes keeps it as a record."""
+    return pod.get("status", {}).get("phase") in _OVER
+
+
 def instance(pod: Manifest, started: WarmStarted | None = None) -> Instance | None:
     """The instance a pod is, or None while it has no address and after it has ended.
 
@@ -28,7 +33,7 @@ def instance(pod: Manifest, started: WarmStarted | None = None) -> Instance | No
     """
     metadata, status = pod["metadata"], pod.get("status", {})
     address = status.get("podIP")
-    if not address or status.get("phase") in _OVER:
+    if not address or ended(pod):
         return None
     return Instance(
         id=metadata["uid"],

@@ -19,6 +19,9 @@ REASONS = {
 Headers = list[tuple[bytes, bytes]]
 
 
+RETRY_AFTER = 1
+"""Seconds after which another try may fare better, where what hinders this one passes by itself."""
+
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -33,12 +36,17 @@ class ErrorAnswer(NamedTuple):
     extra: Mapping[str, object] = _NOTHING
     """More members of the error object."""
 
+    @property
+    def passes(self) -> bool:
+        """What hinders the request passes by itself: no place, no time, an end; not code that cannot be loaded."""
+        return self.status in {429, 503, 504} and self.refused != "failed"
+
     def headers(self) -> Headers:
         found: Headers = [(b"content-type", b"application/json")]
         if self.refused:
             found.append((b"kubewick-refused", self.refused.encode()))
-        if self.status == 429:  # noqa: PLR2004 - Too Many Requests
-            found.append((b"retry-after", b"1"))
+        if self.passes:
+            found.append((b"retry-after", b"%d" % RETRY_AFTER))
         return found
 
     def body(self, function: str, request_id: str) -> bytes:
@@ -46,8 +54,8 @@ class ErrorAnswer(NamedTuple):
         error: dict[str, object] = {
             "code": self.code, "message": self.message, "function": function, "requestId": request_id,
         }  # fmt: skip
-        if self.status == 429:  # noqa: PLR2004 - Too Many Requests
-            error["retryAfter"] = 1
+        if self.passes:
+            error["retryAfter"] = RETRY_AFTER
         return json.dumps({"error": {**error, **self.extra}}).encode()
 
 
