@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from wick_api.reason import Refusal
+from wick_api.reason import Reason, Refusal
 from wick_router.backend import Instance
 from wick_router.dispatch.demand import RevisionDemand
 
@@ -36,6 +36,7 @@ class EndpointState:
         "listed",
         "ready",
         "spoilt",
+        "superseded",
         "unasked",
     )
 
@@ -51,6 +52,8 @@ class EndpointState:
         self.hold = HOLD_FIRST
         self.spoilt = False
         """Its code did not load; it can only say why."""
+        self.superseded = False
+        """A newer revision has taken its place: it finishes what it has."""
         self.unasked = False
         """Nobody dials it, until its revision is proven or nothing else serves."""
 
@@ -58,6 +61,14 @@ class EndpointState:
     def live(self) -> bool:
         """It serves, or may soon."""
         return self.listed and not self.draining
+
+
+class StartFailure(Struct, frozen=True):
+    """Why instances cannot come up."""
+
+    reason: Reason
+    message: str
+    since: float
 
 
 class Forward(Struct):

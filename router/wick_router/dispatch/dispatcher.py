@@ -21,13 +21,11 @@ another router uses its slots; ``--refused(draining), terminating--> closed``; `
 
 A revision that has not served yet is not dialled while another serves: its instances count once the platform calls
 them ready. So a broken update never meets a request, while more instances of a proven one serve as soon as they listen.
-Who has room is kept in `vacancy`; tickets, slots and effects are in `effect`.
+Who has room is kept in `balancer`, which revision has taken an older one's place in `succession`.
 """
 
 from collections import OrderedDict
 from collections.abc import Sequence
-
-from msgspec import Struct
 
 from wick_api.header import RefusedBy
 from wick_api.reason import Reason, Refusal
@@ -45,9 +43,11 @@ from wick_router.dispatch.action import (  # fmt: skip
     Forward,
     Pending,
     Refuse,
+    StartFailure,
 )
 from wick_router.dispatch.balancer import LeastLoaded
 from wick_router.dispatch.demand import RevisionDemand
+from wick_router.dispatch.succession import Succession, serves
 
 RETRY_ACTIVATION = 5.0
 """Seconds without any instance after which activation is asked for again; a lost API call costs this much."""
@@ -55,14 +55,6 @@ HOLD_FAILURE = 5.0
 """Seconds a reported failure is believed when the function has no instance left that could prove it wrong."""
 KEPT_REVISIONS = 4
 """Revisions whose counters outlive their instances."""
-
-
-class StartFailure(Struct, frozen=True):
-    """Why instances cannot come up."""
-
-    reason: Reason
-    message: str
-    since: float
 
 
 class Dispatcher:
@@ -84,6 +76,7 @@ class Dispatcher:
         self._waiting = self._demand(revision, now)
         self._orders = 0
         self._vacancies = LeastLoaded(capacity)
+        self._succession = Succession()
 
     # Requests
 
@@ -134,6 +127,7 @@ class Dispatcher:
         else:
             slot.held_until = now + slot.hold
             slot.hold = min(slot.hold * 2, HOLD_LAST)
+        self._succeed()
         return self._again(ticket, slot, now)
 
     def unreached(self, ticket: Pending, now: float) -> Effects:
@@ -142,6 +136,7 @@ class Dispatcher:
         if slot is None:
             return NOTHING
         dial = self._doubt(slot)
+        self._succeed()
         return [*dial, *self._again(ticket, slot, now)]
 
     def broken(self, ticket: Pending, now: float) -> Effects:
@@ -162,6 +157,7 @@ class Dispatcher:
         had_live = bool(gone) or self._any_live()
         for instance in now_listed:
             effects += self._listed(instance, now)
+        self._succeed()
         if had_live or self._any_live():
             self.activated_at = None
             self.delay = ""
@@ -180,6 +176,7 @@ class Dispatcher:
         slot.ready = True
         slot.unasked = False
         self._vacancies.offer(slot)
+        self._succeed()
         return [*self._came_up(now), *self._ask(), *self._settle(now)]
 
     def failed(self, reason: Reason, message: str, now: float) -> Effects:
@@ -196,8 +193,8 @@ class Dispatcher:
 
     # Function
 
-    def configured(self, capacity: int, revision: str, now: float) -> Effects:
-        """The Function changed."""
+    def configured(self, capacity: int, revision: str, now: float, wanted: str = "") -> Effects:
+        """The Function changed; `revision` is the one that serves by its status, `wanted` the one it asks for."""
         self.failure, self.delay = None, ""
         if revision != self.revision:
             self._waiting.add(-len(self.queue), now)
@@ -209,6 +206,8 @@ class Dispatcher:
             self._vacancies = LeastLoaded(capacity)
             for slot in self.slots.values():
                 self._vacancies.offer(slot)
+        self._succession.want(wanted, self.slots.values())
+        self._succeed()
         return self._settle(now)
 
     def gone(self, now: float) -> Effects:
@@ -241,12 +240,12 @@ class Dispatcher:
 
     def serving(self) -> int:
         """How many instances are ready for requests, busy or not."""
-        return sum(slot.ready and slot.live and not slot.spoilt for slot in self.slots.values())
+        return sum(map(serves, self.slots.values()))
 
     def spares(self, ticket: Pending) -> bool:
         """Whether another instance than the request's own serves."""
         own = ticket.slot
-        return any(slot.ready and slot.live and not slot.spoilt for slot in self.slots.values() if slot is not own)
+        return any(serves(slot) for slot in self.slots.values() if slot is not own)
 
     # Inside
 
@@ -326,9 +325,7 @@ class Dispatcher:
 
     def _ask(self) -> Effects:
         """Dial what nobody has asked yet and may be: instances of a revision that serves, and any when none does."""
-        serving = {
-            slot.instance.revision for slot in self.slots.values() if slot.ready and slot.live and not slot.spoilt
-        }
+        serving = {slot.instance.revision for slot in self.slots.values() if serves(slot)}
         effects: list[Effect] = []
         for slot in self.slots.values():
             if slot.unasked and slot.live and slot.instance.host:
@@ -344,7 +341,7 @@ class Dispatcher:
         since, self.cold_since = self.cold_since, None
         if since is None:
             return NOTHING
-        slot = next(slot for slot in self.slots.values() if slot.ready and slot.live and not slot.spoilt)
+        slot = next(filter(serves, self.slots.values()))
         return (ColdStarted(slot, now - since),)
 
     def _settle(self, now: float) -> Effects:
@@ -363,6 +360,11 @@ class Dispatcher:
         if self.queue and not self.serving():
             effects += self._start(now)
         return effects
+
+    def _succeed(self) -> None:
+        """No request begins with a revision whose place a newer one has taken."""
+        for slot in self._succession.changed(self.slots.values()):
+            (self._vacancies.withdraw if slot.superseded else self._vacancies.offer)(slot)
 
     def _hear_the_spoilt(self) -> None:
         """Nothing serves: instances whose code did not load may say so to those who wait."""

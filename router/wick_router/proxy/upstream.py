@@ -74,10 +74,8 @@ class Upstream:
         milliseconds = max(1, int(self.timeout * 1000))
         self.deadline_lines = b"Kubewick-Deadline-Ms: %d\r\nKubewick-Attempt: 1\r\n" % milliseconds
         self.idle_timeout = config.image_idle_timeout if spec.image else config.instance_idle_timeout
-        revision = function.status.get("revision")
-        self.carry_out(
-            self.dispatch.configured(spec.concurrency, revision if isinstance(revision, str) else "", self._now())
-        )
+        revision, wanted = (_text(function.status.get(name)) for name in ("revision", "wantedRevision"))
+        self.carry_out(self.dispatch.configured(spec.concurrency, revision, self._now(), wanted))
 
     def gone(self) -> None:
         self.carry_out(self.dispatch.gone(self._now()))
@@ -245,3 +243,7 @@ class Upstream:
 
     def _now(self) -> float:
         return self.plane.clock()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -41,6 +41,7 @@ class DispatchMachine(RuleBasedStateMachine):
         self.instances_made = 0
         self.platform_changes = []
         self.proven = set()
+        self.wanted = ""
 
     # Carrying out effects
 
@@ -75,7 +76,7 @@ class DispatchMachine(RuleBasedStateMachine):
                 request.state = "waiting"
 
     def usable(self, slot):
-        return self.listed(slot) and slot.ready and not slot.draining and not slot.spoilt
+        return self.listed(slot) and slot.ready and not slot.draining and not slot.spoilt and not slot.superseded
 
     def serves(self, slot):
         return slot.live and slot.ready and not slot.spoilt
@@ -197,7 +198,8 @@ class DispatchMachine(RuleBasedStateMachine):
         elif which == "deleted":
             self.function_is_deleted()
         else:
-            self.function_changes(data.draw(st.integers(1, 3)), data.draw(st.sampled_from(["r1", "r2"])))
+            revisions = st.sampled_from(["r0", "r1", "r2"])
+            self.function_changes(data.draw(st.integers(1, 3)), data.draw(revisions), data.draw(revisions))
 
     def platform_fails(self):
         self.platform_changes.append("failed")  # that was the answer to an activation
@@ -205,9 +207,10 @@ class DispatchMachine(RuleBasedStateMachine):
         if not self.dispatch.serving():
             assert not self.dispatch.queue, "somebody waits for what cannot come"
 
-    def function_changes(self, capacity, revision):
+    def function_changes(self, capacity, revision, wanted):
         self.capacity = max(capacity, *(self.load(i) for i in self.platform), 0)
-        self.carry_out(self.dispatch.configured(self.capacity, revision, self.now))
+        self.wanted = wanted
+        self.carry_out(self.dispatch.configured(self.capacity, revision, self.now, wanted))
 
     def function_is_deleted(self):
         self.platform_changes.append("deleted")
@@ -258,6 +261,15 @@ class DispatchMachine(RuleBasedStateMachine):
             due = self.dispatch.due()
             assert due is not None
             assert due <= min(self.now + RETRY_ACTIVATION, due) or due > self.now
+
+    @invariant()
+    def an_older_revision_is_left_only_for_the_wanted_one(self):
+        slots = self.dispatch.slots.values()
+        serving = {slot.instance.revision for slot in slots if self.listed(slot) and self.serves(slot)}
+        for slot in slots:
+            if slot.superseded:
+                assert slot.instance.revision != self.wanted
+                assert self.wanted in serving, "nobody took its place"
 
     @invariant()
     def an_instance_is_held_only_for_moments(self):
@@ -328,3 +340,51 @@ TestDispatch = DispatchMachine.TestCase
 TestDispatch.settings = settings(
     max_examples=3 * settings.default.max_examples // 2, stateful_step_count=60, deadline=None
 )
+
+
+def numbered(revision, number, *, ready=True):
+    return Instance(id=f"{revision}-{number}", host="10.0.0.1", port=8080, revision=revision, ready=ready)
+
+
+def served_by(dispatch, now, count=8):
+    """The revisions of the instances that so many requests go to, one after the other."""
+    revisions = set()
+    for number in range(count):
+        request = Request(number, 1000.0)
+        revisions.add(dispatch.place(request, now).instance.revision)
+        dispatch.finished(request, now)
+    return revisions
+
+
+def test_with_one_instance_no_request_begins_with_the_old_revision_once_the_new_one_serves():
+    dispatch = Dispatcher(2, LIMIT, "r1", 0.0)
+    dispatch.configured(2, "r1", 0.0, "r1")
+    dispatch.instances([numbered("r1", 1)], 0.0)
+    dispatch.configured(2, "r1", 1.0, "r2")
+    dispatch.instances([numbered("r1", 1), numbered("r2", 1, ready=False)], 2.0)
+    assert served_by(dispatch, 2.0) == {"r1"}
+    dispatch.instances([numbered("r1", 1), numbered("r2", 1)], 3.0)
+    assert served_by(dispatch, 3.0) == {"r2"}
+    dispatch.instances([numbered("r1", 1), numbered("r2", 1, ready=False)], 4.0)
+    assert served_by(dispatch, 4.0) == {"r1"}, "the old one is still there"
+
+
+def test_with_more_instances_the_old_ones_serve_until_there_are_as_many_new_ones():
+    dispatch = Dispatcher(2, LIMIT, "r1", 0.0)
+    dispatch.configured(2, "r1", 0.0, "r1")
+    old = [numbered("r1", number) for number in range(3)]
+    dispatch.instances(old, 0.0)
+    dispatch.configured(2, "r1", 1.0, "r2")
+    dispatch.instances([*old[1:], numbered("r2", 1), numbered("r2", 2)], 2.0)
+    assert served_by(dispatch, 2.0) == {"r1", "r2"}
+    dispatch.instances([*old[2:], *(numbered("r2", number) for number in range(3))], 3.0)
+    assert served_by(dispatch, 3.0) == {"r2"}
+
+
+def test_a_rollback_is_a_succession_too():
+    dispatch = Dispatcher(2, LIMIT, "r2", 0.0)
+    dispatch.configured(2, "r2", 0.0, "r2")
+    dispatch.instances([numbered("r2", 1)], 0.0)
+    dispatch.configured(2, "r2", 1.0, "r1")
+    dispatch.instances([numbered("r2", 1), numbered("r1", 1)], 2.0)
+    assert served_by(dispatch, 2.0) == {"r1"}
