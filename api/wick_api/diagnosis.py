@@ -139,6 +139,26 @@ def of_replica_set(replica_set: Manifest) -> Trouble | None:
     return None
 
 
+def unresized(pod: Manifest) -> Trouble | None:
+    """Why the kubelet does not give a pod the resources that its spec asks for by now, or None."""
+    pending, failed = _condition(pod, "PodResizePending"), _condition(pod, "PodResizeInProgress")
+    if pending.get("status") == "True":
+        return _short(Reason.UNSCHEDULABLE, pending.get("message") or pending.get("reason", ""))
+    if failed.get("status") == "True" and failed.get("reason") == "Error":
+        return _short(Reason.OUT_OF_MEMORY, failed.get("message", ""))
+    return None
+
+
+def refused_resize(text: str) -> Trouble:
+    """Why the API server does not let a pod have more, from its own text."""
+    return _short(Reason.QUOTA if "quota" in text or "maximum" in text else Reason.CLUSTER_ERROR, text)
+
+
+def _short(reason: Reason, text: str) -> Trouble:
+    fact = f"An instance from the warm pool cannot have what spec.resources asks for: {_clip(text)}"
+    return Trouble(reason, f"{fact}; its limits hold; make room, or change spec.resources.")
+
+
 def worst(troubles: Iterable[Trouble]) -> Trouble | None:
     """The one to show: what the author can mend before what the cluster lacks; the same for any order given."""
     return min(troubles, key=lambda trouble: (_WORST_FIRST.index(trouble.reason), trouble.message), default=None)

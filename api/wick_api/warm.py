@@ -157,9 +157,51 @@ def resize(wanted: Manifest, pod: Manifest) -> list[dict[str, Any]] | None:
 
     A merge patch would replace the container as a whole, image and all, which the API server refuses.
     """
-    if _same(wanted, pod["spec"]["containers"][0].get("resources", {})):
+    if _same(_complete(wanted), _resources(pod)):
         return None
     return [{"op": "add", "path": "/spec/containers/0/resources", "value": dict(wanted)}]
+
+
+def resize_limits(wanted: Manifest, pod: Manifest) -> list[dict[str, Any]] | None:
+    """The same for the limits alone, with requests that the pod has already; None where it has these limits.
+
+    A kubelet grants a resize as a whole or not at all, and a node may have no room for the requests. So limits go
+    first, which need no room: a function's own memory limit holds whatever becomes of the rest.
+    """
+    given, limits = _resources(pod), wanted.get("limits") or {}
+    requests = dict(given.get("requests") or {})
+    for name, amount in {**limits, **(wanted.get("requests") or {})}.items():
+        if name in requests and quantity.parse(amount) < quantity.parse(requests[name]):
+            requests[name] = amount
+    first = {"requests": requests, "limits": dict(limits)}
+    if _same({"limits": limits}, {"limits": given.get("limits")}) or _guaranteed(first):
+        return None
+    return [{"op": "add", "path": "/spec/containers/0/resources", "value": first}]
+
+
+def grows(wanted: Manifest, pod: Manifest) -> bool:
+    """Whether a node must set aside more for these resources than it does for the pod."""
+    given = _resources(pod).get("requests") or {}
+    requests = _complete(wanted)["requests"]
+    return any(quantity.parse(requests[name]) > quantity.parse(given.get(name, "0")) for name in requests)
+
+
+def limits_hold(pod: Manifest) -> bool:
+    """Whether the kubelet has put the pod's limits into effect, as far as it says."""
+    statuses = pod.get("status", {}).get("containerStatuses") or ()
+    actual = next((each.get("resources") for each in statuses if each.get("name") == names.CONTAINER), None)
+    return actual is None or _same({"limits": _resources(pod).get("limits")}, {"limits": actual.get("limits")})
+
+
+def _resources(pod: Manifest) -> Manifest:
+    found: Manifest = pod["spec"]["containers"][0].get("resources") or {}
+    return found
+
+
+def _complete(wanted: Manifest) -> dict[str, Any]:
+    """As the API server keeps it: what has a limit and no request requests its limit."""
+    limits = wanted.get("limits") or {}
+    return {"requests": {**limits, **(wanted.get("requests") or {})}, "limits": limits}
 
 
 def _same(one: Manifest, other: Manifest) -> bool:

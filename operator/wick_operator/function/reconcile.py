@@ -20,7 +20,7 @@ from wick_kube.error import ApiError, ApiUnreachable
 from wick_kube.resource import CONFIG_MAPS
 from wick_operator.cache.store import FunctionEntry, Store
 from wick_operator.config import OperatorConfig
-from wick_operator.function import plan
+from wick_operator.function import plan, resizing
 from wick_operator.function.apply import Applier, Vanished, Written
 from wick_operator.function.decisions import evictions, history
 from wick_operator.function.decisions import status as judge
@@ -39,7 +39,7 @@ _SOON_AGAIN = 2.0
 _LATER_AGAIN = 15.0
 """The same for those whose trouble is known, whose words may change."""
 _MUCH_LATER = 60.0
-"""The same for those that serve, where an eviction is told that will be of the past."""
+"""The same for those that serve, where an eviction is told that will be of the past, or a resize may be granted."""
 
 
 class Reconciler:
@@ -101,13 +101,14 @@ class Reconciler:
             self._view.gone(key, entry.function.metadata.uid)
             return None
         pods = self._view.live_pods(key)
-        observed = self._observed(entry.function, wanted, written, await self._troubles(key))
+        troubles, short = await self._troubles(key), await self._short(key, written)
+        observed = self._observed(entry.function, wanted, written, troubles, short)
         await self._report(entry, observed)
         if written.blocked and written.blocked.again:
             raise Again(str(written.blocked))
         await self._tidy(entry.function, wanted, written, observed.kept)
         if all(pod.ready for pod in pods):
-            return _MUCH_LATER if observed.evicted else None
+            return _MUCH_LATER if observed.evicted or observed.short else None
         return _LATER_AGAIN if observed.troubles else _SOON_AGAIN
 
     async def _troubles(self, key: Key) -> list[Trouble]:
@@ -119,7 +120,12 @@ class Reconciler:
         return [*troubles, *(trouble for trouble in creation if trouble)]
 
     def _observed(
-        self, function: Function, wanted: ReconcilePlan, written: Written, troubles: Sequence[Trouble]
+        self,
+        function: Function,
+        wanted: ReconcilePlan,
+        written: Written,
+        troubles: Sequence[Trouble],
+        short: Trouble | None,
     ) -> ObservedState:
         """What is there: as answered where it was just written, else as mirrored."""
         key = function.key
@@ -142,12 +148,22 @@ class Reconciler:
             pods=[judge.PodSummary(pod.revision, pod.ready) for pod in self._view.live_pods(key)],
             troubles=[*troubles, evicted] if evicted and replicas else troubles,
             evicted=evicted,
+            short=short,
             service=service is not None,
             lost=self._view.table.lost(function.key),
             kept=history.newest_first(kept.values()),
             config_checksum=wanted.checksum,
             fault=self._faults.of(key),
         )
+
+    async def _short(self, key: Key, written: Written) -> Trouble | None:
+        """Give instances from the warm pool what they still lack; why one of them cannot have it."""
+        deployment = written.deployment or self._view.deployments.get(key)
+        adopted = [pod for pod in self._view.live_pods(key) if pod.adopted]
+        if not adopted or deployment is None:
+            return None
+        present = [pod.manifest() for pod in adopted if pod.revision == deployment.revision]
+        return await resizing.finish(self._fence, present, deployment.resources())
 
     def _evicted(self, key: Key, revision: str) -> Trouble | None:
         ended = self._view.ended_pods(key)

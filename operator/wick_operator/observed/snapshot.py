@@ -88,6 +88,8 @@ class PodSnapshot(Struct, frozen=True):
     leaving: bool
     """It is being deleted, or has ended."""
     ended: bool
+    adopted: bool
+    """It came from the warm pool, and a ReplicaSet has it."""
     metrics: str
     """URL of its metrics; empty for images, which have none of Kubewick's."""
     body: bytes
@@ -162,6 +164,7 @@ def pod(raw: Raw) -> PodSnapshot:
         ready=diagnosis.vouched(manifest),
         leaving="deletionTimestamp" in metadata or ended,
         ended="deletionTimestamp" not in metadata and ended,
+        adopted=names.CLAIMED_BY in metadata.get("labels", {}) and not diagnosis.unadopted(manifest),
         metrics=diagnosis.control_url(manifest, "/metrics"),
         body=msgspec.json.encode(manifest),
     )

@@ -69,6 +69,8 @@ class ObservedState(Struct, frozen=True):
     troubles: Sequence[Trouble] = ()
     evicted: Trouble | None = None
     """The latest eviction of the wanted revision's instances, if it was of late."""
+    short: Trouble | None = None
+    """Why an instance from the warm pool cannot have the resources that the function asks for."""
     service: bool = False
     lost: Sequence[RouteLost] = ()
     """Routes that do not lead to it."""
@@ -141,7 +143,8 @@ def why(verdicts: Mapping[Condition, Verdict], observed: ObservedState) -> str:
     if ready.status != "True":
         return ready.message
     if scaled.status == "False":
-        said = f"It serves, but not with all instances asked for. {scaled.message}"
+        lacking = "the resources" if observed.short and observed.short.message == scaled.message else "all instances"
+        said = f"It serves, but not with {lacking} asked for. {scaled.message}"
     elif scaled.reason == Reason.SCALED_BY_OTHERS:
         said = f"{ready.message} {scaled.message}"
     else:
@@ -237,6 +240,8 @@ def _scaled(observed: ObservedState) -> Verdict:
             f"The number of instances is set by {observed.set_by_others}; Kubewick leaves it alone until that lets go."
         )
         return Verdict("True", Reason.SCALED_BY_OTHERS, message)
+    if observed.ready_replicas >= observed.replicas_wanted and observed.short:
+        return Verdict("False", observed.short.reason, observed.short.message)
     if observed.ready_replicas >= observed.replicas_wanted:
         at_rest = observed.replicas_wanted == 0
         return Verdict(
