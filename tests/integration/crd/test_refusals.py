@@ -112,6 +112,7 @@ def manifest(name="hello", **spec):
     metadata = {"name": name, "namespace": "default"}
     return {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "spec": spec}
 
+
 NAMES = ["a" * 53, "1st", "kubewick-pool-python", "kubewick-dormant-python"]
 
 
