@@ -78,3 +78,28 @@ def test_server_timing_has_only_tokens_whatever_the_phases_are_called(phases):
     value = heads.server_timing(phases)
     assert value.count(b";dur=") == len(phases)
     assert not set(value) & set(b'\r\n"')
+
+
+def test_who_asked_is_told_in_four_lines_to_the_byte():
+    assert heads.forwarded("", b"https", b"a.b:1", None) == (
+        b"X-Forwarded-For: unknown\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: a.b:1\r\n"
+        b'Forwarded: for=unknown;host="a.b:1";proto=https\r\n'
+    )
+    assert heads.forwarded("::1", b"http", b"a", {b"x-forwarded-host": b"shop.example"}) == (
+        b"X-Forwarded-For: ::1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: shop.example\r\n"
+        b'Forwarded: for="[::1]";host="a";proto=http\r\n'
+    )
+
+
+def test_a_list_s_members_are_read_whatever_their_case_and_white_space():
+    assert heads.tokens(b"Keep-Alive,\tX-Secret , ,close") == [b"keep-alive", b"x-secret", b"close"]
+    assert heads.tokens(None) == heads.tokens(b"") == []
+
+
+def test_fields_of_one_connection_alone_are_left_out_by_their_whole_name():
+    lines = [b"X-Secret: a:b\r\n", b"X-Secrets: x-secret\r\n", b"X-Kept: 1\r\n"]
+    assert heads.without(lines, [b"x-secret"]) == lines[1:]
+
+
+def test_trailers_that_pass_follow_one_another():
+    assert heads.trailer_lines([(b"A", b"1"), (b"Kubewick-X", b"2"), (b"B", b"3")]) == b"A: 1\r\nB: 3\r\n"

@@ -34,4 +34,16 @@ def test_a_boundary_is_seen_exactly_where_one_is_however_the_bytes_come(payloads
 
 def test_close_frames_say_going_away():
     assert FrameCounter(masked=False).close_frame() == b"\x88\x02\x03\xe9"
+    assert FrameCounter(masked=True).close_frame() == b"\x88\x82\0\0\0\0\x03\xe9"
     assert FrameCounter(masked=True).close_frame(b"\1\2\3\4") == b"\x88\x82\1\2\3\4\x02\xeb"
+
+
+def test_pieces_may_end_anywhere_behind_a_whole_frame():
+    first, second = frame(b"abc", masked=False), frame(bytes(300), masked=True)
+    whole = first + second
+    for cut in range(1, len(whole)):
+        follower = FrameCounter(masked=False)
+        follower.feed(whole[:cut])
+        assert follower.at_boundary == (cut == len(first))
+        follower.feed(whole[cut:])
+        assert follower.at_boundary
