@@ -68,3 +68,52 @@ class NeverTwoLeaders(RuleBasedStateMachine):
 
 
 TestNeverTwoLeaders = NeverTwoLeaders.TestCase
+
+
+def test_a_lease_is_read_field_by_field():
+    spec = {
+        "holderIdentity": "me",
+        "leaseDurationSeconds": 15,
+        "renewTime": "2026-11-28T12:00:00.000000Z",
+        "leaseTransitions": 3,
+    }
+    read = lease.read({"metadata": {"resourceVersion": "7"}, "spec": spec})
+    assert read == Record("me", 15.0, "2026-11-28T12:00:00.000000Z", 3, "7")
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        {},
+        {"metadata": {}, "spec": {}},
+        {"spec": dict.fromkeys(("holderIdentity", "leaseDurationSeconds", "renewTime", "leaseTransitions"))},
+    ],
+)
+def test_a_lease_that_says_nothing_is_nobodys(empty):
+    assert lease.read(empty) == Record("", 0.0, "", 0, "")
+
+
+def test_what_is_written_makes_or_keeps_a_leader():
+    other = Record(holder="other", duration=15, renewed="then", transitions=3)
+    assert lease.written(other, "me", 14.6, "now") == {
+        "holderIdentity": "me",
+        "leaseDurationSeconds": 15,
+        "renewTime": "now",
+        "acquireTime": "now",
+        "leaseTransitions": 4,
+    }
+    kept = lease.written(Record(holder="me", transitions=3), "me", 0.2, "now")
+    assert kept == {"holderIdentity": "me", "leaseDurationSeconds": 1, "renewTime": "now"}
+
+
+def test_a_whole_lease_has_its_place_and_its_labels():
+    assert lease.manifest("ns", "kubewick-operator", {"holderIdentity": "me"}) == {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {
+            "name": "kubewick-operator",
+            "namespace": "ns",
+            "labels": {"app.kubernetes.io/part-of": "kubewick", "app.kubernetes.io/component": "operator"},
+        },
+        "spec": {"holderIdentity": "me"},
+    }

@@ -105,3 +105,71 @@ class EveryWishIsGranted(RuleBasedStateMachine):
 
 
 TestEveryWishIsGranted = EveryWishIsGranted.TestCase
+
+
+def test_what_waits_is_counted_whether_its_key_is_taken_or_not():
+    schedule = WorkSchedule(FREE, 0)
+    assert (len(schedule), schedule.taken) == (0, frozenset())
+    schedule.wish("a", 0)
+    schedule.wish("b", 0)
+    assert len(schedule) == 2
+    assert schedule.take(0) == "a"
+    schedule.wish("a", 5)
+    assert (len(schedule), schedule.taken) == (2, {"a"})
+
+
+def test_the_longest_wait_is_that_of_the_key_due_longest_and_none_before_it_is_due():
+    schedule = WorkSchedule(FREE, 0)
+    assert schedule.waiting_since(9) == 0
+    schedule.wish("a", 4)
+    schedule.wish("b", 6)
+    assert [schedule.waiting_since(now) for now in (3, 4, 4.5, 7)] == [0, 0, 0.5, 3]
+
+
+def test_keys_due_at_one_time_are_taken_in_the_order_of_asking():
+    schedule = WorkSchedule(FREE, 0)
+    for key in ("c", "a", "b"):
+        schedule.wish(key, 1)
+    assert taken_by(schedule, 1) == ["c", "a", "b"]
+
+
+def test_a_wish_during_work_keeps_its_time_and_the_earliest_of_them_counts():
+    schedule = WorkSchedule(FREE, 0)
+    schedule.wish("a", 0)
+    schedule.take(0)
+    for at in (7, 5, 9):
+        schedule.wish("a", at)
+    schedule.finish("a", 0, failed=False)
+    assert (schedule.next(0), len(schedule)) == (5, 1)
+
+
+def test_a_failed_key_backs_off_from_the_end_of_its_work_and_counts_its_failures():
+    schedule = WorkSchedule(BackoffLimits(first=0.5, longest=60, rate=1e9, burst=1e9), 0)
+    schedule.wish("a", 0)
+    for failures, wait in ((1, 0.5), (2, 1.0), (3, 2.0)):
+        now = schedule.next(0)
+        schedule.take(now)
+        schedule.finish("a", now + 10, failed=True)
+        assert (schedule.failures("a"), schedule.next(0)) == (failures, now + 10 + wait)
+    assert schedule.failures("b") == 0
+
+
+def test_no_number_of_failures_is_too_large():
+    schedule, now = WorkSchedule(FREE, 0), 0.0
+    schedule.wish("a", now)
+    for _ in range(1100):
+        schedule.take(now)
+        schedule.finish("a", now, failed=True)
+        assert schedule.next(now) <= now + 8
+        now = schedule.next(now)
+
+
+def test_rest_gives_no_more_than_one_burst():
+    schedule = WorkSchedule(BackoffLimits(rate=2, burst=3), 0)
+    for key in range(10):
+        schedule.wish(key, 0)
+    assert len(taken_by(schedule, 1000)) == 3
+
+
+def test_the_limits_without_settings():
+    assert BackoffLimits() == BackoffLimits(first=0.1, longest=60.0, rate=50.0, burst=100.0)
