@@ -27,6 +27,8 @@ IMPURE = {"random", "socket", "time"}
 """Modules that every contract about a pure folder forbids."""
 EXAMPLES = {"KUBEWICK_EXAMPLES": "25"}
 """Of each property: the usual hundred kill few more, in four times the time."""
+BESIDE = ("benchmarks", "crds")
+"""Folders that unit tests read from."""
 UNFIT = {"test_import_budget.py"}
 """Tests of what a process loads: mutmut's own modules are among that."""
 KILLED = {"killed", "timeout", "suspicious", "segfault", "caught by type check"}
@@ -97,7 +99,10 @@ def prepare(folder: str, tests: Sequence[str], configuration: Mapping[str, Any])
     wheel = configuration["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     (source,) = [ROOT / each for each in wheel if Path(each).name == package]
     here = WORK / folder
-    for path in (source, ROOT / "tests"):  # what mutmut knows of an earlier run stays: it goes on where it ended
+    for path in (
+        source,
+        *(ROOT / name for name in ("tests", *BESIDE)),
+    ):  # what mutmut knows of an earlier run stays: it goes on where it ended
         shutil.rmtree(here / path.name, ignore_errors=True)
         shutil.copytree(path, here / path.name, ignore=shutil.ignore_patterns("__pycache__"))
     inside = folder.replace(".", "/")
@@ -105,6 +110,7 @@ def prepare(folder: str, tests: Sequence[str], configuration: Mapping[str, Any])
     settings = {
         "source_paths": [package],
         "only_mutate": [ours],
+        "also_copy": list(BESIDE),
         "pytest_add_cli_args_test_selection": list(tests),
         "pytest_add_cli_args": ["--import-mode=importlib", "-p", "no:cacheprovider"],
         "use_git_change_detection": False,
