@@ -170,7 +170,7 @@ def resize_limits(wanted: Manifest, pod: Manifest) -> list[dict[str, Any]] | Non
     """
     given, limits = _resources(pod), wanted.get("limits") or {}
     requests = dict(given.get("requests") or {})
-    for name, amount in {**limits, **(wanted.get("requests") or {})}.items():
+    for name, amount in (*limits.items(), *(wanted.get("requests") or {}).items()):
         if name in requests and quantity.parse(amount) < quantity.parse(requests[name]):
             requests[name] = amount
     first = {"requests": requests, "limits": dict(limits)}

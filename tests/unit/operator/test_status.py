@@ -155,6 +155,14 @@ def test_an_eviction_of_late_is_told_while_it_serves_again_and_at_rest_and_once(
         assert status["why"].count("evicted an instance") == 1
 
 
+def test_resources_that_cannot_be_had_are_told_though_it_serves():
+    short = Trouble(Reason.UNSCHEDULABLE, "The node has no 50 CPUs.", NEW)
+    status = judged(seen("new+", short=short))
+    assert condition(status, "Ready")["status"] == "True"
+    assert (condition(status, "Scaled")["status"], condition(status, "Scaled")["reason"]) == ("False", "Unschedulable")
+    assert status["why"] == "It serves, but not with the resources asked for. The node has no 50 CPUs."
+
+
 def test_where_nothing_serves_after_an_eviction_that_is_why():
     status = judged(seen("new", troubles=[EVICTED], evicted=EVICTED))
     assert condition(status, "Ready")["reason"] == "Evicted"
