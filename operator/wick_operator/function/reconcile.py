@@ -24,14 +24,14 @@ from wick_operator.function import plan, resizing
 from wick_operator.function.apply import Applier, Vanished, Written
 from wick_operator.function.decisions import evictions, history
 from wick_operator.function.decisions import status as judge
-from wick_operator.function.decisions.status import ObservedState
+from wick_operator.function.decisions.status import ObservedState, PodSummary
 from wick_operator.function.event_recorder import Recorder
 from wick_operator.function.inspector import Inspector
 from wick_operator.function.plan import ReconcilePlan
 from wick_operator.leader.fenced_writer import FencedWriter
 from wick_operator.leader.work_queue import Again
 from wick_operator.observed import managed_fields
-from wick_operator.observed.snapshot import KeptRevision, owned
+from wick_operator.observed.snapshot import KeptRevision, PodSnapshot, owned, unready_since
 
 _BORDER = "reconcile"
 _SOON_AGAIN = 2.0
@@ -145,7 +145,7 @@ class Reconciler:
             replicas=deployment.replicas if deployment else 0,
             ready_replicas=deployment.ready if deployment else 0,
             set_by_others=managed_fields.replicas_set_by_others(deployment.managers) if deployment else "",
-            pods=[judge.PodSummary(pod.revision, pod.ready) for pod in self._view.live_pods(key)],
+            pods=[_summary(pod, self._today()) for pod in self._view.live_pods(key)],
             troubles=[*troubles, evicted] if evicted and replicas else troubles,
             evicted=evicted,
             short=short,
@@ -199,3 +199,10 @@ class Reconciler:
         used = plan.in_use(function, wanted, deployment, self._view.pods.get(function.key, {}).values())
         for each in history.surplus(kept, used, function.spec.revision_history_limit):
             await self._fence.delete(CONFIG_MAPS, function.key.namespace, each.name, uid=each.uid)
+
+
+def _summary(pod: PodSnapshot, now: str) -> PodSummary:
+    if pod.ready:
+        return PodSummary(pod.revision, ready=True)
+    unready = datetime.fromisoformat(now) - datetime.fromisoformat(unready_since(pod.manifest()))
+    return PodSummary(pod.revision, ready=False, unready_for=unready.total_seconds())

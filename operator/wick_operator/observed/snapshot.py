@@ -7,7 +7,7 @@ nobody reads, so two looks at an object are equal unless something happened that
 
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -97,6 +97,13 @@ class PodSnapshot(Struct, frozen=True):
     def manifest(self) -> dict[str, Any]:
         """As observed, without managed fields."""
         return _decoder.decode(self.body)
+
+
+def unready_since(manifest: Mapping[str, Any]) -> str:
+    """When a pod that is not ready was last known to be, or was made; RFC 3339."""
+    conditions: Sequence[Mapping[str, Any]] = manifest.get("status", {}).get("conditions", ())
+    since = next((each.get("lastTransitionTime") for each in conditions if each["type"] == "Ready"), "")
+    return str(since or manifest["metadata"]["creationTimestamp"])
 
 
 class ReplicaSet(Struct, frozen=True):

@@ -230,3 +230,28 @@ def test_the_order_of_pods_and_troubles_does_not_matter(observed, dice):
         troubles=dice.sample(observed.troubles, len(observed.troubles)),
     )
     assert judged(mixed) == judged(observed)
+
+
+@pytest.mark.parametrize("before", [REST, seen("new+")])
+def test_a_function_whose_import_does_not_end_is_not_ready_meanwhile(before):
+    was = with_status(judged(before))
+    quick, slow = (
+        structs.replace(seen("new"), pods=[PodSummary(NEW, ready=False, unready_for=seconds)])
+        for seconds in (9.0, 11.0)
+    )
+    assert condition(judged(quick, was), "Ready")["status"] == "True"
+    status = judged(slow, was)
+    ready = condition(status, "Ready")
+    assert (ready["status"], ready["reason"]) == ("Unknown", "Starting")
+    assert "more than 10 s" in status["why"]
+    again = with_status(status)
+    assert condition(judged(slow, again), "Ready")["status"] == "Unknown"
+    assert condition(judged(seen("new+"), again), "Ready")["status"] == "True"
+
+
+def test_slow_starts_of_further_instances_and_of_old_revisions_do_not_count():
+    was = with_status(judged(seen("new+")))
+    more = structs.replace(seen("new+", "new"), pods=[*pods("new+"), PodSummary(NEW, ready=False, unready_for=99.0)])
+    assert condition(judged(more, was), "Ready")["status"] == "True"
+    old = structs.replace(seen("old"), pods=[PodSummary(OLD, ready=False, unready_for=99.0)])
+    assert condition(judged(old, was), "Ready")["status"] == "True"

@@ -37,6 +37,10 @@ KEPT_AT_REST = frozenset(
 )
 
 
+SLOW_START = 10.0
+"""Seconds that the first instance may take to start while a function that was Ready, at rest or not, still is."""
+
+
 class ReconcileProblem(Struct, frozen=True):
     """Why a step of the reconcile could not be taken."""
 
@@ -49,6 +53,8 @@ class PodSummary(Struct, frozen=True):
 
     revision: str
     ready: bool
+    unready_for: float = 0.0
+    """Seconds for which it has not been ready."""
 
 
 class ObservedState(Struct, frozen=True):
@@ -183,7 +189,8 @@ def _deployment(observed: ObservedState) -> Verdict:
         if not observed.wanted:
             return Verdict("Unknown", Reason.STARTING, "Nothing is deployed yet.")
         return Verdict("True", Reason.IDLE, "At rest; the next request starts an instance.")
-    return Verdict("Unknown", Reason.STARTING, "An instance is starting.")
+    slow = f", and has been for more than {SLOW_START:g} s" if _starts_slowly(observed) else ""
+    return Verdict("Unknown", Reason.STARTING, f"An instance is starting{slow}.")
 
 
 def _ready(function: Function, observed: ObservedState, parts: Sequence[Verdict], deployment: Verdict) -> Verdict:
@@ -227,9 +234,14 @@ def _remembered(function: Function, observed: ObservedState) -> Verdict | None:
     at_rest = observed.replicas_wanted == 0 and not observed.pods
     if ready.get("status") == "False" and reason in KEPT_AT_REST:
         return Verdict("False", reason, message)
-    if ready.get("status") == "True" and not at_rest:
-        return Verdict("True", reason, message)  # it has served, so it is expected to again
+    if ready.get("status") == "True" and not at_rest and not _starts_slowly(observed):
+        return Verdict("True", reason, message)  # it is expected to serve in a moment
     return None
+
+
+def _starts_slowly(observed: ObservedState) -> bool:
+    """Whether an instance of the wanted revision loads, or waits, for so long that it may never serve."""
+    return any(pod.revision == observed.wanted and pod.unready_for > SLOW_START for pod in observed.pods)
 
 
 def _scaled(observed: ObservedState) -> Verdict:
