@@ -18,7 +18,16 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 from wick_api.header import REFUSED, RefusedBy
 from wick_router.http import heads
 from wick_router.http.head_cache import CachedHead
-from wick_router.http.response_framing import EARLY_HINTS, NO_BODY, OK, SWITCHING, Framing, Malformed, framing
+from wick_router.http.response_framing import (
+    EARLY_HINTS,
+    NO_BODY,
+    OK,
+    SWITCHING,
+    UPGRADE_REQUIRED,
+    Framing,
+    Malformed,
+    framing,
+)
 from wick_router.proxy.client_connection import Hold
 from wick_router.proxy.corked_writer import Outlet
 from wick_router.proxy.tunnel import splice
@@ -365,6 +374,8 @@ class InstanceConnection(Outlet):
             return
         if exchange.trace is not None:
             exchange.trace.instance_timing = read.get(heads.TIMING, b"")
+        if status == UPGRADE_REQUIRED and b"upgrade" in read:  # the client must be told to what (RFC 9110, 15.5.22)
+            kept.append(b"Connection: Upgrade\r\nUpgrade: %b\r\n" % read[b"upgrade"])
         length, request_id = read.get(b"content-length"), read.get(b"x-request-id")
         if length is None or b"transfer-encoding" in read or status in NO_BODY or exchange.method == b"HEAD":
             coding = read.get(b"transfer-encoding")

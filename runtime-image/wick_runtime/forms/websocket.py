@@ -13,13 +13,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wick_runtime.http.head import checked, render
-from wick_runtime.http.message.refusal import Headers, bad_request
+from wick_runtime.http.message.refusal import ErrorAnswer, Headers, bad_request
 from wick_runtime.run.failure import departed
 
 if TYPE_CHECKING:
     from wick_runtime.http.exchange import Exchange
     from wick_runtime.run.async_handlers import AsyncRun
 
+VERSION: Final = b"13"
 MAX_MESSAGE: Final = 16_777_216
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -166,8 +167,8 @@ def _tokens(exchange: "Exchange", wanted: bytes) -> set[bytes]:
 
 
 def _acceptable(exchange: "Exchange", headers: dict[bytes, bytes]) -> bool:
-    """Whether the handshake is one of version 13 (RFC 6455, 4.2.1)."""
-    if exchange.method != "GET" or exchange.http10 or headers.get(b"sec-websocket-version") != b"13":
+    """Whether the handshake is one that RFC 6455, 4.2.1, allows, whatever its version."""
+    if exchange.method != "GET" or exchange.http10:
         return False
     try:
         return len(base64.b64decode(headers.get(b"sec-websocket-key", b""), validate=True)) == 16  # noqa: PLR2004 - bytes
@@ -175,11 +176,22 @@ def _acceptable(exchange: "Exchange", headers: dict[bytes, bytes]) -> bool:
         return False
 
 
+def _refuse_version(exchange: "Exchange") -> None:
+    """Name the version that is spoken (RFC 6455, 4.2.2 and 4.4; RFC 9110, 15.5.22)."""
+    refusal = ErrorAnswer(426, "bad-request", "only version 13 of WebSocket is spoken here")
+    spoken = [(b"sec-websocket-version", VERSION), (b"upgrade", b"websocket"), (b"connection", b"upgrade")]
+    body = refusal.body(exchange.connection.server.function, exchange.request_id.decode("latin-1"))
+    exchange.respond(refusal.status, [*refusal.headers(), *spoken], body)
+
+
 async def serve(app: Callable[..., Awaitable[None]], run: "AsyncRun", scope: dict[str, Any]) -> None:
     """Run the application on a WebSocket."""
     headers = dict(run.exchange.headers)
     if not _acceptable(run.exchange, headers):
-        run.exchange.refuse(bad_request("not a WebSocket handshake of version 13 in HTTP/1.1"))
+        run.exchange.refuse(bad_request("not a WebSocket handshake in HTTP/1.1"))
+        return
+    if headers.get(b"sec-websocket-version") != VERSION:
+        _refuse_version(run.exchange)
         return
     protocols = headers.get(b"sec-websocket-protocol", b"").decode("latin-1")
     scope["subprotocols"] = [name.strip() for name in protocols.split(",") if name.strip()]

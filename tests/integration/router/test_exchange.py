@@ -491,3 +491,21 @@ async def test_an_instance_s_own_request_id_is_the_answer_s_only_one(world):
         lines = head.lower().split(b"\r\n")
         assert [line for line in lines if line.startswith(b"x-request-id")] == [b"x-request-id: own"]
         assert lines.count(b"date: d") == 1
+
+
+async def test_an_instance_s_426_tells_the_client_what_to_upgrade_to(world):
+    await world.serve(
+        always(
+            b"HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nContent-Length: 2\r\n\r\nno"
+        )
+    )
+    client = await world.client()
+    shake = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\n"
+    client.send(b"GET /function/default/hello/ HTTP/1.1\r\nHost: a\r\n" + shake + b"\r\n")
+    _, head, body = await client.answer()
+    lines = head.lower().split(b"\r\n")
+    assert head.startswith(b"HTTP/1.1 426 ")
+    assert body == b"no"
+    for line in (b"upgrade: websocket", b"connection: upgrade", b"sec-websocket-version: 13"):
+        assert lines.count(line) == 1

@@ -102,14 +102,25 @@ def test_a_code_that_no_application_may_send_is_an_error_of_the_application(inst
     "how",
     [
         {"version": b"1.0"},
-        {"shake": SHAKE.replace(b"13", b"12")},
         {"shake": SHAKE.replace(b"dGhl", b"dG!l")},
         {"shake": SHAKE.replace(b"Sec-WebSocket-Key", b"X")},
     ],
 )
-def test_a_handshake_that_is_none_of_version_13_in_http_1_1_is_refused(instance, how):
+def test_a_handshake_that_is_none_in_http_1_1_is_refused(instance, how):
     with asking(instance, **how) as (_, status):
         assert status == 400
+
+
+@pytest.mark.parametrize("shake", [SHAKE.replace(b"13", b"12"), SHAKE.replace(b"Version", b"Ver")])
+def test_a_handshake_of_another_version_is_told_which_one_is_spoken(instance, shake):
+    with instance.connect() as sock, sock.makefile("rb", buffering=0) as file:
+        for _ in range(2):  # the connection stays one of HTTP
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n" + shake + b"\r\n")
+            assert file.readline() == b"HTTP/1.1 426 Upgrade Required\r\n"
+            lines = dict(line.strip().lower().split(b": ", 1) for line in iter(file.readline, b"\r\n"))
+            assert (lines[b"sec-websocket-version"], lines[b"upgrade"]) == (b"13", b"websocket")
+            assert lines[b"connection"] == b"upgrade"
+            file.read(int(lines[b"content-length"]))
 
 
 @pytest.mark.parametrize(("old", "new"), [(b"Upgrade\r\n", b"x-upgrade-x\r\n"), (b"websocket\r", b"web\r")])
