@@ -128,6 +128,11 @@ class Server:
             if drips or (rests and not knocked(connection.fd)):
                 connection.close()
 
+    def leave(self) -> None:
+        """Accept nothing more here; who knocks waits for the next process that listens on this socket."""
+        if self._listener is not None:
+            self._listener.close()
+
     def close(self) -> None:
         """Stop accepting."""
         if self._listener is not None and self._socket is not None:

@@ -11,6 +11,10 @@ OK, ERROR, TIMEOUT, CRASH, REFUSED, DISCONNECT = range(len(OUTCOMES))
 DEADLINE = ErrorAnswer(504, "deadline", "the function did not answer within its time")
 DRAINING = ErrorAnswer(503, "shutting-down", "this instance is shutting down", refused="draining")
 
+REPLACED = ErrorAnswer(
+    503, "shutting-down", "the process of this instance's handlers is being replaced", refused="loading"
+)
+
 CUT = ErrorAnswer(503, "shutting-down", "this instance was shut down before the function had answered")
 
 
@@ -23,6 +27,8 @@ class Admission:
         self._tally = Tally(table)
         self.in_flight = 0
         self.draining = False
+        self.leaving = DRAINING
+        """What whoever comes while `draining` is told."""
         self._full = ErrorAnswer(
             429, "too-many-requests", f"this instance is at its limit of {limits.concurrency}", refused="concurrency"
         )
@@ -30,7 +36,7 @@ class Admission:
     def enter(self) -> ErrorAnswer | None:
         """Let one in, or say why not."""
         if self.draining:
-            return DRAINING
+            return self.leaving
         if self.in_flight >= self.limits.concurrency:
             return self._full
         self.in_flight += 1

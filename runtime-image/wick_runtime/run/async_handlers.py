@@ -2,7 +2,10 @@
 
 A task that the handler finishes without waiting for anything never sees the loop: from Python 3.12 on it is started
 eagerly, in the same call that read the request. At its deadline the client gets 504 and the task is cancelled; one
-that swallows the cancellation is cancelled again each second and keeps its place in the concurrency limit.
+that swallows the cancellation is cancelled again each second and keeps its place in the concurrency limit. After
+`SWALLOWED` of them the process takes no more requests, and is replaced as soon as none but such tasks are left in it::
+
+    deadline: 504, cancel --(swallowed)--> cancel, each second --(SWALLOWED times)--> others finish --> replaced
 """
 
 import asyncio
@@ -19,15 +22,17 @@ from wick_runtime.http.exchange import Exchange
 from wick_runtime.http.message.refusal import ErrorAnswer
 from wick_runtime.http.server import Server
 from wick_runtime.ipc.deadlines import Deadlines
-from wick_runtime.run.admission import CUT, DEADLINE, DISCONNECT, ERROR, OK, TIMEOUT, Admission
+from wick_runtime.run.admission import CUT, DEADLINE, DISCONNECT, ERROR, OK, REPLACED, TIMEOUT, Admission
 from wick_runtime.run.context import Context, Identity, current
 from wick_runtime.run.failure import answered, departed, logged
 from wick_runtime.run.integrity import broken, end_process, exhausted
-from wick_runtime.run.leftover import stopped
+from wick_runtime.run.leftover import stopped, swallowed
 from wick_runtime.run.lines import finish
 
 AGAIN: Final = 1.0
 """Seconds between two cancellations of a task that will not stop."""
+SWALLOWED: Final = 3
+"""Cancellations that a task may swallow before its process is replaced."""
 INBOX: Final = 262_144
 """Bytes of a streamed body that wait for their handler before reading stops."""
 
@@ -54,6 +59,8 @@ class AsyncRun:
     """Why it was cancelled, if it was."""
     gone = False
     """The client left."""
+    _cancelled = 0
+    """How often it was cancelled at or after its deadline."""
     _buffered = 0
     _ended = False
     _holding = False
@@ -112,6 +119,9 @@ class AsyncRun:
         elif not self.why:
             stopped(self.context)
         self.why = "deadline"
+        self._cancelled += 1
+        if self._cancelled > SWALLOWED:
+            self._app.never_ends(self)
         if self.task is not None:
             self.task.cancel("deadline")
         return self._app.server.now() + AGAIN
@@ -198,6 +208,9 @@ class Inline:
         """What each request starts from: a callback that reads its connection may run in a former one's context."""
         self._deadlines: Deadlines
         self._endless: set[AsyncRun] = set()
+        self._never_ending: set[AsyncRun] = set()
+        self.replace: Callable[[], None]
+        """Ends this process in order, so that another takes its place."""
 
     def bind(self, server: Server) -> None:
         """Meet the server this is the application of."""
@@ -226,6 +239,16 @@ class Inline:
         """No deadline for this one."""
         self._deadlines.discard(run)
         self._endless.add(run)
+
+    def never_ends(self, run: AsyncRun) -> None:
+        """A task swallows its cancellations: let the others finish, which have deadlines, and be replaced."""
+        if run not in self._never_ending:
+            self._never_ending.add(run)
+            swallowed(run.context, SWALLOWED)
+            if not self._admission.draining:
+                self._admission.draining, self._admission.leaving = True, REPLACED
+        if self._admission.in_flight <= len(self._never_ending):
+            self.replace()
 
     def cut(self) -> None:
         """Grace is over: stop what still runs."""
@@ -266,6 +289,7 @@ class Inline:
             if run.task is not None:
                 self._deadlines.discard(run)
                 self._endless.discard(run)
+                self._never_ending.discard(run)
             self._admission.done(exchange, TIMEOUT if run.why == "deadline" else outcome, monotonic())
 
     def _raised(self, run: AsyncRun, error: BaseException) -> None:

@@ -24,6 +24,22 @@ def stopped(context: Context) -> None:
         current.reset(token)
 
 
+def swallowed(context: Context, times: int) -> None:
+    """A handler goes on though it was cancelled: its process takes no more requests."""
+    import logging  # noqa: PLC0415 - as above
+
+    token = current.set(context)
+    try:
+        logging.getLogger("wick_runtime").error(
+            "the handler has swallowed %d cancellations since its time (spec.timeout) was up: its process takes no more"
+            " requests and is replaced when the others in it have ended",
+            times,
+            extra={"request_id": context.request_id, **context.identity._asdict()},
+        )
+    finally:
+        current.reset(token)
+
+
 async def end() -> None:
     """Cancel every other task of this loop, as `asyncio.run` does, and wait a moment for them."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}

@@ -18,10 +18,13 @@ from wick_runtime.loop import run
 from wick_runtime.run import leftover, load_position
 from wick_runtime.run.admission import Admission
 from wick_runtime.run.async_handlers import AsyncApplication, Inline
-from wick_runtime.run.integrity import noticed
+from wick_runtime.run.finalization import FINALIZATION
+from wick_runtime.run.integrity import end_process, noticed
 from wick_runtime.run.load import LoadError, failure
 from wick_runtime.worker.code import Code, Shared
 
+ACCEPTED: Final = 0.05
+"""Seconds from the last accept to a replaced process's end: connections become known to the control process."""
 PARTING: Final = 0.5
 """Seconds between cancelling what outlived the grace period and ending without it."""
 
@@ -54,6 +57,7 @@ class _Serving:
         self._server: Server
         self._admission: Admission
         self._app: Inline
+        self._replacing = False
 
     async def main(self) -> int:
         code = self._code
@@ -69,6 +73,7 @@ class _Serving:
             return 1
         load_position.over()
         self._app = Inline(served, self._admission, code.identity, streams=code.form.streams, debug=code.target.debug)
+        self._app.replace = self._replace
         settings = ServerSettings(code.target.function, code.limits.timeout, self._shared.patience)
         self._server = Server(
             self._app, choose(self._shared.parser), self._shared.table, settings, _Keeper(self._channel)
@@ -129,7 +134,15 @@ class _Serving:
         await self._server.drain(lambda: self._admission.in_flight)
         self._end()
 
-    def _end(self) -> None:
+    def _replace(self) -> None:
+        """End as at a drain, but unasked: the control process has another load the code."""
+        if not self._replacing:
+            self._replacing = True
+            self._server.leave()
+            self._loop.call_later(ACCEPTED, self._end, os.EX_SOFTWARE)
+            self._loop.call_later(FINALIZATION, end_process, "what it runs at its end does not end")
+
+    def _end(self, status: int = 0) -> None:
         self._admission.flush()
         if not self._over.done():
-            self._over.set_result(0)
+            self._over.set_result(status)

@@ -114,3 +114,37 @@ def test_a_stream_that_overruns_is_broken_off_not_ended(start, variant):
     except ConnectionResetError:
         assert seen.endswith(b"3\r\none\r\n")
     sock.close()
+
+
+SWALLOWER = """
+    import asyncio, os, pathlib
+    def shutdown(): pathlib.Path(os.environ["MARK"]).write_text("shutdown")
+    async def handle(request):
+        while "hold" in request.query:
+            try:
+                await asyncio.sleep(30)
+            except BaseException:
+                pass
+        await asyncio.sleep(float(request.query.get("sleep", 0)))
+        return str(os.getpid())
+"""
+
+
+def test_an_async_handler_that_swallows_its_cancellations_does_not_hold_its_instance_for_ever(
+    start, variant, tmp_path, eventually
+):
+    instance = start(SWALLOWER, KUBEWICK_CONCURRENCY=2, MARK=tmp_path / "mark", **variant)
+    first = instance.request("/").text
+    assert instance.request("/?hold", headers=SOON).status == 504
+    neighbour = instance.request("/?sleep=5")  # it was in the process when that was found unfit, and ends in it
+    assert (neighbour.status, neighbour.text) == (200, first)
+
+    def answer():
+        answer = instance.request("/")
+        assert answer.status == 200 or answer.headers["Kubewick-Refused"] == "loading"
+        return answer.text if answer.status == 200 and answer.text != first else None
+
+    assert eventually(answer)
+    assert (tmp_path / "mark").read_text() == "shutdown"
+    assert any("has swallowed 3 cancellations" in line["message"] for line in instance.lines)
+    eventually(lambda: instance.metric("kubewick_function_handler_in_flight") == 0)
