@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wick_runtime.instance.connection_backup import ConnectionBackup
 from wick_runtime.ipc.channel import Channel
-from wick_runtime.run.handler_pool import Worker
+from wick_runtime.run.handler_process_client import HandlerProcessClient
 from wick_runtime.worker.forker import end_group
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ class WorkerProcess:
         self.first: tuple[int, socket.socket] | None = None
         """Number and socket of the handler process that was ordered along with the code, until it is known whether
         the code takes one."""
-        self.worker: Worker | None = None
+        self.worker: HandlerProcessClient | None = None
         """The first handler process, where it is this one itself."""
         self.pings: dict[int, float] = {}
         """Moments at which its loop was asked whether it turns, by the number of each question still open."""
 
-    def becomes(self, worker: Worker) -> None:
+    def becomes(self, worker: HandlerProcessClient) -> None:
         """It is itself the handler process."""
         self.worker = worker
         if self.pid:
@@ -91,8 +91,8 @@ class Family:
 
     def __init__(self, died: Callable[[WorkerProcess, int], None]) -> None:
         self._died = died
-        self._orders: dict[int, WorkerProcess | Worker] = {}
-        self._by_pid: dict[int, WorkerProcess | Worker] = {}
+        self._orders: dict[int, WorkerProcess | HandlerProcessClient] = {}
+        self._by_pid: dict[int, WorkerProcess | HandlerProcessClient] = {}
         self._last = 0
 
     @property
@@ -111,14 +111,14 @@ class Family:
         return self._last
 
     def order(
-        self, channel: Channel, one: WorkerProcess | Worker, order: dict[str, Any], *socks: socket.socket
+        self, channel: Channel, one: WorkerProcess | HandlerProcessClient, order: dict[str, Any], *socks: socket.socket
     ) -> None:
         """Have a process forked that holds the other ends of `socks`."""
         number = self.number()
         self.expect(number, one)
         channel.send({"op": "fork", "id": number, **order}, [sock.fileno() for sock in socks])
 
-    def expect(self, number: int, one: WorkerProcess | Worker) -> None:
+    def expect(self, number: int, one: WorkerProcess | HandlerProcessClient) -> None:
         """The process of an order with this number was asked for by other means."""
         self._orders[number] = one
 
@@ -134,9 +134,9 @@ class Family:
         elif message["op"] == "exited":
             self._exited(self._by_pid.pop(message["pid"], None), message["status"])
 
-    def _forked(self, one: WorkerProcess | Worker, pid: int) -> None:
+    def _forked(self, one: WorkerProcess | HandlerProcessClient, pid: int) -> None:
         self._by_pid[pid] = one
-        if isinstance(one, Worker):
+        if isinstance(one, HandlerProcessClient):
             one.forked(pid)
         else:
             one.pid = pid
@@ -145,8 +145,8 @@ class Family:
             if one.verdict is not None:  # condemned before anybody knew its number
                 one.kill()
 
-    def _exited(self, one: WorkerProcess | Worker | None, status: int) -> None:
-        if isinstance(one, Worker):
+    def _exited(self, one: WorkerProcess | HandlerProcessClient | None, status: int) -> None:
+        if isinstance(one, HandlerProcessClient):
             one.exited(status)
         elif one is not None:
             if one.worker is not None:

@@ -42,7 +42,8 @@ from wick_runtime.ipc.exit_status import died
 from wick_runtime.run import load_position
 from wick_runtime.run.admission import Admission
 from wick_runtime.run.finalization import FINALIZATION
-from wick_runtime.run.handler_pool import HandlerPool, Worker
+from wick_runtime.run.handler_pool import HandlerPool
+from wick_runtime.run.handler_process_client import HandlerProcessClient
 from wick_runtime.source import REMEDY, unpack
 from wick_runtime.worker.code import Shared
 
@@ -265,7 +266,7 @@ class RuntimeInstance:
         self._loop.add_reader(ours.fileno(), self._child_said, child)
         return child
 
-    def _fork_process(self, worker: Worker, sock: socket.socket) -> None:
+    def _fork_process(self, worker: HandlerProcessClient, sock: socket.socket) -> None:
         """A handler process: from the template, or with an import of its own where that cannot be forked."""
         child = self._child
         if child is not None and not child.closed and child.kind == "processes" and child.forkable:
@@ -362,7 +363,11 @@ class RuntimeInstance:
         self.spawn(self._serve_processes(child, processes, server, first))
 
     async def _serve_processes(
-        self, child: WorkerProcess, processes: HandlerPool, server: Server, first: tuple[Worker, socket.socket] | None
+        self,
+        child: WorkerProcess,
+        processes: HandlerPool,
+        server: Server,
+        first: tuple[HandlerProcessClient, socket.socket] | None,
     ) -> None:
         await processes.warm(first)
         await server.listen(self._shared.listener)

@@ -1,265 +1,30 @@
-"""Runs synchronous handlers: the front's side of the handler processes.
+"""Runs synchronous handlers: the set of their processes, seen from the front.
 
 The front owns the data port and never runs user code, so it answers 429, 502 and 504 whatever the handlers do.
 Processes are forked on demand, up to the concurrency limit, and the last one used is used first, so that the others
-fall idle and can go.
-
-A process's life::
-
-    spawn --> busy <--> idle --(rest)--> hung up --(`shutdown`, `atexit`)--> dead
-                |                           ^
-                +-- deadline or client gone: SIGUSR1 --(no end)--> SIGKILL --> dead, replaced on demand
-                +-- died by itself: its request gets 502 and how it died
-
-What counts is the word how it ended, not the end of its socket, which a child of the handler may hold open.
+fall idle and can go. `handler_process_client` has the life of one.
 """
 
 import asyncio
-import contextlib
-import marshal
-import math
-import os
-import signal
 import socket
 from collections.abc import Callable
-from time import monotonic
-from typing import Any, Final
+from typing import Final
 
-from wick_runtime.call.frame import BODY, BROKEN, END, HEAD, LAST, RESPONSE, FrameReader, pack, pack_call
 from wick_runtime.http.exchange import Exchange
 from wick_runtime.http.message.refusal import ErrorAnswer
 from wick_runtime.http.server import Server
 from wick_runtime.ipc.channel import pair
 from wick_runtime.ipc.deadlines import Deadlines
-from wick_runtime.ipc.exit_status import died
-from wick_runtime.run.admission import CRASH, CUT, DEADLINE, DISCONNECT, ERROR, OK, TIMEOUT, Admission
-from wick_runtime.run.finalization import FINALIZATION
+from wick_runtime.run.admission import DISCONNECT, Admission
+from wick_runtime.run.handler_process_client import HandlerProcessClient
 
 HOLD: Final = 65536
 """Bytes of a body gathered before a process is given the request, so that a slow client does not occupy one."""
-PATIENCE: Final = 0.5
-"""Seconds an interrupted handler has for its ``finally`` blocks before it is killed."""
-UNREPORTED: Final = 0.5
-"""Seconds between looks at a process that has hung up: whether it still runs, where nobody says how it ended."""
 REST: Final = 60.0
 """Seconds after which a process that had nothing to do goes; one always stays."""
 
-READ: Final = 65536
-MOST_LEFT: Final = 1 << 24
-"""Bytes read from a dead process's socket; far more than a kernel's buffer holds."""
-ENDED: Final = {"deadline": TIMEOUT, "disconnect": DISCONNECT, "drain": ERROR}
-"""How a request that was stopped is counted, by why."""
-
-Spawn = Callable[["Worker", socket.socket], None]
-"""Asks a forker for a process behind the socket; `Worker.forked` and `Worker.exited` tell how it went."""
-
-
-class Worker(asyncio.Protocol):
-    """One handler process, seen from the front."""
-
-    def __init__(self, pool: "HandlerPool") -> None:
-        self.pid = 0
-        self.exchange: Exchange | None = None
-        self.idle_since = 0.0
-        self._pool = pool
-        self._frames = FrameReader()
-        self._transport: Any = None
-        self._lost = False
-        self._gone = False
-        self._until = 0.0
-        """When a process that has hung up must have ended."""
-        self._status: int | None = None
-        self._killed = ""
-        self._stopping = 0
-        self._behind = False
-        """The process reads more slowly than it is written to."""
-        self._last = False
-        """It takes no further request, it said."""
-
-    # -- the pool's side
-
-    def give(self, exchange: Exchange) -> None:
-        """Run a request, with all of its body that has arrived."""
-        self.exchange = exchange
-        exchange.job = self
-        if exchange.traced:
-            exchange.given = monotonic()
-        complete = exchange.body_done
-        self._transport.write(
-            pack_call(
-                exchange.method,
-                exchange.target,
-                exchange.headers,
-                exchange.request_id,
-                exchange.deadline,
-                exchange.attempt,
-                exchange.cold_start,
-                exchange.take_body(),
-                complete,
-            )
-        )
-        self._pool.deadlines.add(self, exchange.deadline)
-        if not complete:
-            exchange.connection.hold_body(exchange, hold=self._behind)
-
-    def cut(self) -> None:
-        """Grace is over."""
-        if self.exchange is not None and not self.exchange.ended:
-            self._killed = "drain"
-            self.exchange.refuse(CUT)
-            self._stop()
-
-    def hang_up(self) -> None:
-        """Let it end by itself."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def forked(self, pid: int) -> None:
-        self.pid = pid
-        if self._stopping:
-            self._signal(signal.SIGKILL)
-
-    def exited(self, status: int) -> None:
-        """`status` as `os.waitstatus_to_exitcode` gives it."""
-        self._status = status
-        if self._transport is not None and not self._lost:
-            self._read_rest()
-            self._transport.abort()
-            self._lost = True
-        self._conclude()
-
-    # -- the exchange's side
-
-    def body(self, chunk: bytes) -> None:
-        self._transport.write(pack(BODY, chunk) if chunk else pack(END))
-
-    def writable(self) -> None:
-        self._transport.resume_reading()
-
-    def cancel(self, why: str) -> None:
-        self._killed = self._killed or why
-        self._stop()
-
-    # -- deadlines' side
-
-    def expire(self) -> float | None:
-        """First 504 and an interruption, then the end."""
-        if self.exchange is not None and not self.exchange.ended:
-            self._killed = "deadline"
-            self.exchange.refuse(DEADLINE)
-        self._stop()
-        return self._pool.server.now() + PATIENCE if self._stopping == 1 else None
-
-    # -- the process's side
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        for kind, payload in self._frames.feed(data):
-            self._heard(kind, payload)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        self._lost = True
-        self._conclude()
-        if self._status is None:
-            self._pool.deadlines.discard(self)
-            self._until = math.inf if self._pool.closing else self._pool.server.now() + FINALIZATION
-            self._pool.server.later(UNREPORTED, self._look)
-
-    def pause_writing(self) -> None:
-        self._behind = True
-        if self.exchange is not None:
-            self.exchange.connection.hold_body(self.exchange, hold=True)
-
-    def resume_writing(self) -> None:
-        self._behind = False
-        if self.exchange is not None:
-            self.exchange.connection.hold_body(self.exchange, hold=False)
-
-    # -- inside
-
-    def _heard(self, kind: int, payload: bytes) -> None:
-        exchange = self.exchange
-        if exchange is None:
-            return
-        if kind == RESPONSE:
-            outcome, status, headers, body = marshal.loads(payload)  # noqa: S302 - see `frame`
-            self._finished(outcome)
-            exchange.respond(status, headers, body)
-        elif kind == HEAD:
-            exchange.start(*marshal.loads(payload))  # noqa: S302 - see `frame`
-        elif kind == BODY:
-            exchange.write(payload)
-            if not exchange.writable and not exchange.ended:
-                self._transport.pause_reading()
-        elif kind == END:
-            self._finished(OK)
-            exchange.end()
-        elif kind == BROKEN:
-            self._finished(ERROR)
-            exchange.abort()
-        elif kind == LAST:
-            self._last = True
-
-    def _finished(self, outcome: int) -> None:
-        exchange, self.exchange = self.exchange, None
-        if exchange is None:
-            return
-        if not exchange.body_done:
-            self._transport.write(pack(END))
-            exchange.job = None
-        self._pool.deadlines.discard(self)
-        fit = not (self._stopping or self._last) and self._status is None
-        self._pool.done(self, exchange, ENDED.get(self._killed, outcome), fit=fit)
-
-    def _stop(self) -> None:
-        self._stopping += 1
-        self._signal(signal.SIGUSR1 if self._stopping == 1 else signal.SIGKILL)
-        if self._stopping == 1:
-            self._pool.deadlines.add(self, self.exchange.deadline if self.exchange is not None else 0.0)
-
-    def _signal(self, number: int) -> None:
-        if self.pid and self._status is None:
-            try:
-                os.kill(self.pid, number)
-            except ProcessLookupError:  # it ended by itself; the report is on its way
-                return
-
-    def _read_rest(self) -> None:
-        """What it sent before it died; no more than the socket held, since nobody of ours writes to it any more."""
-        fd = self._transport.get_extra_info("socket").fileno()
-        left = MOST_LEFT
-        with contextlib.suppress(OSError):  # nothing more
-            while left > 0 and (data := os.read(fd, READ)):
-                left -= len(data)
-                self.data_received(data)
-
-    def _look(self) -> None:
-        """It has hung up and runs `shutdown` and `atexit`; or whoever forked it died first, and nobody says its end."""
-        if self._status is not None:
-            return
-        if not self.pid or not _exists(self.pid):
-            self.exited(os.EX_UNAVAILABLE)
-            return
-        if self._pool.server.now() >= self._until:
-            self._signal(signal.SIGKILL)
-        self._pool.server.later(UNREPORTED, self._look)
-
-    def _conclude(self) -> None:
-        """Dead, and known how."""
-        if self._status is None or not self._lost or self._gone:
-            return
-        self._gone = True
-        exchange, self.exchange = self.exchange, None
-        self._pool.deadlines.discard(self)
-        self._pool.gone(self)
-        if exchange is None:
-            return
-        if not exchange.ended:
-            exchange.refuse(ErrorAnswer(502, "instance-failed", f"the handler's process {died(self._status)}"))
-        self._pool.done(self, exchange, ENDED.get(self._killed, CRASH), fit=False)
+Spawn = Callable[[HandlerProcessClient, socket.socket], None]
+"""Asks a forker for a process behind the socket; `HandlerProcessClient.forked` and `.exited` tell how it went."""
 
 
 class HandlerPool:
@@ -273,8 +38,8 @@ class HandlerPool:
         self._spawn = spawn
         self._admission = admission
         self._loop = asyncio.get_running_loop()
-        self._idle: list[Worker] = []
-        self._all: set[Worker] = set()
+        self._idle: list[HandlerProcessClient] = []
+        self._all: set[HandlerProcessClient] = set()
         self._starting: set[asyncio.Task[None]] = set()
         self._ended: asyncio.Future[None] | None = None
         self.closing = False
@@ -286,21 +51,21 @@ class HandlerPool:
         self.server = server
         self.deadlines = Deadlines(self._loop, server.now)
 
-    def ordered(self) -> Worker:
+    def ordered(self) -> HandlerProcessClient:
         """A process that somebody orders for us."""
-        worker = Worker(self)
-        self._all.add(worker)
-        return worker
+        process = HandlerProcessClient(self)
+        self._all.add(process)
+        return process
 
-    async def warm(self, first: tuple[Worker, socket.socket] | None) -> None:
+    async def warm(self, first: tuple[HandlerProcessClient, socket.socket] | None) -> None:
         """Have a process ready before the first request: `first`, with our end of its socket, or one made now."""
         if first is not None:
-            worker, sock = first
-            await self._connect(worker, sock)
+            process, sock = first
+            await self._connect(process, sock)
         else:
-            worker = await self._start()
-        worker.idle_since = self.server.now()
-        self._idle.append(worker)
+            process = await self._start()
+        process.idle_since = self.server.now()
+        self._idle.append(process)
 
     def admit(self, exchange: Exchange) -> ErrorAnswer | None:
         del exchange
@@ -319,46 +84,46 @@ class HandlerPool:
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
 
-    def done(self, worker: Worker, exchange: Exchange, outcome: int, *, fit: bool) -> None:
+    def done(self, process: HandlerProcessClient, exchange: Exchange, outcome: int, *, fit: bool) -> None:
         """A request has left its process."""
         now = self.server.now()
         self._admission.done(exchange, outcome, now)
         if not fit:
             return
         if self.closing:
-            worker.hang_up()
+            process.hang_up()
             return
-        worker.idle_since = now
-        self._idle.append(worker)
+        process.idle_since = now
+        self._idle.append(process)
         if self._reaper is None and len(self._idle) > 1:
             self._reaper = self._loop.call_later(REST, self._reap)
 
-    def gone(self, worker: Worker) -> None:
+    def gone(self, process: HandlerProcessClient) -> None:
         """A process has ended."""
-        self._all.discard(worker)
-        if worker in self._idle:
-            self._idle.remove(worker)
+        self._all.discard(process)
+        if process in self._idle:
+            self._idle.remove(process)
         if self._ended is not None and not self._all and not self._ended.done():
             self._ended.set_result(None)
 
     def cut(self) -> None:
         """Grace is over: stop what still runs."""
-        for worker in list(self._all):
-            worker.cut()
+        for process in list(self._all):
+            process.cut()
 
     def retire(self) -> None:
         """No more requests are coming: let each process end as soon as it has none."""
         self.closing = True
         idle, self._idle = self._idle, []
-        for worker in idle:
-            worker.hang_up()
+        for process in idle:
+            process.hang_up()
         if self._reaper is not None:
             self._reaper.cancel()
 
     async def ended(self) -> None:
         """Wait until every process has ended; whoever waits bounds the time."""
-        for worker in self._all:
-            worker.hang_up()
+        for process in self._all:
+            process.hang_up()
         if self._all:
             self._ended = self._loop.create_future()
             await self._ended
@@ -366,50 +131,42 @@ class HandlerPool:
 
     @property
     def pids(self) -> list[int]:
-        return [worker.pid for worker in self._all if worker.pid]
+        return [process.pid for process in self._all if process.pid]
 
     async def _start_for(self, exchange: Exchange) -> None:
-        worker = await self._start()
+        process = await self._start()
         job = exchange.job
         if isinstance(job, _Waiting) and job.gone:
-            self.done(worker, exchange, DISCONNECT, fit=True)
+            self.done(process, exchange, DISCONNECT, fit=True)
             return
-        worker.give(exchange)
+        process.give(exchange)
 
-    async def _start(self) -> Worker:
+    async def _start(self) -> HandlerProcessClient:
         ours, theirs = pair()
-        worker = self.ordered()
+        process = self.ordered()
         with theirs:
-            self._spawn(worker, theirs)
-        await self._connect(worker, ours)
-        return worker
+            self._spawn(process, theirs)
+        await self._connect(process, ours)
+        return process
 
-    async def _connect(self, worker: Worker, sock: socket.socket) -> None:
+    async def _connect(self, process: HandlerProcessClient, sock: socket.socket) -> None:
         sock.setblocking(False)  # noqa: FBT003 - the socket module's signature
-        await self._loop.create_unix_connection(lambda: worker, sock=sock)
+        await self._loop.create_unix_connection(lambda: process, sock=sock)
 
     def _reap(self) -> None:
         """Hang up on what rested long; the one used last stays."""
         self._reaper = None
         now = self.server.now()
-        for worker in self._idle[:-1]:
-            if now - worker.idle_since >= REST:
-                self._idle.remove(worker)
-                worker.hang_up()
+        for process in self._idle[:-1]:
+            if now - process.idle_since >= REST:
+                self._idle.remove(process)
+                process.hang_up()
         if len(self._idle) > 1:
             self._reaper = self._loop.call_later(REST, self._reap)
 
 
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 class _Waiting:
-    """Stands in for the process that is being forked: gathers the body where `Worker.give` takes it from."""
+    """Stands in for the process that is being forked: gathers the body where the client's `give` takes it from."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange

@@ -24,9 +24,9 @@ OWN = {
     "instance.lifecycle", "instance.metric", "instance.order", "instance.supervisor", "ipc", "ipc.channel",
     "ipc.deadlines", "ipc.exit_status", "ipc.port", "ipc.request_counter", "ipc.shared_table", "loop", "run",
     "run.admission", "run.async_handlers", "run.context", "run.deferred", "run.failure", "run.finalization",
-    "run.handler_pool", "run.handler_process", "run.integrity", "run.leftover", "run.lines", "run.load",
-    "run.load_position", "run.output", "source", "worker", "worker.code", "worker.fork_safety", "worker.forker",
-    "worker.generators", "worker.serving", "worker.worker",
+    "run.handler_pool", "run.handler_process", "run.handler_process_client", "run.integrity", "run.leftover",
+    "run.lines", "run.load", "run.load_position", "run.output", "source", "worker", "worker.code",
+    "worker.fork_safety", "worker.forker", "worker.generators", "worker.serving", "worker.worker",
 }  # fmt: skip
 CODE = """
 import json, sys
