@@ -451,7 +451,8 @@ class RuntimeInstance:
         elif self._state is InstanceState.DRAINING:
             self._finish(lost)
         elif not child.kind:
-            message = f"the process {how} while it loaded the code"
+            words = self._shared.words.told()
+            message = f"the process {how} while it loaded the code" + (f"; it last said: {words}" if words else "")
             if child.stands is not None:
                 message = self._too_slow(child)
             place = child.stands or {"file": "", "line": 0}

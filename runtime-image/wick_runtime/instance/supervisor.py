@@ -21,6 +21,7 @@ from wick_runtime.http.message.parser import choose
 from wick_runtime.instance import control
 from wick_runtime.ipc import port
 from wick_runtime.ipc.channel import Channel, pair
+from wick_runtime.ipc.last_words import LastWords
 from wick_runtime.ipc.shared_table import SharedTable
 from wick_runtime.worker import fork_safety, generators, worker
 from wick_runtime.worker.code import Shared
@@ -31,7 +32,7 @@ def main(config: RuntimeConfig) -> int:
     """Run an instance to its end; the exit code."""
     listener = port.bind(config.host, config.port, "PORT")
     control_port = port.control(config)
-    table = SharedTable()
+    table, words = SharedTable(), LastWords()
     ours, theirs = pair()
     for name in config.preload:
         try:
@@ -41,6 +42,7 @@ def main(config: RuntimeConfig) -> int:
             sys.stderr.write(f"KUBEWICK_PRELOAD: {name}: {said}; going on without it\n")
     shared = Shared(
         table,
+        words,
         listener,
         config.parser,
         config.loop,

@@ -12,6 +12,7 @@ import os
 import time
 from typing import Any, Final
 
+from wick_runtime.ipc.last_words import LastWords
 from wick_runtime.run.context import Context, Identity, PartialLine, current
 
 LONGEST_LINE: Final = 65536
@@ -23,7 +24,16 @@ class LineStream(io.TextIOWrapper):
 
     mode = "w"
 
-    def __init__(self, fd: int, level: str, identity: Identity, *, plain: bool, name: str = "<stdout>") -> None:
+    def __init__(
+        self,
+        fd: int,
+        level: str,
+        identity: Identity,
+        *,
+        plain: bool,
+        name: str = "<stdout>",
+        words: LastWords | None = None,
+    ) -> None:
         super().__init__(
             ByteStream(self, fd, name, plain=plain),
             encoding="utf-8",
@@ -36,6 +46,7 @@ class LineStream(io.TextIOWrapper):
         self._level = level
         self._identity = identity
         self._plain = plain
+        self._words = words
         self._partial = PartialLine()
         """Of what belongs to no request."""
 
@@ -77,6 +88,8 @@ class LineStream(io.TextIOWrapper):
         """Write one log line, from whose end `cut` characters are missing already."""
         cut += max(len(text) - LONGEST_LINE, 0)
         line = f"{text[:LONGEST_LINE]}… ({cut} characters cut)" if cut else text
+        if self._words is not None and self._words.listening:
+            self._words.add(line)
         data = line if self._plain else self._json(line, level, context, extra)
         write(self._fd, data.encode("utf-8", "backslashreplace") + b"\n")
 

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
+from wick_runtime.ipc.last_words import LastWords
 from wick_runtime.run.context import Identity
 from wick_runtime.run.lines import LineStream
 
 
-def capture(identity: Identity) -> None:
+def capture(identity: Identity, words: LastWords | None = None) -> None:
     """Take over standard output, standard error and logging of this process."""
     plain = os.isatty(1)
-    out = LineStream(1, "info", identity, plain=plain)
+    out = LineStream(1, "info", identity, plain=plain, words=words)
     sys.stdout = out
-    sys.stderr = LineStream(1, "error", identity, plain=plain, name="<stderr>")
+    sys.stderr = LineStream(1, "error", identity, plain=plain, name="<stderr>", words=words)
     if "logging" in sys.modules:
         _take_records(out)
     else:

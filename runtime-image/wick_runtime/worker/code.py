@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from wick_runtime.call.interface import Form
 from wick_runtime.config import FunctionTarget, Patience, RequestLimits
+from wick_runtime.ipc.last_words import LastWords
 from wick_runtime.ipc.shared_table import SharedTable
 from wick_runtime.run.context import Identity
 from wick_runtime.run.handler_process import Handle
@@ -17,6 +18,7 @@ class Shared(NamedTuple):
     """What every process of the instance inherits."""
 
     table: SharedTable
+    words: LastWords
     listener: socket.socket
     """The data port, bound; whoever serves it listens."""
     parser: str

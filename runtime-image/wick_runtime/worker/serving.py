@@ -72,6 +72,7 @@ class _Serving:
             self._channel.send({"op": "failed", **problem.report()})
             return 1
         load_position.over()
+        self._shared.words.listening = False
         self._app = Inline(served, self._admission, code.identity, streams=code.form.streams, debug=code.target.debug)
         self._app.replace = self._replace
         settings = ServerSettings(code.target.function, code.limits.timeout, self._shared.patience)

@@ -28,6 +28,7 @@ from wick_runtime.call.interface import Unfit, form
 from wick_runtime.config import FunctionTarget, RequestLimits
 from wick_runtime.forms import adapters
 from wick_runtime.ipc.channel import Channel, Closed, Message
+from wick_runtime.ipc.last_words import LastWords
 from wick_runtime.run import load_position
 from wick_runtime.run.context import Identity
 from wick_runtime.run.handler_process import Process, Setting
@@ -60,8 +61,9 @@ def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
     before = fork_safety.open_files()
     if not own:
         load_position.watch(channel, order["target"]["code"])
+        shared.words.begin()
     try:
-        code = prepare(order, born)
+        code = prepare(order, born, shared.words)
     except LoadError as problem:
         sys.stderr.write(f"cannot load {order['target']['handler']}: {describe(problem)}\n")
         if not own:
@@ -71,6 +73,7 @@ def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
         _close(first)
         return serve(code, channel, shared)
     load_position.over()
+    shared.words.listening = False
     shared.listener.close()
     if own:
         return run_process(sock, code)
@@ -122,12 +125,12 @@ def _rehearse() -> None:
     rehearse(play)
 
 
-def prepare(order: dict[str, Any], born: float) -> Code:
+def prepare(order: dict[str, Any], born: float, words: LastWords | None = None) -> Code:
     """Import and initialise; raises `LoadError`."""
     target, limits = FunctionTarget(**order["target"]), RequestLimits(**order["limits"])
     identity = Identity(target.function, target.namespace, target.revision)
     environment(order["env"], target)
-    capture(identity)
+    capture(identity, words)
     loaded = load(target)
     name = target.handler.partition(":")[2]
     try:

@@ -186,3 +186,18 @@ def test_a_start_that_never_returns_from_native_code_is_stopped_as_well(start):
     code = "import signal, time\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])\ntime.sleep(99)\n"
     ready = start(code, KUBEWICK_START_TIMEOUT=1).control("/readyz").json
     assert "spec.startTimeout), in native code" in ready["message"]
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_process_that_ends_at_import_is_told_with_its_last_lines(start, kind):
+    code = f"""
+        import logging, os, sys
+        for number in range(500): print("line", number, "of what is printed before")
+        logging.error("no key in %s", "VAULT")
+        print("giving up", file=sys.stderr)
+        os._exit(3)
+        {kind} handle(): pass
+    """
+    message = start(code).request().message
+    assert "exited with code 3 while it loaded the code" in message
+    assert message.endswith("it last said: line 499 of what is printed before | no key in VAULT | giving up")
