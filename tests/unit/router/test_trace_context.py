@@ -73,3 +73,22 @@ def test_phases_that_were_written_are_read(steps):
 
 def test_what_is_no_phase_is_left_out():
     assert phases(b"") == phases(b"a, b;desc=x, ;dur=1, c;dur=-1, d;dur=1e3") == []
+
+
+def test_a_caller_s_decision_is_the_lowest_bit_of_two_hex_digits_whatever_follows():
+    decided = {
+        flags: sampler("parentbased_always_off", "").records(context(1, flags), given=True) for flags in range(256)
+    }
+    assert decided == {flags: bool(flags & 1) for flags in range(256)}
+    assert sampler("parentbased_always_off", "").records(b"01" + context(1, 1)[2:] + b"-more", given=True)
+
+
+def test_an_id_at_the_share_itself_is_not_recorded():
+    half = sampler("traceidratio", "0.5")
+    assert half.records(context((1 << 64) + (1 << 63) - 1, 0), given=False)
+    assert not half.records(context((1 << 64) + (1 << 63), 0), given=False)
+
+
+def test_an_unknown_sampler_is_answered_with_those_there_are():
+    with pytest.raises(ValueError, match=r"'sometimes' is none of always_on, always_off, traceidratio, parentbased_"):
+        sampler("sometimes", "")
