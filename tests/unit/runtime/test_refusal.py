@@ -54,7 +54,8 @@ def test_what_user_code_may_have_seen_is_told_as_no_refusal():
     ],
 )
 def test_a_head_that_cannot_be_served_is_refused_and_ends_its_connection(how, status):
-    exchange = checked(*how.pop("headers"), **how)
+    more = {name: value for name, value in how.items() if name != "headers"}
+    exchange = checked(*how["headers"], **more)
     assert (exchange.refusal.status, exchange.keep_alive) == (status, False)
     assert status in REASONS
 
