@@ -5,6 +5,7 @@ router they are absent, and `Host` says what it can.
 """
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from wick_runtime.http.message.refusal import Headers
@@ -33,20 +34,29 @@ class Origin(NamedTuple):
 
 def origin(headers: Headers) -> Origin:
     """Of one request."""
-    host = client = prefix = b""
-    scheme = "http"
+    host = client = proto = prefix = b""
     for name, value in headers:
         if name not in _FIELDS:
             continue
         if name == b"host":
             host = value
         elif name == b"x-forwarded-for":
-            client = value.partition(b",")[0].strip()
+            client = value
         elif name == b"x-forwarded-proto":
-            scheme = _SCHEMES.get(value.lower(), scheme)
-        elif _PREFIX.fullmatch(value):
+            proto = value
+        else:
             prefix = value
-    return Origin(scheme, client.decode("latin-1"), prefix, _server(host.decode("latin-1"), _PORTS[scheme]))
+    return _read(host, client, proto, prefix)
+
+
+@lru_cache(maxsize=256)
+def _read(host: bytes, client: bytes, proto: bytes, prefix: bytes) -> Origin:
+    """Few are seen, and often."""
+    scheme = _SCHEMES.get(proto.lower(), "http")
+    first = client.partition(b",")[0].strip()
+    if not _PREFIX.fullmatch(prefix):
+        prefix = b""
+    return Origin(scheme, first.decode("latin-1"), prefix, _server(host.decode("latin-1"), _PORTS[scheme]))
 
 
 def _server(host: str, port: int) -> tuple[str, int] | None:
