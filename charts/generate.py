@@ -1,6 +1,7 @@
 """Write what in the chart follows from elsewhere: its CRDs, `values.schema.json`, and the table in `docs/values.md`.
 
     ../crds          the source of truth               --------------> kubewick/crds/
+                     the schema alone                  --------------> ../cli/wick_cli/document/function.schema.json
     values.yaml      comments -> descriptions, defaults -> types  --+--> kubewick/values.schema.json  (strict)
     config.py's      fields of the processes' configurations      --+--> ../docs/values.md
     burnrate.py      spec.slo's alerts                             --------------> kubewick/files/rules/slo.yaml
@@ -28,6 +29,7 @@ import dashboards
 HERE = Path(__file__).parent
 VALUES = HERE / "kubewick" / "values.yaml"
 SCHEMA = HERE / "kubewick" / "values.schema.json"
+FUNCTION_SCHEMA = HERE.parent / "cli" / "wick_cli" / "document" / "function.schema.json"
 TABLE = HERE.parent / "docs" / "values.md"
 SLO_RULES = HERE / "kubewick" / "files" / "rules" / "slo.yaml"
 DASHBOARDS = HERE / "kubewick" / "files" / "dashboards"
@@ -162,7 +164,31 @@ def texts() -> dict[Path, str]:
     }
     boards = {DASHBOARDS / name: text for name, text in dashboards.dashboards().items()}
     text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-    return {**crds, SCHEMA: text, TABLE: table(schema), SLO_RULES: burnrate.rules(), **boards}
+    crd = (HERE.parent / "crds" / "functions.kubewick.dev.yaml").read_text()
+    return {
+        **crds,
+        FUNCTION_SCHEMA: function_schema(crd),
+        SCHEMA: text,
+        TABLE: table(schema),
+        SLO_RULES: burnrate.rules(),
+        **boards,
+    }
+
+
+def function_schema(crd: str) -> str:
+    """The schema of a Function without its descriptions and rules, for the command line."""
+    (version,) = yaml.safe_load(crd)["spec"]["versions"]
+    return json.dumps(_bare(version["schema"]["openAPIV3Schema"]), indent=1, ensure_ascii=False) + "\n"
+
+
+def _bare(schema: Schema) -> Schema:
+    kept = {key: value for key, value in schema.items() if key not in ("description", "x-kubernetes-validations")}
+    if "properties" in kept:
+        kept["properties"] = {name: _bare(below) for name, below in kept["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(kept.get(key), dict):
+            kept[key] = _bare(kept[key])
+    return kept
 
 
 def chart_schema(values: str) -> Schema:

@@ -56,7 +56,10 @@ class ClusterPlatform:
             known, active = config.list_kube_config_contexts()  # type: ignore[no-untyped-call] # the client's
             api = config.new_client_from_config(context=context)  # type: ignore[no-untyped-call] # the client's
         except ConfigException as error:
-            raise PlatformUnreachable(f"no cluster: {error}; `--local` asks the `wick up` of this machine") from error
+            raise PlatformUnreachable(
+                f"no cluster: {error}; give a kubeconfig by KUBECONFIG or --context, "
+                "or run `wick up PATH` and give --local, which needs no cluster"
+            ) from error
         chosen = next(each for each in known if each["name"] == context) if context else active
         return cls(api, namespace or chosen["context"].get("namespace") or "default")
 
@@ -107,6 +110,8 @@ class ClusterPlatform:
         )
         timeout = urllib3.Timeout(connect=5.0, read=call.timeout)
         response = self._send(call.method, path, headers=dict(call.headers), body=call.body, timeout=timeout)
+        if response.status == 404:  # noqa: PLR2004 - HTTP's own number
+            self.function(key)  # raises where it is the router's answer and not the function's
         return FunctionAnswer(response.status, dict(response.headers), response.stream(_CHUNK, decode_content=False))
 
     def lines(self, key: Key, tail: int, *, follow: bool) -> Iterator[str]:

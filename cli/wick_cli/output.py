@@ -22,9 +22,9 @@ def structured(value: Any, output: str) -> str:
     """JSON or YAML text of a value."""
     if output == "json":
         return json.dumps(value, indent=2)
-    import yaml  # noqa: PLC0415 - 20 ms that the other formats don't need
+    from wick_cli.document.dump import dump  # noqa: PLC0415 - 20 ms that the other formats don't need
 
-    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).rstrip()
+    return dump(value)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -4,6 +4,7 @@ Broken documents become `ManifestProblem`s beside the good ones, never an except
 deploy`` prints them all and applies nothing.
 """
 
+import codecs
 import dataclasses
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -15,10 +16,13 @@ from wick_api import names
 from wick_api.function import Function, SpecInvalid, parse
 from wick_api.names import Key
 from wick_cli import folder
-from wick_cli.document import manifest
+from wick_cli.document import manifest, schema
 from wick_cli.document.manifest import Document, ManifestProblem
-from wick_cli.document.spelling import unknown_fields
+from wick_cli.document.objects import identity_problems, supporting_problems, without_nulls
+from wick_cli.document.scalar import replaced
+from wick_cli.document.stored import source_problem
 
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 SUPPORTING = ("ConfigMap", "Secret")
 
 
@@ -75,15 +79,18 @@ def assemble(documents: Sequence[Document], problems: Sequence[ManifestProblem],
     for document in documents:
         kind = document.manifest.get("kind")
         metadata = document.manifest.get("metadata")
-        if isinstance(metadata, dict):
-            metadata.setdefault("namespace", namespace)
-        if kind == names.KIND and str(document.manifest.get("apiVersion")).startswith(names.GROUP):
+        if isinstance(metadata, dict) and metadata.get("namespace") in (None, ""):
+            metadata["namespace"] = namespace
+        problems_of = list(identity_problems(document.manifest))
+        if not problems_of and kind in supporting:
+            problems_of = list(supporting_problems(document.manifest))
+        wrong += [document.problem(message) for message in problems_of]
+        if problems_of or not isinstance(metadata, dict):
+            continue
+        if kind == names.KIND and str(document.manifest["apiVersion"]).startswith(f"{names.GROUP}/"):
             _add_function(document, functions, wrong)
-        elif kind in supporting and isinstance(metadata, dict) and isinstance(metadata.get("name"), str):
-            odd = [name for name in ("data", "stringData") if not isinstance(document.manifest.get(name) or {}, dict)]
-            wrong += [document.problem(f"{name}: expected an object") for name in odd]
-            if not odd:
-                supporting[kind][Key(str(metadata["namespace"]), metadata["name"])] = document
+        elif kind in supporting:
+            supporting[kind][Key(metadata["namespace"], metadata["name"])] = document
         else:
             others.append(document)
     return Project(functions, supporting["ConfigMap"], supporting["Secret"], tuple(others), tuple(wrong))
@@ -106,7 +113,8 @@ def watched_files(paths: Iterable[Path]) -> set[Path]:
 
 def _read_file(file: Path) -> tuple[list[Document], list[ManifestProblem]]:
     try:
-        text = file.read_text(encoding="utf-8")
+        data = file.read_bytes()
+        text = data.decode("utf-16") if data[:2] in _UTF16 else replaced(data)
     except (OSError, UnicodeDecodeError) as error:
         return [], [ManifestProblem(file, 1, f"cannot be read: {error}")]
     documents, problems = manifest.read(file, text)
@@ -126,14 +134,22 @@ def _wants_the_files_beside(written: dict[str, Any]) -> bool:
 
 
 def _add_function(document: Document, functions: dict[Key, Authored], problems: list[ManifestProblem]) -> None:
-    misspelt = [document.problem(message) for message in unknown_fields(document.manifest.get("spec"))]
-    if misspelt:
-        problems += misspelt
+    manifest = {
+        **schema.defaulted(document.manifest, schema.function_schema()),
+        "metadata": without_nulls(document.manifest["metadata"]),
+    }
+    refused = [document.problem(message) for message in schema.function_problems(manifest)]
+    if refused:
+        problems += refused
         return
     try:
-        function = parse(document.manifest)
+        function = parse(manifest)
     except SpecInvalid as error:
         problems.append(document.problem(str(error)))
+        return
+    inline = function.spec.source.inline if function.spec.source else None
+    if too_large := source_problem(inline or {}):
+        problems.append(document.problem(too_large))
         return
     first = functions.get(function.key)
     if first is not None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import click
 
 from wick_api.names import Key
-from wick_cli.failure import CommandFailed
+from wick_cli.failure import CommandFailed, TooLate
 from wick_cli.output import output_option, structured, table
 from wick_cli.platform import FunctionAnswer, FunctionCall, Platform, key_of
 from wick_cli.target import PlatformTarget, target_options
@@ -37,7 +37,8 @@ Examples:
   wick cold-start hello --times 50 --local
   wick cold-start hello -o json | jq '.[].total'
 
-In a cluster only idleness takes a function to zero, so each start first waits for its spec.scale.idle.
+In a cluster only idleness takes a function to zero, so each start first waits for its spec.scale.idle. It ends
+after --timeout with the starts it has.
 A call that finds an instance running is made again."""
 )
 @click.argument("name")
@@ -46,7 +47,7 @@ A call that finds an instance running is made again."""
     "--pause", default=0.5, show_default=True, help="Seconds before each, for the warm pool to fill up again."
 )
 @click.option("--path", default="/", show_default=True, help="Path and query to call.")
-@click.option("--timeout", default=300.0, show_default=True, help="Seconds for each return to zero.")
+@click.option("--timeout", default=60.0, show_default=True, help="Seconds for all of it; shows what it has by then.")
 @output_option
 @target_options
 def command(  # noqa: PLR0913 - click's options
@@ -57,8 +58,16 @@ def command(  # noqa: PLR0913 - click's options
     key = key_of(platform, name)
     starts: list[Start] = []
     running = 0
+    until = time.monotonic() + timeout
     while len(starts) < times:
-        platform.rest(key, timeout)
+        if not _at_rest(platform, key, f"start {len(starts) + 1} of {times}", until):
+            if starts:
+                click.echo(f"{len(starts)} of {times} starts in {timeout:g} s; --timeout gives it longer", err=True)
+                break
+            raise TooLate(
+                f"{name} did not go to zero within {timeout:g} s (--timeout): only idleness takes it there, "
+                "after its spec.scale.idle, or never with a spec.scale.min above 0"
+            )
         time.sleep(pause)
         start = _call(platform, key, path)
         if start.waited:
@@ -70,6 +79,19 @@ def command(  # noqa: PLR0913 - click's options
     click.echo(
         as_text(starts, running) if output == "table" else structured([asdict(start) for start in starts], output)
     )
+
+
+def _at_rest(platform: Platform, key: Key, what: str, until: float) -> bool:
+    """Wait until it is at zero, and say so; whether it was before `until`."""
+    if platform.instances(key):
+        idle = ((platform.function(key).get("spec") or {}).get("scale") or {}).get("idle", "")
+        of = f" (spec.scale.idle: {idle})" if idle else ""
+        click.echo(f"{what}: waiting until {key} is at zero{of}", err=True)
+    try:
+        platform.rest(key, max(0.0, until - time.monotonic()))
+    except TooLate:
+        return False
+    return True
 
 
 def _call(platform: Platform, key: Key, path: str) -> Start:

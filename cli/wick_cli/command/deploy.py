@@ -72,7 +72,10 @@ def _documents(project: Project) -> list[Document]:
     functions = [authored.document for authored in project.functions.values()]
     if not functions:
         raise InvalidFile("no Function in the given paths")
-    return [*project.config_maps.values(), *project.secrets.values(), *functions]
+    documents = [*project.config_maps.values(), *project.secrets.values(), *functions]
+    for warning in (warning for document in documents for warning in document.warnings):
+        click.echo(f"Warning: {warning}", err=True)
+    return documents
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,18 @@
 """YAML as people write it: each document with the line it, and every field in it, stands on.
 
-Pure: text in, documents and problems out. Two departures from PyYAML's defaults, both towards what ``kubectl`` does:
-``2026-01-01`` stays text, and a key given twice is an error, not a silent last-one-wins.
+Pure: text in, documents and problems out, read as ``kubectl`` reads them (`wick_cli.document.stream`).
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from yaml import MappingNode, Node, ScalarNode, SequenceNode
+from yaml import MappingNode, Node, SequenceNode
+
+from wick_cli.document import stream
+from wick_cli.document.stream import Malformed
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Document:
     file: Path
     manifest: dict[str, Any]
     node: Node
+    warnings: tuple[ManifestProblem, ...] = ()
+    """What is read otherwise than it looks."""
 
     def line(self, field: str = "") -> int:
         """Line, from 1, of a field written like ``spec.env[0].name``, or of the nearest parent the file has."""
@@ -56,43 +59,38 @@ def read(file: Path, text: str) -> tuple[list[Document], list[ManifestProblem]]:
     documents: list[Document] = []
     problems: list[ManifestProblem] = []
     try:
-        for node, manifest in _nodes(text):
-            problems += [ManifestProblem(file, line, f"{key!r} is given twice") for key, line in _repeated(node)]
-            if isinstance(manifest, dict):
-                documents.append(Document(file, manifest, node))
-            elif manifest is not None:
-                line = int(node.start_mark.line) + 1
+        for parsed in stream.parse(text):
+            if not isinstance(parsed.value, dict):
+                line = int(parsed.node.start_mark.line) + 1
                 problems.append(ManifestProblem(file, line, "expected an object with apiVersion and kind"))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        problems.append(
-            ManifestProblem(file, mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}")
-        )
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        problems.append(ManifestProblem(file, line, f"not YAML: {error.reason}"))
+                continue
+            warnings = tuple(ManifestProblem(file, line, message) for line, message in parsed.warnings)
+            found, wrong = _items(Document(file, parsed.value, parsed.node, warnings))
+            documents += found
+            problems += wrong
+    except Malformed as error:
+        problems.append(ManifestProblem(file, error.line, error.message))
     return documents, problems
 
 
-class _Loader(yaml.SafeLoader):
-    """Kubernetes knows no dates, only text."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _nodes(text: str) -> Iterator[tuple[Node, Any]]:
-    loader = _Loader(text)
-    try:
-        while loader.check_node():
-            node = loader.get_node()
-            if node is not None:
-                yield node, loader.construct_document(node)
-    finally:
-        loader.dispose()
+def _items(document: Document) -> tuple[list[Document], list[ManifestProblem]]:
+    """The objects of a list (``kind: List``, ``ConfigMapList``), or the document itself."""
+    kind, items = document.manifest.get("kind"), document.manifest.get("items")
+    if not isinstance(kind, str) or not kind.endswith("List") or not isinstance(items, list):
+        return [document], []
+    found: list[Document] = []
+    problems: list[ManifestProblem] = []
+    inherited = {"apiVersion": document.manifest.get("apiVersion"), "kind": kind.removesuffix("List")}
+    for index, item in enumerate(items):
+        step = _step(document.node, "items")
+        below = _step(step[1], str(index)) if step else None
+        node = below[1] if below else document.node
+        if not isinstance(item, dict) or isinstance(item.get("items"), list):
+            problems.append(document.problem(f"items[{index}]: expected an object with apiVersion and kind"))
+            continue
+        manifest = item if kind == "List" else {**inherited, **item}
+        found.append(Document(document.file, manifest, node, document.warnings if not found else ()))
+    return found, problems
 
 
 def _step(node: Node, step: str) -> tuple[yaml.Mark, Node] | None:
@@ -105,18 +103,3 @@ def _step(node: Node, step: str) -> tuple[yaml.Mark, Node] | None:
         value = node.value[int(step)]
         return value.start_mark, value
     return None
-
-
-def _repeated(node: Node) -> Iterator[tuple[str, int]]:
-    """Keys that occur twice in one mapping, with the line of the second."""
-    if isinstance(node, SequenceNode):
-        for item in node.value:
-            yield from _repeated(item)
-    if isinstance(node, MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if isinstance(key, ScalarNode):
-                if key.value in seen:
-                    yield key.value, int(key.start_mark.line) + 1
-                seen.add(key.value)
-            yield from _repeated(value)

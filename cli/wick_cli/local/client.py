@@ -1,5 +1,6 @@
 """The running ``wick up`` of this machine, as a `Platform`; its side of the talk is `wick_cli.local.control`."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -56,8 +57,12 @@ class LocalPlatform:
             response = connection.getresponse()
         except OSError as error:
             raise PlatformUnreachable(
-                f"nothing answers at http://127.0.0.1:{self._port}: {error}; run `wick up`"
+                f"nothing answers at port {self._port} of this machine: {error}; "
+                "run `wick up`, or give its port by --port"
             ) from error
+        if response.status == 404:  # noqa: PLR2004 - HTTP's own number
+            with contextlib.suppress(PlatformUnreachable):
+                self.function(key)  # raises where it is the router's answer and not the function's
         return FunctionAnswer(response.status, dict(response.getheaders()), _chunks(response))
 
     def lines(self, key: Key, tail: int, *, follow: bool) -> Iterator[str]:
@@ -86,7 +91,10 @@ class LocalPlatform:
             response = connection.getresponse()
             said = response.read()
         except OSError as error:
-            raise PlatformUnreachable(f"no `wick up` runs at port {self._port} of this machine ({error})") from error
+            raise PlatformUnreachable(
+                f"no `wick up` runs at port {self._port} of this machine ({error}); "
+                "start one, or give its port by --port"
+            ) from error
         finally:
             connection.close()
         if response.status == 404:  # noqa: PLR2004 - HTTP's own number

@@ -316,3 +316,17 @@ def test_without_a_running_platform_local_commands_say_so():
     )
     assert ran.returncode == 5
     assert "no `wick up` runs at port 1" in ran.stderr
+
+
+def test_a_missing_function_is_told_by_its_name_and_an_exit_code_of_its_own(up, write):
+    running = up(write("f", "def handle():\n    return 404, {}, 'mine'"))
+    ran = running.wick("invoke", "nobody", code=4)
+    assert ran.stderr == "Error: Function default/nobody not found\n"
+    assert running.wick("invoke", "f", code=1).stderr == "Error: f answered 404\n"
+
+
+def test_a_function_that_does_not_come_to_zero_ends_the_measurement_with_what_to_do(up, write):
+    running = up(write("f", ECHO))
+    assert "2 starts: " in running.wick("cold-start", "f", "--times", "2").stdout
+    ran = running.wick("cold-start", "f", "--times", "500", "--timeout", "2")
+    assert "--timeout gives it longer" in ran.stderr

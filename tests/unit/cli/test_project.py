@@ -76,11 +76,13 @@ def test_a_name_taken_twice_is_a_problem_that_names_both(tmp_path):
 
 def test_configmaps_and_secrets_are_kept_beside_the_functions(tmp_path):
     write(
-        tmp_path, a_yaml="kind: ConfigMap\nmetadata: {name: c}\n---\nkind: Secret\nmetadata: {name: s, namespace: n}\n"
+        tmp_path,
+        a_yaml="apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n---\n"
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: other}\n",
     )
     project = read([tmp_path], namespace="team")
     assert list(project.config_maps) == [Key("team", "c")]
-    assert list(project.secrets) == [Key("n", "s")]
+    assert list(project.secrets) == [Key("other", "s")]
 
 
 def test_a_path_that_is_not_there_is_a_problem(tmp_path):
@@ -93,6 +95,6 @@ def test_code_files_are_watched(tmp_path):
 
 
 def test_a_configmap_without_entries_to_speak_of_is_a_problem_on_its_line(tmp_path):
-    write(tmp_path, a_yaml="kind: ConfigMap\nmetadata: {name: c}\ndata: [1]\n")
+    write(tmp_path, a_yaml="apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: [1]\n")
     (problem,) = read([tmp_path]).problems
-    assert str(problem).endswith("a.yaml:3: data: expected an object")
+    assert str(problem).endswith("a.yaml:4: data: expected an object")

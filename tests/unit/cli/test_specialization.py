@@ -40,14 +40,16 @@ def test_a_lambda_event_goes_along_only_where_it_is_chosen():
 
 
 def test_source_comes_from_a_configmap_in_the_files():
-    made = body("{source: {configMap: {name: c}}}", "kind: ConfigMap\nmetadata: {name: c}\ndata: {main.py: y}\n")
-    assert made["files"] == {"main.py": "y"}
+    made = body(
+        "{source: {configMap: {name: c}}}", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {main.py: z}\n"
+    )
+    assert made["files"] == {"main.py": "z"}
 
 
 def test_the_revision_follows_what_runs_and_not_how_far_it_scales():
     first = body("{source: {inline: {main.py: x}}}")["revision"]
     assert body("{source: {inline: {main.py: x}}, scale: {max: 3}}")["revision"] == first
-    assert body("{source: {inline: {main.py: y}}}")["revision"] != first
+    assert body("{source: {inline: {main.py: z}}}")["revision"] != first
     assert body("{source: {inline: {main.py: x}}, env: [{name: A, value: b}]}")["revision"] != first
 
 
