@@ -306,7 +306,7 @@ def test_the_other_commands_find_it(up, write, tmp_path):
     assert running.wick("invoke", "g").stdout == "g"
     running.wick("delete", "f")
     assert running.wick("describe", "f", code=4).stdout == ""
-    running.wick("invoke", "f", code=1)
+    running.wick("invoke", "f", code=4)
 
 
 def test_without_a_running_platform_local_commands_say_so():
@@ -319,7 +319,7 @@ def test_without_a_running_platform_local_commands_say_so():
 
 
 def test_a_missing_function_is_told_by_its_name_and_an_exit_code_of_its_own(up, write):
-    running = up(write("f", "def handle():\n    return 404, {}, 'mine'"))
+    running = up(write("f", "def handle():\n    return 'mine', 404"))
     ran = running.wick("invoke", "nobody", code=4)
     assert ran.stderr == "Error: Function default/nobody not found\n"
     assert running.wick("invoke", "f", code=1).stderr == "Error: f answered 404\n"
