@@ -83,6 +83,8 @@ def command(  # noqa: PLR0913 - click's options
 
 def _at_rest(platform: Platform, key: Key, what: str, until: float) -> bool:
     """Wait until it is at zero, and say so; whether it was before `until`."""
+    if time.monotonic() >= until:
+        return False
     if platform.instances(key):
         idle = ((platform.function(key).get("spec") or {}).get("scale") or {}).get("idle", "")
         of = f" (spec.scale.idle: {idle})" if idle else ""

@@ -16,7 +16,7 @@ SCALARS = HERE / "scalars.json"
 EXPECTED = HERE / "expected.json"
 WORKERS = 4
 
-HEAD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nitems:\n  b: &b anchored\n"
+HEAD = "apiVersion: kubewick.dev/v1alpha1\nkind: Function\nmetadata: {name: a}\nspec:\n  b: &b anchored\n"
 
 
 def scalar_document(text):
@@ -62,7 +62,7 @@ def expected(kubeconfig):
 def scalars(kubeconfig):
     def read(text):
         found = objects(kubeconfig, stdin=scalar_document(text))
-        return [text, found is not None, found[0]["items"].get("v", "MISSING") if found else None]
+        return [text, found is not None, found[0]["spec"].get("v", "MISSING") if found else None]
 
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         return list(pool.map(read, [text for text, *_ in json.loads(SCALARS.read_text())]))

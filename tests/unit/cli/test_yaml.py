@@ -46,7 +46,7 @@ def test_what_deploy_prints_is_read_back_as_the_same(name, tmp_path):
 
 def read_scalar(text):
     documents, problems = manifest.read(Path("a.yaml"), scalar_document(text))
-    return [False, None] if problems else [True, documents[0].manifest["items"].get("v", "MISSING")]
+    return [False, None] if problems else [True, documents[0].manifest["spec"].get("v", "MISSING")]
 
 
 def as_float(value):
