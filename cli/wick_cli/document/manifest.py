@@ -12,7 +12,7 @@ import yaml
 from yaml import MappingNode, Node, SequenceNode
 
 from wick_cli.document import stream
-from wick_cli.document.stream import Malformed
+from wick_cli.document.stream import DocumentMalformed
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def read(file: Path, text: str) -> tuple[list[Document], list[ManifestProblem]]:
             found, wrong = _items(Document(file, parsed.value, parsed.node, warnings))
             documents += found
             problems += wrong
-    except Malformed as error:
+    except DocumentMalformed as error:
         problems.append(ManifestProblem(file, error.line, error.message))
     return documents, problems
 

@@ -30,7 +30,7 @@ _MOST_VALUES = 400_000
 """Of one document, aliases followed: far more than a Function can have."""
 
 
-class Malformed(ValueError):
+class DocumentMalformed(ValueError):
     """What kubectl refuses; `line` counts from 1."""
 
     def __init__(self, line: int, message: str) -> None:
@@ -50,7 +50,7 @@ class Parsed:
 
 
 def parse(text: str) -> Iterator[Parsed]:
-    """Documents in order, empty ones left out; `Malformed` where the rest cannot be read."""
+    """Documents in order, empty ones left out; `DocumentMalformed` where the rest cannot be read."""
     text = text.removeprefix("\ufeff")
     at = 0
     if text.lstrip().startswith("{"):
@@ -72,7 +72,7 @@ def _chunks(text: str, at: int) -> Iterator[tuple[int, str]]:
             yield begin, "\n".join(lines)
             begin, lines = count + 1, []
         elif line.startswith("---"):
-            raise Malformed(count, "not YAML: nothing but a comment may follow ---")
+            raise DocumentMalformed(count, "not YAML: nothing but a comment may follow ---")
         else:
             lines.append(line)
     yield begin, "\n".join(lines)
@@ -95,10 +95,10 @@ def _compose(events: Any) -> Node | None:
 def _node(events: Any, event: Any, anchors: dict[str, Node], depth: int) -> Node:
     if isinstance(event, yaml.AliasEvent):
         if event.anchor not in anchors:
-            raise Malformed(_at(event), f"not YAML: unknown anchor {event.anchor!r}")
+            raise DocumentMalformed(_at(event), f"not YAML: unknown anchor {event.anchor!r}")
         return anchors[event.anchor]
     if depth > _DEEPEST:
-        raise Malformed(_at(event), "not YAML: nested too deeply")
+        raise DocumentMalformed(_at(event), "not YAML: nested too deeply")
     start, end = event.start_mark, event.end_mark
     if isinstance(event, yaml.ScalarEvent):
         tag = event.tag if event.tag not in (None, "!") else PLAIN if event.implicit[0] else QUOTED
@@ -132,11 +132,15 @@ def _document(line: int, chunk: str) -> Parsed | None:
             events.dispose()
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
-        raise Malformed(mark.line + 1 if mark else line, f"not YAML: {error.problem or error.context}") from error
+        raise DocumentMalformed(
+            mark.line + 1 if mark else line, f"not YAML: {error.problem or error.context}"
+        ) from error
     except yaml.reader.ReaderError as error:
-        raise Malformed(line + chunk.count("\n", 0, int(error.position)), f"not YAML: {error.reason}") from error
+        raise DocumentMalformed(
+            line + chunk.count("\n", 0, int(error.position)), f"not YAML: {error.reason}"
+        ) from error
     except UnicodeEncodeError as error:
-        raise Malformed(line, "not YAML: half of a surrogate pair") from error
+        raise DocumentMalformed(line, "not YAML: half of a surrogate pair") from error
     if node is None:
         return None
     values = _Values(text)
@@ -160,11 +164,11 @@ class _Values:
         """Each alias gets a value of its own, so that a change of one is none of the other."""
         self._count += 1
         if self._count > _MOST_VALUES:
-            raise Malformed(_line(node), "not YAML for kubectl: aliases make it too large")
+            raise DocumentMalformed(_line(node), "not YAML for kubectl: aliases make it too large")
         if isinstance(node, ScalarNode):
             return self._scalar(node)
         if id(node) in self._inside:
-            raise Malformed(_line(node), "not YAML: an anchor contains itself")
+            raise DocumentMalformed(_line(node), "not YAML: an anchor contains itself")
         self._inside.add(id(node))
         value = self._mapping(node) if isinstance(node, MappingNode) else [self.of(each) for each in node.value]
         self._inside.discard(id(node))
@@ -172,13 +176,13 @@ class _Values:
 
     def _scalar(self, node: ScalarNode) -> Scalar:
         if node.style == '"' and "/" in _ESCAPE.findall(self._text[node.start_mark.index : node.end_mark.index]):
-            raise Malformed(_line(node), "not YAML for kubectl: \\/ is an escape in JSON alone")
+            raise DocumentMalformed(_line(node), "not YAML for kubectl: \\/ is an escape in JSON alone")
         if node.tag == PLAIN and self._text.startswith("!", node.start_mark.index):
             return str(node.value)  # `! 1` is text
         try:
             return resolve(node.tag, node.value)
         except ScalarRefused as error:
-            raise Malformed(_line(node), f"not YAML for kubectl: {error}") from error
+            raise DocumentMalformed(_line(node), f"not YAML for kubectl: {error}") from error
 
     def _mapping(self, node: MappingNode) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -196,18 +200,18 @@ class _Values:
 
     def _key(self, node: Node) -> str:
         if not isinstance(node, ScalarNode):
-            raise Malformed(_line(node), "not YAML for kubectl: a key is text, a number or a boolean")
+            raise DocumentMalformed(_line(node), "not YAML for kubectl: a key is text, a number or a boolean")
         try:
             return key_text(self._scalar(node))
         except ScalarRefused as error:
-            raise Malformed(_line(node), f"not YAML for kubectl: {error}") from error
+            raise DocumentMalformed(_line(node), f"not YAML for kubectl: {error}") from error
 
     def _merge(self, into: dict[str, Any], node: Node) -> None:
         """What is merged wins over what stands before it, and of a list the first wins."""
         sources = reversed(node.value) if isinstance(node, SequenceNode) else [node]
         for source in sources:
             if not isinstance(source, MappingNode):
-                raise Malformed(_line(node), "not YAML for kubectl: << takes an object or a list of objects")
+                raise DocumentMalformed(_line(node), "not YAML for kubectl: << takes an object or a list of objects")
             into.update(self.of(source))
 
 
@@ -261,7 +265,7 @@ def _placed(text: str, start: int) -> Node:
     events = _Parser("\n" * line + text[start:])
     try:
         return _compose(events) or _nowhere(line)
-    except (yaml.YAMLError, Malformed):
+    except (yaml.YAMLError, DocumentMalformed):
         return _nowhere(line)
     finally:
         events.dispose()
