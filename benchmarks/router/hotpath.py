@@ -64,7 +64,7 @@ async def measure(turns, answers):
     plane.function(each)
     plane.instances(each.key, [Instance(id="a", host="127.0.0.1", port=1, revision="r", ready=True)])
     await asyncio.sleep(0)
-    endpoint: Endpoint = next(iter(plane.lanes[Key("default", "f0")].endpoints.values()))
+    endpoint: Endpoint = next(iter(plane.upstreams[Key("default", "f0")].endpoints.values()))
     conns = [InstanceConnection(endpoint) for _ in range(TURN)]
     clients = [ClientConnection(plane, b"http", public=False) for _ in range(TURN)]
     for each in (*conns, *clients):
@@ -94,7 +94,7 @@ async def measure_page():
     for number in range(CALLED):
         each = function(f"f{number}")
         plane.function(each)
-        lane = plane.lanes[each.key]
+        lane = plane.upstreams[each.key]
         lane.dispatch.demands[lane.dispatch.revision].codes[200] = 1
         lane.warm.observe(0.001)
     seen = []

@@ -171,11 +171,11 @@ def check(router, memory, visits):
     left = {
         "requests": len(plane.live),
         "clients": len(plane.clients),
-        "spliced sockets": len(plane.splices),
+        "spliced sockets": len(plane.tunnels),
         "buffered bytes": plane.buffered,
         "tasks": len(plane._tasks),
     }
-    for lane in plane.lanes.values():
+    for lane in plane.upstreams.values():
         left[f"{lane.key} in flight"] = lane.dispatch.in_flight
         left[f"{lane.key} waiting"] = len(lane.dispatch.queue)
         left[f"{lane.key} demand"] = sum(demand.level for demand in lane.dispatch.demands.values())

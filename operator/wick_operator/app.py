@@ -84,15 +84,15 @@ class Operator:
         self.fence = FencedWriter(cluster, self.leadership.remaining, config.request_timeout)
         limits = BackoffLimits(rate=config.rate, burst=config.burst)
         self.queue = WorkQueue(self._reconcile, limits, monotonic)
-        self.view = Store(self.queue.wish, config.policy)
-        self.faults = Faults(self.queue.wish, lambda border: metrics.FAULTS.labels(border).inc())
+        self.view = Store(self.queue.enqueue, config.policy)
+        self.faults = Faults(self.queue.enqueue, lambda border: metrics.FAULTS.labels(border).inc())
         cluster.fault = lambda resource, address, error: _caught(self.faults, resource, address, error)
         self.view.mirror(cluster, config.namespaces or (None,))
         inspector = Inspector(cluster, session, monotonic)
         recorder = Recorder(self.fence, config.identity, monotonic, precisely_now)
         self._reconciler = Reconciler(self.view, cluster, self.fence, inspector, recorder, config, now, self.faults)
         self._informer = Informer(cluster.configuration, config.namespaces, self._told)
-        self._audit = CacheAudit(self.view, cluster, config.namespaces, self.queue.wish, config.resync)
+        self._audit = CacheAudit(self.view, cluster, config.namespaces, self.queue.enqueue, config.resync)
         self.companions: list[Companion] = [self._scaling(cluster)]
         if config.pool_key:
             self.companions.append(WarmPoolController(cluster, self.fence, session, self.view, config, self.faults))

@@ -202,7 +202,7 @@ class LocalSite:
         return found
 
     def _views(self) -> dict[Key, FunctionView]:
-        return {key: function_view(lane) for key, lane in self._router.plane.lanes.items()}
+        return {key: function_view(lane) for key, lane in self._router.plane.upstreams.items()}
 
     def _verdict(self, key: Key, view: FunctionView) -> LocalVerdict:
         fleet = self._processes.fleets[key]

@@ -46,12 +46,12 @@ _page = msgspec.json.Decoder(_Page)
 
 
 class CacheAudit:
-    """Keeps the view honest over time; `wish` asks for a reconcile."""
+    """Keeps the view honest over time; `enqueue` asks for a reconcile."""
 
     def __init__(
-        self, view: Store, cluster: Cluster, namespaces: tuple[str, ...], wish: Callable[[Key], None], resync: float
+        self, view: Store, cluster: Cluster, namespaces: tuple[str, ...], enqueue: Callable[[Key], None], resync: float
     ) -> None:
-        self._view, self._cluster, self._wish, self._resync = view, cluster, wish, resync
+        self._view, self._cluster, self._enqueue, self._resync = view, cluster, enqueue, resync
         self._namespaces: tuple[str | None, ...] = namespaces or (None,)
 
     async def run(self) -> None:
@@ -68,7 +68,7 @@ class CacheAudit:
                 await asyncio.sleep(1)
             for key in keys:
                 await asyncio.sleep(self._resync / len(keys))
-                self._wish(key)
+                self._enqueue(key)
 
     async def _find_vanished(self) -> None:
         while True:

@@ -1,6 +1,6 @@
 """All the operator knows of the cluster: Functions, told by kopf, and their children, mirrored by reflectors.
 
-Whatever changes ends in `wish(key, delay)`, the one way anything is reconciled; the delays collect bursts. It all
+Whatever changes ends in `enqueue(key, delay)`, the one way anything is reconciled; the delays collect bursts. It all
 lives in one event loop.
 """
 
@@ -72,9 +72,9 @@ def known(manifest: Mapping[str, Any]) -> FunctionEntry:
 class Store:
     """See the module."""
 
-    def __init__(self, wish: Callable[[Key, float], None], policy: HostPolicy = ALL_WELCOME) -> None:
+    def __init__(self, enqueue: Callable[[Key, float], None], policy: HostPolicy = ALL_WELCOME) -> None:
         """`policy` names the namespaces that are left alone, and decides whose routes count."""
-        self._wish, self._policy = wish, policy
+        self._enqueue, self._policy = enqueue, policy
         self.functions: dict[Key, FunctionEntry] = {}
         self.table = Table(policy)
         self.deployments: dict[Key, snapshot.Deployment] = {}
@@ -154,8 +154,8 @@ class Store:
             self.tell(key)
             affected = self.table.drop(key) if now.invalid else self.table.put(now.function)
             for other in affected:
-                self._wish(other, _SOON)
-        self._wish(key, 0.0)
+                self._enqueue(other, _SOON)
+        self._enqueue(key, 0.0)
 
     def gone(self, key: Key, uid: str) -> None:
         """A Function was deleted, or turned out to be missing."""
@@ -163,10 +163,10 @@ class Store:
             del self.functions[key]
             self.tell(key)
             for other in self.table.drop(key):
-                self._wish(other, _SOON)
+                self._enqueue(other, _SOON)
             self.uses(key, ())
             self._expected.pop(key, None)
-            self._wish(key, 0.0)
+            self._enqueue(key, 0.0)
 
     def mirrored(self, key: Key, kind: str, name: str) -> Mirrored | None:
         """A function's status or one of its children, as last told."""
@@ -232,10 +232,10 @@ class Store:
         found = self.kept.get(key, {}).values()
         return [each.kept for each in found if each.kept and any(owner.get("uid") == uid for owner in each.owners)]
 
-    def wish(self, key: Key, delay: float = _SOON) -> None:
+    def enqueue(self, key: Key, delay: float = _SOON) -> None:
         """Something of this function changed."""
         if key.name and key in self.functions:
-            self._wish(key, delay)
+            self._enqueue(key, delay)
 
     def users(self, kind: str, address: Address) -> Iterator[Key]:
         """Functions that depend on a ConfigMap or Secret."""
@@ -265,19 +265,19 @@ class _Deployments(_Listener[snapshot.Deployment]):
             self.view.deployments[key] = new
             self.view.tell(key)
             if self.view.is_news(key, "Deployment", address[1], new):
-                self.view.wish(key)
+                self.view.enqueue(key)
 
     def deleted(self, address: Address, old: snapshot.Deployment) -> None:
         if self.view.deployments.pop(Key(*address), None):
             self.view.tell(old.child.key)
-            self.view.wish(old.child.key, 0.0)
+            self.view.enqueue(old.child.key, 0.0)
 
 
 class _Namespaces(_Listener[Mapping[str, str]]):
     def changed(self, address: Address, new: Mapping[str, str], old: Mapping[str, str] | None) -> None:
         if new != old:
             for key in self.view.table.label(address[1], new):
-                self.view.wish(key)
+                self.view.enqueue(key)
 
     def deleted(self, address: Address, old: Mapping[str, str]) -> None:  # noqa: ARG002 - as in `Listener`
         self.view.table.label(address[1], {})
@@ -288,11 +288,11 @@ class _Services(_Listener[snapshot.ChildSnapshot]):
         if address == new.key and new != old:
             self.view.services[new.key] = new
             if self.view.is_news(new.key, "Service", address[1], new):
-                self.view.wish(new.key)
+                self.view.enqueue(new.key)
 
     def deleted(self, address: Address, old: snapshot.ChildSnapshot) -> None:
         if self.view.services.pop(Key(*address), None):
-            self.view.wish(old.key, 0.0)
+            self.view.enqueue(old.key, 0.0)
 
 
 class _ReplicaSets(_Listener[snapshot.ReplicaSet]):
@@ -302,7 +302,7 @@ class _ReplicaSets(_Listener[snapshot.ReplicaSet]):
         elif old and old.trouble:
             self.deleted(address, old)
         if new.trouble != (old.trouble if old else None):
-            self.view.wish(new.key)
+            self.view.enqueue(new.key)
 
     def deleted(self, address: Address, old: snapshot.ReplicaSet) -> None:
         _forget(self.view.replica_sets, old.key, address[1])
@@ -313,11 +313,11 @@ class _Pods(_Listener[snapshot.PodSnapshot]):
         if old and old.key != new.key:
             self.deleted(address, old)
         self.view.pods[new.key][address[1]] = new
-        self.view.wish(new.key, _PODS_SOON)
+        self.view.enqueue(new.key, _PODS_SOON)
 
     def deleted(self, address: Address, old: snapshot.PodSnapshot) -> None:
         _forget(self.view.pods, old.key, address[1])
-        self.view.wish(old.key, _PODS_SOON)
+        self.view.enqueue(old.key, _PODS_SOON)
 
 
 class _Configs(_Listener[snapshot.ConfigObject]):
@@ -329,7 +329,7 @@ class _Configs(_Listener[snapshot.ConfigObject]):
         if new.key is not None and self.kind == "ConfigMap":
             self.view.kept[new.key][address[1]] = new
             if new != old and self.view.is_news(new.key, "ConfigMap", address[1], new):
-                self.view.wish(new.key)
+                self.view.enqueue(new.key)
             return
         self.view.config[self.kind, *address] = new.digest
         if old is None or old.digest != new.digest:
@@ -338,14 +338,14 @@ class _Configs(_Listener[snapshot.ConfigObject]):
     def deleted(self, address: Address, old: snapshot.ConfigObject) -> None:
         if old.key is not None and self.kind == "ConfigMap":
             _forget(self.view.kept, old.key, address[1])
-            self.view.wish(old.key, 0.0)
+            self.view.enqueue(old.key, 0.0)
             return
         self.view.config.pop((self.kind, *address), None)
         self._tell(address)
 
     def _tell(self, address: Address) -> None:
         for key in list(self.view.users(self.kind, address)):
-            self.view.wish(key)
+            self.view.enqueue(key)
 
 
 def _labels(raw: Raw) -> Mapping[str, str]:

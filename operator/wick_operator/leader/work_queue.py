@@ -28,9 +28,9 @@ class WorkQueue:
         self._woken = asyncio.Event()
         self._closed = False
 
-    def wish(self, key: Key, delay: float = 0.0) -> None:
+    def enqueue(self, key: Key, delay: float = 0.0) -> None:
         """The key wants work, no sooner than in `delay` seconds."""
-        self._schedule.wish(key, self._clock() + delay)
+        self._schedule.enqueue(key, self._clock() + delay)
         self._woken.set()
 
     def __len__(self) -> int:
@@ -79,7 +79,7 @@ class WorkQueue:
                 self._schedule.finish(key, self._clock(), failed=failed)
                 self._woken.set()
             if again is not None:
-                self.wish(key, again)
+                self.enqueue(key, again)
 
     async def _wait(self) -> None:
         """Until something may be due."""

@@ -99,18 +99,18 @@ async def _one_by_one(pieces: list[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _views(plane: "DataPlane", namespace: str | None) -> list[FunctionView]:
-    lanes = [plane.lanes[key] for key in sorted(plane.lanes)]
+    upstreams = [plane.upstreams[key] for key in sorted(plane.upstreams)]
     views = []
-    for lane in lanes:
-        if namespace in (None, lane.key.namespace):
-            with plane.faults.border("view", lane.key):
-                views.append(function_view(lane))
+    for upstream in upstreams:
+        if namespace in (None, upstream.key.namespace):
+            with plane.faults.border("view", upstream.key):
+                views.append(function_view(upstream))
     return views
 
 
 async def _view(plane: "DataPlane", key: Key) -> FunctionView | None:
-    lane = plane.lanes.get(key)
-    return function_view(lane) if lane else None
+    upstream = plane.upstreams.get(key)
+    return function_view(upstream) if upstream else None
 
 
 def application(plane: "DataPlane", ready: Callable[[], bool]) -> FastAPI:

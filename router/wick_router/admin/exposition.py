@@ -75,7 +75,7 @@ def write(plane: "DataPlane", wanted: Container[str] = HELP) -> Iterator[Page]:
         f'{metric.CONNECTIONS}{{side="instance"}} {len(plane.instance_connections)}\n',
     ]
     families[metric.POKES] += [
-        f'{metric.POKES}{{outcome="{outcome}"}} {count}\n' for outcome, count in plane.poker.outcomes.items()
+        f'{metric.POKES}{{outcome="{outcome}"}} {count}\n' for outcome, count in plane.notifier.outcomes.items()
     ]
     certificate = plane.certificate
     if certificate is not None:
@@ -85,11 +85,11 @@ def write(plane: "DataPlane", wanted: Container[str] = HELP) -> Iterator[Page]:
         families[metric.CERTIFICATE_REFUSED].append(f"{metric.CERTIFICATE_REFUSED} {certificate.refused:d}\n")
     families[metric.LOOP_LAG_SECONDS].append(_histogram(metric.LOOP_LAG_SECONDS, "", (plane.loop_lag,)))
     yield page
-    for lane in list(plane.lanes.values()):
+    for upstream in list(plane.upstreams.values()):
         try:
-            _lane(families, lane, plane.clock(), wanted)
+            _lane(families, upstream, plane.clock(), wanted)
         except Exception as error:  # noqa: BLE001 - a border: one function's series hide no other's
-            plane.faults.caught("metrics", lane.key, error)
+            plane.faults.caught("metrics", upstream.key, error)
         yield page
     families[metric.ROUTER_FAULTS] += [
         f'{metric.ROUTER_FAULTS}{{border="{border}"}} {count}\n' for border, count in plane.faults.counts.items()
@@ -97,9 +97,9 @@ def write(plane: "DataPlane", wanted: Container[str] = HELP) -> Iterator[Page]:
     yield page
 
 
-def _lane(families: dict[str, list[str]], lane: "Upstream", now: float, wanted: Container[str]) -> None:
-    labels = lane.labels
-    dispatch = lane.dispatch
+def _lane(families: dict[str, list[str]], upstream: "Upstream", now: float, wanted: Container[str]) -> None:
+    labels = upstream.labels
+    dispatch = upstream.dispatch
     for revision, demand in dispatch.demands.items():
         label = f'{labels},revision="{revision}"'
         families[metric.INFLIGHT_SECONDS].append(f"{metric.INFLIGHT_SECONDS}{{{label}}} {demand.read(now):.6f}\n")
@@ -109,42 +109,42 @@ def _lane(families: dict[str, list[str]], lane: "Upstream", now: float, wanted: 
     families[metric.IN_FLIGHT].append(f"{metric.IN_FLIGHT}{{{labels}}} {dispatch.in_flight}\n")
     families[metric.QUEUE_DEPTH].append(f"{metric.QUEUE_DEPTH}{{{labels}}} {len(dispatch.queue)}\n")
     families[metric.REFUSED] += [
-        f'{metric.REFUSED}{{{labels},reason="{reason}"}} {count}\n' for reason, count in lane.refusals.items()
+        f'{metric.REFUSED}{{{labels},reason="{reason}"}} {count}\n' for reason, count in upstream.refusals.items()
     ]
-    if lane.not_public:
-        families[metric.NOT_PUBLIC].append(f"{metric.NOT_PUBLIC}{{{labels}}} {lane.not_public}\n")
+    if upstream.not_public:
+        families[metric.NOT_PUBLIC].append(f"{metric.NOT_PUBLIC}{{{labels}}} {upstream.not_public}\n")
     families[metric.RETRIES] += [
-        f'{metric.RETRIES}{{{labels},reason="{reason}"}} {count}\n' for reason, count in lane.retries.items()
+        f'{metric.RETRIES}{{{labels},reason="{reason}"}} {count}\n' for reason, count in upstream.retries.items()
     ]
-    for path, histogram in lane.cold_starts.items():
+    for path, histogram in upstream.cold_starts.items():
         label = f'{labels},path="{path}"'
         families[metric.COLD_STARTS].append(f"{metric.COLD_STARTS}{{{label}}} {histogram.count}\n")
         families[metric.COLD_START_SECONDS].append(_histogram(metric.COLD_START_SECONDS, label, (histogram,)))
     if metric.COLD_START_PHASE_SECONDS in wanted:
         families[metric.COLD_START_PHASE_SECONDS] += [
             _histogram(metric.COLD_START_PHASE_SECONDS, f'{labels},phase="{phase}"', (histogram,))
-            for phase, histogram in lane.phases.items()
+            for phase, histogram in upstream.phases.items()
         ]
     families[metric.COLD_START_FALLBACKS] += [
         f'{metric.COLD_START_FALLBACKS}{{{labels},reason="{reason}"}} {count}\n'
-        for reason, count in lane.fallbacks.items()
+        for reason, count in upstream.fallbacks.items()
     ]
-    if metric.DURATION in wanted and (lane.warm.count or lane.total.count or lane.queue.count):
-        _durations(families[metric.DURATION], lane)
+    if metric.DURATION in wanted and (upstream.warm.count or upstream.total.count or upstream.queue.count):
+        _durations(families[metric.DURATION], upstream)
 
 
-def _durations(lines: list[str], lane: "Upstream") -> None:
+def _durations(lines: list[str], upstream: "Upstream") -> None:
     """The four phases; a warm request waited and connected for no time, and was at the instance all along."""
-    warm = lane.warm
+    warm = upstream.warm
     at_once = Histogram()
     at_once.counts[0] = warm.count
     for phase, histograms in (
-        ("queue", (lane.queue, at_once)),
-        ("connect", (lane.connect, at_once)),
-        ("upstream", (lane.upstream, warm)),
-        ("total", (lane.total, warm)),
+        ("queue", (upstream.queue, at_once)),
+        ("connect", (upstream.connect, at_once)),
+        ("upstream", (upstream.upstream, warm)),
+        ("total", (upstream.total, warm)),
     ):
-        lines.append(_histogram(metric.DURATION, f'{lane.labels},phase="{phase}"', histograms))
+        lines.append(_histogram(metric.DURATION, f'{upstream.labels},phase="{phase}"', histograms))
 
 
 def _histogram(name: str, labels: str, histograms: tuple[Histogram, ...]) -> str:

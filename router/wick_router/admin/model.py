@@ -49,15 +49,15 @@ class FunctionView(Struct, frozen=True, rename="camel"):
     fallbacks: dict[str, int]
 
 
-def function_view(lane: "Upstream") -> FunctionView:
+def function_view(upstream: "Upstream") -> FunctionView:
     """A function as it is at this moment."""
-    dispatch = lane.dispatch
-    state, why = _state(lane)
+    dispatch = upstream.dispatch
+    state, why = _state(upstream)
     return FunctionView(
-        namespace=lane.key.namespace,
-        name=lane.key.name,
-        url=f"/function/{lane.key.namespace}/{lane.key.name}/",
-        visibility="public" if lane.public else "cluster",
+        namespace=upstream.key.namespace,
+        name=upstream.key.name,
+        url=f"/function/{upstream.key.namespace}/{upstream.key.name}/",
+        visibility="public" if upstream.public else "cluster",
         state=state,
         why=why,
         instances=[
@@ -73,32 +73,32 @@ def function_view(lane: "Upstream") -> FunctionView:
         ],
         in_flight=dispatch.in_flight,
         queued=len(dispatch.queue),
-        cold_starts=sum(histogram.count for histogram in lane.cold_starts.values()),
-        last_cold_start=_last_cold_start(lane),
-        fallbacks=dict(lane.fallbacks),
+        cold_starts=sum(histogram.count for histogram in upstream.cold_starts.values()),
+        last_cold_start=_last_cold_start(upstream),
+        fallbacks=dict(upstream.fallbacks),
     )
 
 
-def _last_cold_start(lane: "Upstream") -> LastColdStart | None:
-    if lane.last_cold_start is None:
+def _last_cold_start(upstream: "Upstream") -> LastColdStart | None:
+    if upstream.last_cold_start is None:
         return None
-    seconds, path, at = lane.last_cold_start
-    return LastColdStart(round(seconds * 1000, 3), path, round(lane.plane.clock() - at, 3))
+    seconds, path, at = upstream.last_cold_start
+    return LastColdStart(round(seconds * 1000, 3), path, round(upstream.plane.clock() - at, 3))
 
 
-def _state(lane: "Upstream") -> tuple[State, str]:
-    dispatch = lane.dispatch
+def _state(upstream: "Upstream") -> tuple[State, str]:
+    dispatch = upstream.dispatch
     serving = dispatch.serving()
     if serving:
-        waiting = f"; {_waiting(lane)} for a free slot" if dispatch.queue else ""
+        waiting = f"; {_waiting(upstream)} for a free slot" if dispatch.queue else ""
         return "ready", ("1 instance serves" if serving == 1 else f"{serving} instances serve") + waiting
     if dispatch.failure is not None:
         return "failed", f"{dispatch.failure.reason.value}: {dispatch.failure.message}"
     if dispatch.queue or any(slot.live for slot in dispatch.slots.values()):
-        return "starting", f"{_waiting(lane)} for the first instance"
+        return "starting", f"{_waiting(upstream)} for the first instance"
     return "idle", "at zero; the next request starts an instance"
 
 
-def _waiting(lane: "Upstream") -> str:
-    count = len(lane.dispatch.queue)
+def _waiting(upstream: "Upstream") -> str:
+    count = len(upstream.dispatch.queue)
     return "1 request waits" if count == 1 else f"{count} requests wait"

@@ -1,1 +1,1 @@
-"""Who waits, who is served next, and by which endpoint. Pure: effects are returned, not done."""
+"""Who waits, who is served next, and by which endpoint. Pure: actions are returned, not done."""

@@ -1,4 +1,4 @@
-"""What a function's state machine speaks of: requests as tickets, instances as slots, and what it wants done."""
+"""What a function's state machine speaks of: requests as pendings, instances as slots, and what it wants done."""
 
 from collections.abc import Sequence
 
@@ -29,15 +29,15 @@ class EndpointState:
     __slots__ = (
         "demand",
         "draining",
+        "failed_load",
         "held_until",
         "hold",
         "in_flight",
         "instance",
         "listed",
         "ready",
-        "spoilt",
         "superseded",
-        "unasked",
+        "unproven",
     )
 
     def __init__(self, instance: Instance, demand: RevisionDemand) -> None:
@@ -50,11 +50,11 @@ class EndpointState:
         self.held_until = 0.0
         """Not before this moment; 0 when it is not held."""
         self.hold = HOLD_FIRST
-        self.spoilt = False
+        self.failed_load = False
         """Its code did not load; it can only say why."""
         self.superseded = False
         """A newer revision has taken its place: it finishes what it has."""
-        self.unasked = False
+        self.unproven = False
         """Nobody dials it, until its revision is proven or nothing else serves."""
 
     @property
@@ -74,14 +74,14 @@ class StartFailure(Struct, frozen=True):
 class Forward(Struct):
     """Send the request to this instance."""
 
-    ticket: Pending
+    pending: Pending
     slot: EndpointState
 
 
 class Refuse(Struct):
     """Answer the request; it is settled."""
 
-    ticket: Pending
+    pending: Pending
     refusal: Refusal
     message: str
     reason: str = ""
@@ -104,6 +104,6 @@ class ColdStarted(Struct):
     seconds: float
 
 
-Effect = Forward | Refuse | Activate | Dial | ColdStarted
-Effects = Sequence[Effect]
-NOTHING: Effects = ()
+Action = Forward | Refuse | Activate | Dial | ColdStarted
+Actions = Sequence[Action]
+NOTHING: Actions = ()

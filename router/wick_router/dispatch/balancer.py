@@ -52,7 +52,7 @@ class LeastLoaded:
     def offer(self, slot: EndpointState) -> None:
         """Count the slot in, if it may be used and has room."""
         load = slot.in_flight
-        usable = slot.ready and not slot.draining and slot.listed and not slot.held_until and not slot.spoilt
+        usable = slot.ready and not slot.draining and slot.listed and not slot.held_until and not slot.failed_load
         if load < self._capacity and usable and not slot.superseded:
             self._levels[load][slot] = None
             if load < self._lowest:  # noqa: PLR1730 - min() costs a call on the warm path

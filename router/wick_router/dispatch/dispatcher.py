@@ -1,7 +1,7 @@
 """Which request goes to which instance, and when: one function's state machine.
 
 Pure: no clock, no loop, no sockets. Events are method calls that carry the moment (`now`, in seconds) and return the
-effects the caller must carry out, in order. A request is a `Pending`, an instance a `EndpointState`.
+actions the caller must carry out, in order. A request is a `Pending`, an instance a `EndpointState`.
 
     place ------------------------------> placed --- finished / left ---> settled
        |                 free slot          | ^
@@ -17,7 +17,7 @@ only when the platform's instances vanished meanwhile or `RETRY_ACTIVATION` pass
 
 Instances: ``unready --dialled--> ready``; ``ready --refused(concurrency)--> held`` for some milliseconds, because
 another router uses its slots; ``--refused(draining), terminating--> closed``; ``--unreached--> unready``, dialled anew;
-``--refused(failed)--> spoilt``: its code did not load, so it gets requests only when nothing else serves.
+``--refused(failed)--> failed_load``: its code did not load, so it gets requests only when nothing else serves.
 
 A revision that has not served yet is not dialled while another serves: its instances count once the platform calls
 them ready. So a broken update never meets a request, while more instances of a proven one serve as soon as they listen.
@@ -34,11 +34,11 @@ from wick_router.dispatch.action import (  # fmt: skip
     HOLD_FIRST,
     HOLD_LAST,
     NOTHING,
+    Action,
+    Actions,
     Activate,
     ColdStarted,
     Dial,
-    Effect,
-    Effects,
     EndpointState,
     Forward,
     Pending,
@@ -80,75 +80,75 @@ class Dispatcher:
 
     # Requests
 
-    def place(self, ticket: Pending, now: float) -> EndpointState | None:
+    def place(self, pending: Pending, now: float) -> EndpointState | None:
         """A request came: the slot it goes to at once, or None when none is free. This is the warm path."""
         self._orders += 1
-        ticket.order = self._orders
+        pending.order = self._orders
         slot = self._vacancies.least_loaded()
         if slot is not None:
-            self._place(ticket, slot, now)
+            self._place(pending, slot, now)
         return slot
 
-    def wait(self, ticket: Pending, now: float) -> Effects:
-        """The request that `place` found no slot for joins the queue, or is refused; `ticket.deadline` is set."""
-        ticket.cold = not self.serving()
+    def wait(self, pending: Pending, now: float) -> Actions:
+        """The request that `place` found no slot for joins the queue, or is refused; `pending.deadline` is set."""
+        pending.cold = not self.serving()
         failure = self.failure
-        if failure and ticket.cold:
+        if failure and pending.cold:
             if self._any_live() or now - failure.since < HOLD_FAILURE:
-                return (Refuse(ticket, Refusal.CANNOT_START, failure.message, failure.reason),)
+                return (Refuse(pending, Refusal.CANNOT_START, failure.message, failure.reason),)
             self.failure = None
         if len(self.queue) >= self.queue_limit:
-            return (Refuse(ticket, Refusal.QUEUE_FULL, f"{len(self.queue)} requests are waiting already"),)
-        ticket.waiting = True
-        self.queue[ticket] = None
+            return (Refuse(pending, Refusal.QUEUE_FULL, f"{len(self.queue)} requests are waiting already"),)
+        pending.waiting = True
+        self.queue[pending] = None
         self._waiting.add(1, now)
         return self._settle(now)
 
-    def finished(self, ticket: Pending, now: float) -> Effects:
+    def finished(self, pending: Pending, now: float) -> Actions:
         """The exchange is over, or its client left; whoever calls it first is right, later calls do nothing."""
-        slot = ticket.slot
+        slot = pending.slot
         if slot is None:
-            self._unqueue(ticket, now)
+            self._unqueue(pending, now)
             return NOTHING
         slot.hold = HOLD_FIRST
-        self._release(ticket, slot, now)
+        self._release(pending, slot, now)
         return self._settle(now) if self.queue else NOTHING
 
-    def refused(self, ticket: Pending, how: RefusedBy, now: float) -> Effects:
+    def refused(self, pending: Pending, how: RefusedBy, now: float) -> Actions:
         """The instance declined the request before any user code ran: it waits again, before those that came later."""
-        slot = ticket.slot
+        slot = pending.slot
         if slot is None:
             return NOTHING
         self._vacancies.withdraw(slot)
         if how is RefusedBy.DRAINING:
             slot.draining = True
         elif how is RefusedBy.FAILED:
-            slot.spoilt = True
+            slot.failed_load = True
         else:
             slot.held_until = now + slot.hold
             slot.hold = min(slot.hold * 2, HOLD_LAST)
         self._succeed()
-        return self._again(ticket, slot, now)
+        return self._again(pending, slot, now)
 
-    def unreached(self, ticket: Pending, now: float) -> Effects:
+    def unreached(self, pending: Pending, now: float) -> Actions:
         """No connection to the instance could be made: it is dialled anew, and the request waits again."""
-        slot = ticket.slot
+        slot = pending.slot
         if slot is None:
             return NOTHING
         dial = self._doubt(slot)
         self._succeed()
-        return [*dial, *self._again(ticket, slot, now)]
+        return [*dial, *self._again(pending, slot, now)]
 
-    def broken(self, ticket: Pending, now: float) -> Effects:
+    def broken(self, pending: Pending, now: float) -> Actions:
         """A connection broke in a way that makes another try safe: the request waits again."""
-        slot = ticket.slot
-        return NOTHING if slot is None else self._again(ticket, slot, now)
+        slot = pending.slot
+        return NOTHING if slot is None else self._again(pending, slot, now)
 
     # Instances
 
-    def instances(self, now_listed: Sequence[Instance], now: float) -> Effects:
+    def instances(self, now_listed: Sequence[Instance], now: float) -> Actions:
         """The complete set of instances."""
-        effects: list[Effect] = []
+        actions: list[Action] = []
         gone = self.slots.keys() - {instance.id for instance in now_listed}
         for identity in gone:
             slot = self.slots.pop(identity)
@@ -156,44 +156,44 @@ class Dispatcher:
             slot.listed = False
         had_live = bool(gone) or self._any_live()
         for instance in now_listed:
-            effects += self._listed(instance, now)
+            actions += self._listed(instance, now)
         self._succeed()
         if had_live or self._any_live():
             self.activated_at = None
             self.delay = ""
         if self.serving():
-            effects += self._came_up(now)
+            actions += self._came_up(now)
         if self.queue and not self.serving():
-            self._hear_the_spoilt()  # before asking, as `_settle` does: what may say why it failed is not passed over
-        effects += self._ask()
+            self._hear_failed_loads()  # before asking, as `_settle` does: what may say why it failed is not passed over
+        actions += self._ask()
         self._forget_revisions()
-        return [*effects, *self._settle(now)]
+        return [*actions, *self._settle(now)]
 
-    def dialled(self, slot: EndpointState, now: float) -> Effects:
+    def dialled(self, slot: EndpointState, now: float) -> Actions:
         """A connection to the instance was made: it listens, so it serves."""
         if not slot.live or slot.ready:
             return NOTHING
         slot.ready = True
-        slot.unasked = False
+        slot.unproven = False
         self._vacancies.offer(slot)
         self._succeed()
         return [*self._came_up(now), *self._ask(), *self._settle(now)]
 
-    def failed(self, reason: Reason, message: str, now: float) -> Effects:
+    def failed(self, reason: Reason, message: str, now: float) -> Actions:
         """The platform says why instances cannot come up."""
         self.failure = StartFailure(reason, message, now)
         self.delay = ""
         self.activated_at = None
         return self._settle(now)
 
-    def recovered(self, now: float) -> Effects:
+    def recovered(self, now: float) -> Actions:
         """What `failed` said no longer holds."""
         self.failure = None
         return self._settle(now)
 
     # Function
 
-    def configured(self, capacity: int, revision: str, now: float, wanted: str = "") -> Effects:
+    def configured(self, capacity: int, revision: str, now: float, wanted: str = "") -> Actions:
         """The Function changed; `revision` is the one that serves by its status, `wanted` the one it asks for."""
         self.failure, self.delay = None, ""
         if revision != self.revision:
@@ -210,18 +210,18 @@ class Dispatcher:
         self._succeed()
         return self._settle(now)
 
-    def gone(self, now: float) -> Effects:
+    def gone(self, now: float) -> Actions:
         """The Function was deleted: nobody waits for it any more."""
         return self._refuse_all(Refusal.UNKNOWN_FUNCTION, "the function was deleted", "", now)
 
     # Time
 
-    def tick(self, now: float) -> Effects:
+    def tick(self, now: float) -> Actions:
         """Let time pass; call it at `due`, or at any moment."""
-        refusals: list[Effect] = []
-        for ticket in [ticket for ticket in self.queue if ticket.deadline <= now]:
-            self._unqueue(ticket, now)
-            refusals.append(Refuse(ticket, Refusal.DEADLINE, self._why_late()))
+        refusals: list[Action] = []
+        for pending in [pending for pending in self.queue if pending.deadline <= now]:
+            self._unqueue(pending, now)
+            refusals.append(Refuse(pending, Refusal.DEADLINE, self._why_late()))
         for slot in self.slots.values():
             if slot.held_until and slot.held_until <= now:
                 slot.held_until = 0.0
@@ -242,9 +242,9 @@ class Dispatcher:
         """How many instances are ready for requests, busy or not."""
         return sum(map(serves, self.slots.values()))
 
-    def spares(self, ticket: Pending) -> bool:
+    def spares(self, pending: Pending) -> bool:
         """Whether another instance than the request's own serves."""
-        own = ticket.slot
+        own = pending.slot
         return any(serves(slot) for slot in self.slots.values() if slot is not own)
 
     # Inside
@@ -261,53 +261,53 @@ class Dispatcher:
         for demand in idle[: max(0, len(self.demands) - KEPT_REVISIONS)]:
             del self.demands[demand.revision]
 
-    def _place(self, ticket: Pending, slot: EndpointState, now: float) -> None:
+    def _place(self, pending: Pending, slot: EndpointState, now: float) -> None:
         self._vacancies.take(slot)
-        ticket.slot = slot
+        pending.slot = slot
         self.in_flight += 1
         slot.demand.add(1, now)
 
-    def _release(self, ticket: Pending, slot: EndpointState, now: float) -> None:
-        ticket.slot = None
+    def _release(self, pending: Pending, slot: EndpointState, now: float) -> None:
+        pending.slot = None
         self.in_flight -= 1
         slot.demand.add(-1, now)
         self._vacancies.leave(slot)
 
-    def _doubt(self, slot: EndpointState) -> Effects:
+    def _doubt(self, slot: EndpointState) -> Actions:
         self._vacancies.withdraw(slot)
-        slot.spoilt = False
+        slot.failed_load = False
         if not slot.ready or not slot.live:
             return NOTHING
         slot.ready = False
         return (Dial(slot),)
 
-    def _again(self, ticket: Pending, slot: EndpointState, now: float) -> Effects:
-        self._release(ticket, slot, now)
+    def _again(self, pending: Pending, slot: EndpointState, now: float) -> Actions:
+        self._release(pending, slot, now)
         before = []
-        while self.queue and next(iter(self.queue)).order < ticket.order:
+        while self.queue and next(iter(self.queue)).order < pending.order:
             before.append(self.queue.popitem(last=False)[0])
-        for waiting in (ticket, *reversed(before)):
+        for waiting in (pending, *reversed(before)):
             self.queue[waiting] = None
             self.queue.move_to_end(waiting, last=False)
-        ticket.waiting = True
+        pending.waiting = True
         self._waiting.add(1, now)
         return self._settle(now)
 
-    def _unqueue(self, ticket: Pending, now: float) -> None:
-        if ticket.waiting:
-            ticket.waiting = False
-            del self.queue[ticket]
+    def _unqueue(self, pending: Pending, now: float) -> None:
+        if pending.waiting:
+            pending.waiting = False
+            del self.queue[pending]
             self._waiting.add(-1, now)
 
     def _any_live(self) -> bool:
         return any(slot.live for slot in self.slots.values())
 
-    def _listed(self, instance: Instance, now: float) -> Effects:
+    def _listed(self, instance: Instance, now: float) -> Actions:
         slot = self.slots.get(instance.id)
         if slot is None:
             slot = self.slots[instance.id] = EndpointState(instance, self._demand(instance.revision, now))
             self._vacancies.offer(slot)
-            slot.unasked = not slot.ready
+            slot.unproven = not slot.ready
             return NOTHING
         before, slot.instance = slot.instance, instance
         if instance.terminating and not slot.draining:
@@ -315,27 +315,27 @@ class Dispatcher:
             self._vacancies.withdraw(slot)
         if instance.ready and not before.ready and not slot.ready:
             slot.ready = True
-            slot.unasked = False
+            slot.unproven = False
             self._vacancies.offer(slot)
         moved = (before.host, before.port) != (instance.host, instance.port)
         if moved and not slot.ready:
-            slot.unasked = True
+            slot.unproven = True
             return NOTHING
         return self._doubt(slot) if before.ready and not instance.ready else NOTHING
 
-    def _ask(self) -> Effects:
+    def _ask(self) -> Actions:
         """Dial what nobody has asked yet and may be: instances of a revision that serves, and any when none does."""
         serving = {slot.instance.revision for slot in self.slots.values() if serves(slot)}
-        effects: list[Effect] = []
+        actions: list[Action] = []
         for slot in self.slots.values():
-            if slot.unasked and slot.live and slot.instance.host:
+            if slot.unproven and slot.live and slot.instance.host:
                 if serving and slot.instance.revision not in serving:
                     continue
-                slot.unasked = False
-                effects.append(Dial(slot))
-        return effects
+                slot.unproven = False
+                actions.append(Dial(slot))
+        return actions
 
-    def _came_up(self, now: float) -> Effects:
+    def _came_up(self, now: float) -> Actions:
         self.failure = None
         self.activated_at = None
         since, self.cold_since = self.cold_since, None
@@ -344,36 +344,36 @@ class Dispatcher:
         slot = next(filter(serves, self.slots.values()))
         return (ColdStarted(slot, now - since),)
 
-    def _settle(self, now: float) -> Effects:
+    def _settle(self, now: float) -> Actions:
         """Give waiting requests what is free; then see whether the rest may go on waiting."""
         if not self.queue:
             return NOTHING
-        effects: list[Effect] = []
+        actions: list[Action] = []
         if not self.serving():
-            self._hear_the_spoilt()
-            effects += self._ask()
+            self._hear_failed_loads()
+            actions += self._ask()
         while self.queue and (slot := self._vacancies.least_loaded()) is not None:
-            ticket = next(iter(self.queue))
-            self._unqueue(ticket, now)
-            self._place(ticket, slot, now)
-            effects.append(Forward(ticket, slot))
+            pending = next(iter(self.queue))
+            self._unqueue(pending, now)
+            self._place(pending, slot, now)
+            actions.append(Forward(pending, slot))
         if self.queue and not self.serving():
-            effects += self._start(now)
-        return effects
+            actions += self._start(now)
+        return actions
 
     def _succeed(self) -> None:
         """No request begins with a revision whose place a newer one has taken."""
         for slot in self._succession.changed(self.slots.values()):
             (self._vacancies.withdraw if slot.superseded else self._vacancies.offer)(slot)
 
-    def _hear_the_spoilt(self) -> None:
+    def _hear_failed_loads(self) -> None:
         """Nothing serves: instances whose code did not load may say so to those who wait."""
         for slot in self.slots.values():
-            if slot.spoilt:
-                slot.spoilt = False
+            if slot.failed_load:
+                slot.failed_load = False
                 self._vacancies.offer(slot)
 
-    def _start(self, now: float) -> Effects:
+    def _start(self, now: float) -> Actions:
         """Somebody waits and nothing serves."""
         if self.failure is not None:
             return self._refuse_all(Refusal.CANNOT_START, self.failure.message, self.failure.reason, now)
@@ -384,12 +384,12 @@ class Dispatcher:
         self.activated_at = now
         return (Activate(),)
 
-    def _refuse_all(self, refusal: Refusal, message: str, reason: str, now: float) -> Effects:
+    def _refuse_all(self, refusal: Refusal, message: str, reason: str, now: float) -> Actions:
         self.cold_since = self.activated_at = None
-        tickets = list(self.queue)
-        for ticket in tickets:
-            self._unqueue(ticket, now)
-        return [Refuse(ticket, refusal, message, reason) for ticket in tickets]
+        pendings = list(self.queue)
+        for pending in pendings:
+            self._unqueue(pending, now)
+        return [Refuse(pending, refusal, message, reason) for pending in pendings]
 
     def _why_late(self) -> str:
         """What the request waited for, in words for its sender."""

@@ -41,4 +41,4 @@ class Succession:
 
 def serves(slot: EndpointState) -> bool:
     """Whether it is ready for requests, busy or not."""
-    return slot.ready and slot.live and not slot.spoilt
+    return slot.ready and slot.live and not slot.failed_load

@@ -2,7 +2,7 @@
 
     head --on_headers_complete--> body --complete--> head ...      one parser per connection
                                    | a counted body that did not come with its head is counted here, past the parser
-    101 -> the socket changes hands (`splice`);  error or early answer -> linger: read and drop, then close
+    101 -> the socket changes hands (`open_tunnel`);  error or early answer -> linger: read and drop, then close
 
 Requests that come before the one ahead of them is answered (pipelining) wait in `_pending`; reading stops meanwhile.
 Reading also stops while an instance takes no more of a body, and while the memory for waiting bodies is used up; the
@@ -89,7 +89,7 @@ class ClientConnection(Outlet):
         self._bad: RefusedRequest | None = None
         self._first = b""
         """What was read with the beginning of a request at its beginning."""
-        self.habit: request_head.RouteCache | None = None
+        self.route_cache: request_head.RouteCache | None = None
 
     # Transport
 

@@ -45,18 +45,18 @@ class DataPlane:
         self,
         config: RouterConfig,
         backend: Backend,
-        poker: QueueNotifier | None = None,
+        notifier: QueueNotifier | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = config
         self.backend = backend
-        self.poker = poker or QueueNotifier("", 0)
+        self.notifier = notifier or QueueNotifier("", 0)
         self.clock = clock
         self.loop = asyncio.get_running_loop()
         self.outbox = Outbox(self.loop)
         self._digits = b""
         self._digits_at = 0
-        self.lanes: dict[Key, Upstream] = {}
+        self.upstreams: dict[Key, Upstream] = {}
         self.table = Table(config.policy)
         self.table.whole = False
         self.edition = Edition()
@@ -68,7 +68,7 @@ class DataPlane:
         self.instance_connections: set[InstanceConnection] = set()
         self.live: set[ProxyExchange] = set()
         """Requests admitted and not settled."""
-        self.splices: set[TunnelSide] = set()
+        self.tunnels: set[TunnelSide] = set()
         """Sockets handed over to another protocol."""
         self.buffered = 0
         self.draining = False
@@ -98,7 +98,7 @@ class DataPlane:
         """Cut what is left."""
         for client in list(self.clients):
             client.abort()
-        for side in list(self.splices):
+        for side in list(self.tunnels):
             side.say_goodbye()
         for conn in list(self.instance_connections):
             conn.close()
@@ -109,44 +109,44 @@ class DataPlane:
     # Sink
 
     def function(self, function: Function) -> None:
-        lane = self.lanes.get(function.key)
-        if lane is None:
-            lane = self.lanes[function.key] = Upstream(self, function.key)
-        before = None if lane.function is None else _routed_by(lane.function)
-        lane.configure(function)
+        upstream = self.upstreams.get(function.key)
+        if upstream is None:
+            upstream = self.upstreams[function.key] = Upstream(self, function.key)
+        before = None if upstream.function is None else _routed_by(upstream.function)
+        upstream.configure(function)
         if before != _routed_by(function):
             with self.faults.border(_ROUTES, function.key):
                 self.table.put(function)
             self.edition = Edition()
 
     def function_gone(self, key: Key) -> None:
-        lane = self.lanes.pop(key, None)
-        if lane is not None:
-            lane.gone()
+        upstream = self.upstreams.pop(key, None)
+        if upstream is not None:
+            upstream.gone()
             with self.faults.border(_ROUTES, key):
                 self.table.drop(key)
             self.faults.forget(key)
             self.edition = Edition()
 
     def instances(self, key: Key, instances: Sequence[Instance]) -> None:
-        if lane := self.lanes.get(key):
-            lane.instances(instances)
+        if upstream := self.upstreams.get(key):
+            upstream.instances(instances)
 
     def failed(self, key: Key, reason: Reason, message: str) -> None:
-        if lane := self.lanes.get(key):
-            lane.failed(reason, message)
+        if upstream := self.upstreams.get(key):
+            upstream.failed(reason, message)
 
     def fell_back(self, key: Key, reason: str) -> None:
-        if lane := self.lanes.get(key):
-            lane.fell_back(reason)
+        if upstream := self.upstreams.get(key):
+            upstream.fell_back(reason)
 
     def delayed(self, key: Key, cause: str) -> None:
-        if lane := self.lanes.get(key):
-            lane.dispatch.delay = cause
+        if upstream := self.upstreams.get(key):
+            upstream.dispatch.delay = cause
 
     def recovered(self, key: Key) -> None:
-        if lane := self.lanes.get(key):
-            lane.recovered()
+        if upstream := self.upstreams.get(key):
+            upstream.recovered()
 
     def namespace(self, name: str, labels: Mapping[str, str]) -> None:
         self.table.label(name, labels)
@@ -186,8 +186,8 @@ class DataPlane:
         where = (host + target.partition(b"?")[0])[:200].decode("latin-1")
         return f"no function serves {where}; by path it would be /function/<namespace>/<name>/"
 
-    def refused(self, lane: Upstream | None, refused: RefusedRequest) -> None:
-        counts = self.unrouted if lane is None else lane.refusals
+    def refused(self, upstream: Upstream | None, refused: RefusedRequest) -> None:
+        counts = self.unrouted if upstream is None else upstream.refusals
         counts[refused.refusal.value] = counts.get(refused.refusal.value, 0) + 1
 
     def settle_expired(self, exchanges: Iterable[ProxyExchange], now: float) -> None:

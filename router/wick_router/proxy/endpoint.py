@@ -25,9 +25,9 @@ DIAL_TIMEOUT_FIRST, DIAL_TIMEOUT_LAST = 0.25, 2.0
 class Endpoint:
     """See the module."""
 
-    def __init__(self, lane: "Upstream", slot: EndpointState) -> None:
-        self.lane = lane
-        self.plane = lane.plane
+    def __init__(self, upstream: "Upstream", slot: EndpointState) -> None:
+        self.upstream = upstream
+        self.plane = upstream.plane
         self.slot = slot
         self.idle: list[InstanceConnection] = []
         self.busy: set[InstanceConnection] = set()
@@ -42,7 +42,7 @@ class Endpoint:
     def put(self, conn: InstanceConnection) -> None:
         """A connection has nothing to do."""
         slot = self.slot
-        if slot.listed and not slot.draining and len(self.idle) < self.lane.dispatch.capacity:
+        if slot.listed and not slot.draining and len(self.idle) < self.upstream.dispatch.capacity:
             self.idle.append(conn)
         else:
             conn.close()
@@ -80,9 +80,9 @@ class Endpoint:
             conn = await self._dial_once(self.plane.config.connect_timeout)
         except OSError:
             if exchange.slot is self.slot and exchange.conn is None and not exchange.settled:
-                self.lane.retried("unreached")
+                self.upstream.retried("unreached")
                 exchange.waiting_since = now = self.plane.clock()
-                self.lane.carry_out(self.lane.dispatch.unreached(exchange, now))
+                self.upstream.carry_out(self.upstream.dispatch.unreached(exchange, now))
             return
         now = self.plane.clock()
         if exchange.slot is self.slot and exchange.conn is None and not exchange.settled:
@@ -125,7 +125,7 @@ class Endpoint:
                 else:
                     conn.idle_since = self.plane.clock()
                     self.put(conn)
-                    self.lane.carry_out(self.lane.dispatch.dialled(self.slot, self.plane.clock()))
+                    self.upstream.carry_out(self.upstream.dispatch.dialled(self.slot, self.plane.clock()))
                     return
         finally:
             self._dialling = False

@@ -37,7 +37,7 @@ CLIENT_LEFT: Final = 0
 class ProxyExchange(Pending):
     """See the module. Fields of the rare cases are class attributes, so that a plain request sets few."""
 
-    lane: "Upstream | None" = None
+    upstream: "Upstream | None" = None
     conn: "InstanceConnection | None" = None
     deadline = 0.0
     target = b"/"
@@ -98,8 +98,8 @@ class ProxyExchange(Pending):
             path=self.target.decode("latin-1"),
             status=self.status,
             duration=round((now - self.arrived) * 1000, 3),
-            namespace=self.lane.key.namespace if self.lane else "",
-            function=self.lane.key.name if self.lane else "",
+            namespace=self.upstream.key.namespace if self.upstream else "",
+            function=self.upstream.key.name if self.upstream else "",
             request_id=self.request_id.decode("latin-1"),
             client=self.client.peer,
             queued=round(self.queued * 1000, 3),
@@ -111,22 +111,22 @@ class ProxyExchange(Pending):
 
     def begin(self, now: float) -> None:
         """It is this request's turn on its connection."""
-        lane = self.lane
-        if lane is None or self.refused is not None:
+        upstream = self.upstream
+        if upstream is None or self.refused is not None:
             self.refuse(self.refused or RefusedRequest(Refusal.BAD_REQUEST, "the request has no function"))
             return
-        self.deadline = self.arrived + lane.timeout
+        self.deadline = self.arrived + upstream.timeout
         if self.trace is not None:
             self.trace.routed_at = self.client.plane.clock()
-        lane.admit(self, now)
+        upstream.admit(self, now)
 
     def feed(self, data: bytes) -> None:
         """A piece of the request's body."""
         if self.settled:
             return
         self.received += len(data)
-        lane = self.lane
-        if lane is not None and self.received > lane.max_request_bytes:
+        upstream = self.upstream
+        if upstream is not None and self.received > upstream.max_request_bytes:
             if self.client.exchange is self:
                 self.refuse(self.too_large())
             else:
@@ -140,8 +140,8 @@ class ProxyExchange(Pending):
             if self.body is None:
                 self.body = []
             self.body.append(data)
-            if lane is not None:
-                lane.buffer(self, len(data))
+            if upstream is not None:
+                upstream.buffer(self, len(data))
 
     def feed_end(self, trailers: bytes) -> None:
         """The request is complete."""
@@ -153,17 +153,17 @@ class ProxyExchange(Pending):
 
     def _keep(self, data: bytes) -> None:
         """Keep a sent piece for another try, as long as the whole is small."""
-        if self.lane is None or self.body is None or self.received > self.lane.plane.config.replay_bytes:
+        if self.upstream is None or self.body is None or self.received > self.upstream.plane.config.replay_bytes:
             self.body = None
         else:
             self.body.append(data)
 
     def head(self, now: float) -> bytes:
         """The request as the instance reads it."""
-        lane = self.lane
-        assert lane is not None  # noqa: S101 - only admitted requests are forwarded
+        upstream = self.upstream
+        assert upstream is not None  # noqa: S101 - only admitted requests are forwarded
         self.attempts += 1
-        lines = lane.deadline_lines if self.attempts == 1 and not self.queued else self._late_lines(now)
+        lines = upstream.deadline_lines if self.attempts == 1 and not self.queued else self._late_lines(now)
         if self.upgrade:
             lines += b"Connection: Upgrade\r\nUpgrade: %b\r\n" % self.upgrade
         if self.chunked:
@@ -182,7 +182,7 @@ class ProxyExchange(Pending):
         return lines + b"Kubewick-Cold-Start: 1\r\n" if self.first else lines
 
     def too_large(self) -> RefusedRequest:
-        limit = self.lane.max_request_bytes if self.lane else 0
+        limit = self.upstream.max_request_bytes if self.upstream else 0
         return RefusedRequest(Refusal.BODY_TOO_LARGE, f"the body is larger than the {limit} bytes this function takes")
 
     # Response
@@ -219,8 +219,8 @@ class ProxyExchange(Pending):
         """What the client is told of where the time went: of a cold start, and where it asked."""
         self.answered_at = self.client.plane.clock()
         first_byte = max(0.0, self.answered_at - self.forwarded_at - self.connecting)
-        if self.first and self.lane is not None:
-            self.lane.observe_phase("first-byte", first_byte)
+        if self.first and self.upstream is not None:
+            self.upstream.observe_phase("first-byte", first_byte)
         lines = b"Server-Timing: %b\r\n" % heads.server_timing(self.steps())
         if self.cold:
             lines = b"Kubewick-Cold-Start: %d\r\n" % ((self.queued + self.connecting) * 1000) + lines
@@ -267,8 +267,8 @@ class ProxyExchange(Pending):
         self.status = refused.code
         if not self.request_done or client.plane.draining:
             self.keep_alive = False
-        client.plane.refused(self.lane, refused)
-        function = str(self.lane.key) if self.lane is not None else ""
+        client.plane.refused(self.upstream, refused)
+        function = str(self.upstream.key) if self.upstream is not None else ""
         client.write(
             answer(refused, function, self.request_id, close=not self.keep_alive, head_only=self.method == b"HEAD")
         )
@@ -283,27 +283,27 @@ class ProxyExchange(Pending):
         Only then is it likely that the instance hung up without having read the request, and only a method that may
         run twice is sent again. A request that broke a fresh connection may be what kills the instance.
         """
-        lane = self.lane
+        upstream = self.upstream
         self.conn = None
-        if self.settled or lane is None:
+        if self.settled or upstream is None:
             return
         retry = stale and not self.response_started and self.replayable and self.method in IDEMPOTENT
         if retry and self.breaks < MAX_BREAKS:
             self.breaks += 1
-            lane.retried("broken")
-            self.waiting_since = now = lane.plane.clock()
-            lane.carry_out(lane.dispatch.broken(self, now))
+            upstream.retried("broken")
+            self.waiting_since = now = upstream.plane.clock()
+            upstream.carry_out(upstream.dispatch.broken(self, now))
         else:
             self.refuse(RefusedRequest(Refusal.INSTANCE_FAILED, why))
 
     def moved_on(self, how: RefusedBy) -> None:
         """The instance declined the request before user code ran."""
-        lane = self.lane
+        upstream = self.upstream
         self.conn = None
-        if lane is not None and not self.settled:
-            lane.retried(how.value)
-            self.waiting_since = now = lane.plane.clock()
-            lane.carry_out(lane.dispatch.refused(self, how, now))
+        if upstream is not None and not self.settled:
+            upstream.retried(how.value)
+            self.waiting_since = now = upstream.plane.clock()
+            upstream.carry_out(upstream.dispatch.refused(self, how, now))
 
     @property
     def replayable(self) -> bool:
@@ -328,9 +328,9 @@ class ProxyExchange(Pending):
         if self.settled:
             return
         self.settled = True
-        lane = self.lane
-        if lane is not None:
+        upstream = self.upstream
+        if upstream is not None:
             if self.buffered:
-                lane.unbuffer(self)
+                upstream.unbuffer(self)
             if self.deadline:
-                lane.settled(self, now)
+                upstream.settled(self, now)

@@ -3,7 +3,7 @@
     idle --carry--> head --on_headers_complete--> body --on_message_complete--> complete --both keep alive--> idle
                      ^ | interim (1xx)                                             | otherwise: closed
                      +-+                                                           | declined: the request moves on
-                       | 101: the socket changes hands (`splice`)
+                       | 101: the socket changes hands (`open_tunnel`)
 
 A counted body that did not come with its head is counted here and never touches the parser, so that large answers are
 copied once less (`framing` says how long each body is). A body that ends early is a failure, never an end. Heads of
@@ -30,7 +30,7 @@ from wick_router.http.response_framing import (
 )
 from wick_router.proxy.client_connection import Hold
 from wick_router.proxy.corked_writer import Outlet
-from wick_router.proxy.tunnel import splice
+from wick_router.proxy.tunnel import open_tunnel
 
 if TYPE_CHECKING:
     from wick_router.proxy.endpoint import Endpoint
@@ -138,7 +138,7 @@ class InstanceConnection(Outlet):
         self.exchange = exchange
         exchange.conn = self
         if exchange.buffered:  # by what came while this connection was dialled
-            self.endpoint.lane.unbuffer(exchange)
+            self.endpoint.upstream.unbuffer(exchange)
         head = exchange.head(now)
         if exchange.body:
             pieces = exchange.body
@@ -437,8 +437,10 @@ class InstanceConnection(Outlet):
             how = RefusedBy(refused.decode("latin-1"))
         except ValueError:
             return False
-        lane = exchange.lane
-        spared = how in MOVES_ON or (how is RefusedBy.FAILED and lane is not None and lane.dispatch.spares(exchange))
+        upstream = exchange.upstream
+        spared = how in MOVES_ON or (
+            how is RefusedBy.FAILED and upstream is not None and upstream.dispatch.spares(exchange)
+        )
         if not spared or not exchange.replayable:
             return False
         self._declined = how
@@ -467,4 +469,4 @@ class InstanceConnection(Outlet):
         self._pass_on(exchange)
         self.flush()
         self.endpoint.closed(self)
-        splice(exchange, self.transport, rest)
+        open_tunnel(exchange, self.transport, rest)

@@ -71,20 +71,25 @@ class RouteCache(NamedTuple):
     host: bytes
     prefix: bytes
     """What is taken off the path; then the rest must begin with a slash."""
-    lane: "Upstream"
+    upstream: "Upstream"
     origin: bytes
 
 
 def route(client: "ClientConnection", exchange: "ProxyExchange", read: Fields, url: bytes) -> RefusedRequest | None:
     """Find the function, and what its instance will read; the refusal when there is none."""
     host = read.get(b"host")
-    habit = client.habit
-    if habit is not None and habit.host == host and habit.edition is client.plane.edition and url.find(b"#") < 0:
-        prefix, lane = habit.prefix, habit.lane
+    route_cache = client.route_cache
+    if (
+        route_cache is not None
+        and route_cache.host == host
+        and route_cache.edition is client.plane.edition
+        and url.find(b"#") < 0
+    ):
+        prefix, upstream = route_cache.prefix, route_cache.upstream
         if (not prefix and url[0] == heads.SLASH) or (prefix and url.startswith(prefix + b"/")):
-            exchange.lane, exchange.origin = lane, habit.origin
+            exchange.upstream, exchange.origin = upstream, route_cache.origin
             exchange.target = url[len(prefix) :]
-            return exchange.too_large() if exchange.length > lane.max_request_bytes else None
+            return exchange.too_large() if exchange.length > upstream.max_request_bytes else None
     if host is None:
         if exchange.minor:
             return RefusedRequest(Refusal.BAD_REQUEST, "the request has no Host field")
@@ -108,16 +113,16 @@ def _find(client: "ClientConnection", exchange: "ProxyExchange", host: bytes, ur
     plane = client.plane
     found = plane.table.find(host, exchange.method, url, public=client.public and plane.hides)
     if type(found) is Match:
-        lane = plane.lanes[found.key]
-        exchange.lane, exchange.target = lane, found.target
+        upstream = plane.upstreams[found.key]
+        exchange.upstream, exchange.target = upstream, found.target
         if found.prefix:
             exchange.origin += b"X-Forwarded-Prefix: %b\r\n" % found.prefix
-        hidden = client.public and not lane.public  # served for the time of an upgrade: `Config.public_serves`
+        hidden = client.public and not upstream.public  # served for the time of an upgrade: `Config.public_serves`
         if hidden:
-            lane.not_public += 1
+            upstream.not_public += 1
         elif found.sole and not client.trusted:
-            client.habit = RouteCache(plane.edition, host, found.prefix, lane, exchange.origin)
-        return exchange.too_large() if exchange.length > lane.max_request_bytes else None
+            client.route_cache = RouteCache(plane.edition, host, found.prefix, upstream, exchange.origin)
+        return exchange.too_large() if exchange.length > upstream.max_request_bytes else None
     if isinstance(found, WrongMethod):
         message = f"{exchange.method.decode()} is not served here"
         return RefusedRequest(Refusal.METHOD_NOT_ALLOWED, message, headers=b"Allow: %b\r\n" % found.allow)
@@ -132,4 +137,4 @@ def _count_hidden(plane: "DataPlane", host: bytes, method: bytes, url: bytes) ->
     """Whose request it would have been on an internal listener is counted, and nobody is told."""
     hidden = plane.table.find(host, method, url)
     if type(hidden) is Match:
-        plane.lanes[hidden.key].not_public += 1
+        plane.upstreams[hidden.key].not_public += 1

@@ -78,9 +78,9 @@ class TimeoutSweep:
                     client.transport.abort()  # a reset shows by itself only where somebody reads
                 else:
                     look_after(client, now, plane.config)
-            for lane in plane.lanes.values():
-                for endpoint in lane.endpoints.values():
-                    endpoint.close_idle(now - lane.idle_timeout)
+            for upstream in plane.upstreams.values():
+                for endpoint in upstream.endpoints.values():
+                    endpoint.close_idle(now - upstream.idle_timeout)
         if self._round % CERTIFICATE_EVERY == 0 and plane.certificate is not None:
             plane.certificate.refresh()
         self.start()

@@ -81,7 +81,7 @@ class Tracing:
         """
         if not trace.recorded:
             return
-        key = exchange.lane.key if exchange.lane is not None else None
+        key = exchange.upstream.key if exchange.upstream is not None else None
         settled = Settled(
             trace,
             exchange.method.decode("latin-1"),

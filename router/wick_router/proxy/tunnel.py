@@ -55,7 +55,7 @@ class TunnelSide(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
-        self.exchange.client.plane.splices.discard(self)
+        self.exchange.client.plane.tunnels.discard(self)
         if not self.other.lost:
             if exc is None:
                 self.other.transport.close()
@@ -70,14 +70,14 @@ class TunnelSide(asyncio.Protocol):
         self.transport.close()
 
 
-def splice(exchange: "ProxyExchange", instance: asyncio.Transport, rest: bytes) -> None:
+def open_tunnel(exchange: "ProxyExchange", instance: asyncio.Transport, rest: bytes) -> None:
     """Join the exchange's client to `instance`; `rest` came from the instance behind its 101."""
     client = exchange.client
     a, b = TunnelSide(exchange, client.transport), TunnelSide(exchange, instance)
     a.other, b.other = b, a
     if exchange.upgrade.lower() == b"websocket":
         a.frames, b.frames = FrameCounter(masked=True), FrameCounter(masked=False)
-    client.plane.splices |= {a, b}
+    client.plane.tunnels |= {a, b}
     exchange.conn = None
     exchange.deadline = float("inf")
     client.handed_over(a)

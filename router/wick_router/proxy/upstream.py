@@ -7,7 +7,7 @@ from wick_api.function import Function
 from wick_api.names import Key
 from wick_api.reason import Reason
 from wick_router.backend import Instance
-from wick_router.dispatch.action import Activate, ColdStarted, Dial, Effects, EndpointState, Forward, Refuse
+from wick_router.dispatch.action import Actions, Activate, ColdStarted, Dial, EndpointState, Forward, Refuse
 from wick_router.dispatch.dispatcher import Dispatcher
 from wick_router.http.histogram import COLD_START_BUCKETS, PHASE_BUCKETS, Histogram
 from wick_router.http.refusal import RefusedRequest
@@ -41,7 +41,7 @@ class Upstream:
         """Bytes of waiting requests' bodies."""
         self._timer: TimerHandle | None = None
         self._timer_at = 0.0
-        self.poked_depth = 0
+        self.notified_depth = 0
         # Counters
         self.warm = Histogram()
         """Seconds from forwarding to the end of the answer, of requests that neither waited nor had to connect."""
@@ -82,7 +82,7 @@ class Upstream:
         self.instances(())
 
     def instances(self, instances: Sequence[Instance]) -> None:
-        effects = self.dispatch.instances(instances, self._now())
+        actions = self.dispatch.instances(instances, self._now())
         slots = set(self.dispatch.slots.values())
         for slot in self.endpoints.keys() - slots:
             self.endpoints.pop(slot).retire()
@@ -92,7 +92,7 @@ class Upstream:
                 self.endpoints[slot] = Endpoint(self, slot)
             elif not slot.live:
                 endpoint.retire()
-        self.carry_out(effects)
+        self.carry_out(actions)
 
     def failed(self, reason: Reason, message: str) -> None:
         self.carry_out(self.dispatch.failed(reason, message, self._now()))
@@ -116,7 +116,7 @@ class Upstream:
         self.carry_out(self.dispatch.wait(exchange, now))
         depth = len(self.dispatch.queue)
         enough = depth <= self.dispatch.capacity and not self.dispatch.serving()
-        self.poked_depth = self.plane.poker.waiting(self.key, depth, self.poked_depth, enough=enough)
+        self.notified_depth = self.plane.notifier.waiting(self.key, depth, self.notified_depth, enough=enough)
 
     def settled(self, exchange: ProxyExchange, now: float) -> None:
         """A request is over, whatever ended it."""
@@ -127,26 +127,26 @@ class Upstream:
         codes = slot.demand.codes if slot is not None else dispatch.demands[dispatch.revision].codes
         status = exchange.status
         codes[status] = codes.get(status, 0) + 1
-        effects = dispatch.finished(exchange, now)
+        actions = dispatch.finished(exchange, now)
         if not (exchange.queued or exchange.connecting) and exchange.forwarded_at:
             self.warm.observe(now - exchange.forwarded_at)
         else:
             self._measure(exchange, now)
-        if effects:
-            self.carry_out(effects)
+        if actions:
+            self.carry_out(actions)
         if plane.access is not None and plane.access.sampled():
             plane.access.write(exchange.access_entry(now))
         if exchange.trace is not None and plane.tracing is not None:
             plane.tracing.settled(exchange, exchange.trace, slot.instance.phases if slot is not None else (), now)
 
-    def carry_out(self, effects: Effects) -> None:
+    def carry_out(self, actions: Actions) -> None:
         """Do what was decided, in order."""
-        for effect in effects:
-            match effect:
-                case Forward(ticket, slot) if isinstance(ticket, ProxyExchange):
-                    self._forward(ticket, slot, self._now())
-                case Refuse(ticket, refusal, message, reason) if isinstance(ticket, ProxyExchange):
-                    ticket.refuse(RefusedRequest(refusal, message, reason))
+        for action in actions:
+            match action:
+                case Forward(pending, slot) if isinstance(pending, ProxyExchange):
+                    self._forward(pending, slot, self._now())
+                case Refuse(pending, refusal, message, reason) if isinstance(pending, ProxyExchange):
+                    pending.refuse(RefusedRequest(refusal, message, reason))
                 case Activate():
                     self._activate()
                 case Dial(slot):

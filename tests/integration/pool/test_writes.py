@@ -68,7 +68,7 @@ class Doors:
         """The router has heard of the function, and of all that was there before."""
 
         async def known():
-            return self._router.plane.in_touch and function.key in self._router.plane.lanes
+            return self._router.plane.in_touch and function.key in self._router.plane.upstreams
 
         await eventually_async(known)
 

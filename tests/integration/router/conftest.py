@@ -188,7 +188,7 @@ class World:
 
     @property
     def lane(self):
-        return self.r.plane.lanes[HELLO]
+        return self.r.plane.upstreams[HELLO]
 
     async def quiet(self):
         """Until nothing is in flight; then nothing may be left behind."""

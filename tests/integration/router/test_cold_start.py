@@ -380,7 +380,7 @@ async def test_instances_that_outlive_their_function_serve_nobody_and_leave_noth
     world.r.plane.failed(HELLO, Reason.CRASH_LOOP, "it ends")
     world.instances()
     assert (await world.request(GET))[0] == 404
-    assert world.r.plane.lanes == {}
+    assert world.r.plane.upstreams == {}
 
 
 async def test_a_body_larger_than_the_function_takes_is_refused(world):

@@ -317,7 +317,7 @@ async def test_an_upgrade_is_spliced_both_ways(world):
     assert world.lane.dispatch.in_flight == 1
     await client.close()
     await world.quiet()
-    assert not world.r.plane.splices
+    assert not world.r.plane.tunnels
 
 
 async def test_a_request_goes_before_the_bytes_behind_it_however_hasty_the_instance_switches(world):

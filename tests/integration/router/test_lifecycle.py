@@ -221,15 +221,15 @@ async def test_the_autoscaler_is_poked_when_more_wait_than_the_first_instance_ca
 
     upstream = await world.upstream(operator)
     await world.router(function("hello", concurrency=2), poke_host="localhost", poke_port=upstream.port)
-    [lane] = world.r.plane.lanes.values()
+    [lane] = world.r.plane.upstreams.values()
     for waiting in (1, 2):
         (await world.client()).send(GET)
         await world.eventually(lambda waiting=waiting: len(lane.dispatch.queue) == waiting)
-    assert lane.poked_depth == 0
+    assert lane.notified_depth == 0
     (await world.client()).send(GET)
     await world.eventually(lambda: poked)
     assert poked == [{"functions": ["default/hello"]}]
-    await world.eventually(lambda: world.r.plane.poker.outcomes["sent"] >= 1)
+    await world.eventually(lambda: world.r.plane.notifier.outcomes["sent"] >= 1)
 
 
 async def test_requests_are_logged_as_json_lines(world, tmp_path):

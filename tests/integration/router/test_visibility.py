@@ -93,7 +93,7 @@ async def test_a_public_listener_answers_for_a_hidden_function_as_for_one_that_d
         answers[name] = await ask(served, served.r.public_port, request(line, host, *fields))
     assert b" 404 " in answers["hidden"].partition(b"\r\n")[0]
     assert answers["hidden"] == resized(answers["nobody"])
-    assert (served.r.plane.lanes[HIDDEN].dispatch.in_flight, served.backend.activations) == (0, [])
+    assert (served.r.plane.upstreams[HIDDEN].dispatch.in_flight, served.backend.activations) == (0, [])
 
 
 def resized(answer):

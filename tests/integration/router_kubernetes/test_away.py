@@ -86,7 +86,7 @@ class World:
         return Key(self.namespace, name)
 
     def slots(self, name):
-        return list(self.plane.lanes[self.key(name)].dispatch.slots.values())
+        return list(self.plane.upstreams[self.key(name)].dispatch.slots.values())
 
     async def call(self, name):
         return await call(self.router.port, f"/function/{self.namespace}/{name}/")
@@ -184,7 +184,7 @@ async def world(own_plane, request):
         await made.deploy("warm", 1)
         await made.run_pod("warm", "warm-1")
         await made.deploy("cold", 0)
-        await made.becomes(lambda: {made.key("warm"), made.key("cold")} <= made.plane.lanes.keys())
+        await made.becomes(lambda: {made.key("warm"), made.key("cold")} <= made.plane.upstreams.keys())
         await made.becomes(lambda: [slot.ready for slot in made.slots("warm")] == [True])
         made.trickle = Trickle()
         async with meanwhile(made.trickle.go_on(router.port, f"/function/{namespace}/warm/")):
@@ -206,9 +206,9 @@ async def goes_on_as_before(world, slots):
     await world.becomes(lambda: len([slot for slot in world.slots("warm") if slot.live]) == 1)
     await many_more(world)
     assert set(world.trickle.statuses) == {200}
-    assert world.plane.lanes[world.key("warm")].refusals == {}
+    assert world.plane.upstreams[world.key("warm")].refusals == {}
     await world.cluster.delete(FUNCTIONS, world.namespace, "cold")
-    await world.becomes(lambda: world.key("cold") not in world.plane.lanes)
+    await world.becomes(lambda: world.key("cold") not in world.plane.upstreams)
 
 
 async def until_served(world):
@@ -241,7 +241,7 @@ async def test_a_request_that_times_out_while_the_api_server_is_frozen_is_told_w
 ):
     limit = {"spec": {"timeout": "3s"}}
     await world.cluster.patch(FUNCTIONS, world.namespace, "cold", limit, field_manager="test")
-    await world.becomes(lambda: world.plane.lanes[world.key("cold")].timeout == 3)
+    await world.becomes(lambda: world.plane.upstreams[world.key("cold")].timeout == 3)
     server = own_plane.servers[API_SERVER].process
     server.send_signal(signal.SIGSTOP)
     try:

@@ -312,7 +312,7 @@ async def test_routes_and_series_of_the_others_stay():
     plane.function(msgspec.structs.replace(broken, spec=spec))
     plane.function(make("good", routes=[{"host": "good.example"}]))
     assert plane.table.find(b"good.example", b"GET", b"/").key == GOOD
-    plane.lanes[BAD].dispatch = None
+    plane.upstreams[BAD].dispatch = None
     *_, page = exposition.write(plane)
     text = b"".join(page.pieces())
     assert b'function="good"' in text
@@ -380,7 +380,7 @@ async def test_views_of_the_others_are_on_the_admin_page():
     plane = DataPlane(RouterConfig(), None)
     for key in (BAD, GOOD):
         plane.function(make(key.name))
-    plane.lanes[BAD].dispatch = None
+    plane.upstreams[BAD].dispatch = None
     assert [view.name for view in await _views(plane, None)] == ["good"]
     assert plane.faults.counts["view"] == 1
 

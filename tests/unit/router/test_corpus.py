@@ -69,7 +69,7 @@ async def verdict(pieces):
     plane = DataPlane(RouterConfig(port=0, admin_port=-1), StaticBackend([hello]))
     plane.function(hello)
     await asyncio.sleep(0)
-    lane = plane.lanes[lane_key] = Lane()
+    lane = plane.upstreams[lane_key] = Lane()
     statuses, closed = await play(ClientConnection(plane, b"http", public=False), pieces, lane.answer)
     assert not lane.admitted, "a request was never settled"
     return tuple(lane.requests), statuses, closed

@@ -43,22 +43,22 @@ class DispatchMachine(RuleBasedStateMachine):
         self.proven = set()
         self.wanted = ""
 
-    # Carrying out effects
+    # Carrying out actions
 
-    def carry_out(self, effects):
-        for effect in effects:
-            match effect:
-                case Forward(ticket, slot):
-                    assert ticket.state in ("new", "waiting")
+    def carry_out(self, actions):
+        for action in actions:
+            match action:
+                case Forward(pending, slot):
+                    assert pending.state in ("new", "waiting")
                     waiting = [r for r in self.all if r.state == "waiting"]
-                    assert all(r.order >= ticket.order for r in waiting), "served before somebody who came first"
+                    assert all(r.order >= pending.order for r in waiting), "served before somebody who came first"
                     assert self.usable(slot), f"forwarded to an instance that is {slot.instance}"
-                    ticket.state = "placed"
-                    self.forwarded_to[ticket] = slot.instance.id
+                    pending.state = "placed"
+                    self.forwarded_to[pending] = slot.instance.id
                     assert self.load(slot.instance.id) <= self.capacity, "over capacity"
-                case Refuse(ticket):
-                    assert ticket.state in ("new", "waiting"), "settled twice"
-                    ticket.state = "refused"
+                case Refuse(pending):
+                    assert pending.state in ("new", "waiting"), "settled twice"
+                    pending.state = "refused"
                 case Activate():
                     assert not [i for i in self.platform.values() if not i.terminating and not self.is_draining(i.id)]
                     if self.activations and self.activations[-1][1] == len(self.platform_changes):
@@ -76,10 +76,10 @@ class DispatchMachine(RuleBasedStateMachine):
                 request.state = "waiting"
 
     def usable(self, slot):
-        return self.listed(slot) and slot.ready and not slot.draining and not slot.spoilt and not slot.superseded
+        return self.listed(slot) and slot.ready and not slot.draining and not slot.failed_load and not slot.superseded
 
     def serves(self, slot):
-        return slot.live and slot.ready and not slot.spoilt
+        return slot.live and slot.ready and not slot.failed_load
 
     def listed(self, slot):
         found = self.platform.get(slot.instance.id)
@@ -183,9 +183,9 @@ class DispatchMachine(RuleBasedStateMachine):
         self.report()
 
     @rule(data=st.data())
-    @precondition(lambda self: any(not slot.ready and not slot.unasked for slot in self.dispatch.slots.values()))
+    @precondition(lambda self: any(not slot.ready and not slot.unproven for slot in self.dispatch.slots.values()))
     def dial_succeeds(self, data):
-        unready = sorted(name for name, slot in self.dispatch.slots.items() if not slot.ready and not slot.unasked)
+        unready = sorted(name for name, slot in self.dispatch.slots.items() if not slot.ready and not slot.unproven)
         self.carry_out(self.dispatch.dialled(self.dispatch.slots[data.draw(st.sampled_from(unready))], self.now))
 
     @rule(which=st.sampled_from(["fails", "recovers", "deleted", "changes"]), data=st.data())
@@ -220,11 +220,11 @@ class DispatchMachine(RuleBasedStateMachine):
     @rule(seconds=st.integers(0, 8))
     def time_passes(self, seconds):
         self.pass_time(seconds)
-        effects = self.dispatch.tick(self.now)
-        for effect in effects:
-            if isinstance(effect, Refuse) and effect.refusal is Refusal.DEADLINE:
-                assert effect.ticket.deadline <= self.now
-        self.carry_out(effects)
+        actions = self.dispatch.tick(self.now)
+        for action in actions:
+            if isinstance(action, Refuse) and action.refusal is Refusal.DEADLINE:
+                assert action.pending.deadline <= self.now
+        self.carry_out(actions)
         assert all(r.deadline > self.now for r in self.all if r.state == "waiting"), "waits past its deadline"
         if self.dispatch.queue and not any(slot.live for slot in self.dispatch.slots.values()):
             assert self.now - self.activations[-1][0] < RETRY_ACTIVATION, "a lost activation is not asked for again"
@@ -255,8 +255,8 @@ class DispatchMachine(RuleBasedStateMachine):
         if self.dispatch.queue and not any(slot.live for slot in self.dispatch.slots.values()):
             assert self.dispatch.activated_at is not None
         if self.dispatch.queue and not self.dispatch.serving():
-            assert not any(slot.live and slot.unasked for slot in self.dispatch.slots.values())
-            assert not any(slot.spoilt and slot.live and slot.ready for slot in self.dispatch.slots.values())
+            assert not any(slot.live and slot.unproven for slot in self.dispatch.slots.values())
+            assert not any(slot.failed_load and slot.live and slot.ready for slot in self.dispatch.slots.values())
         if self.dispatch.queue:
             due = self.dispatch.due()
             assert due is not None

@@ -73,7 +73,7 @@ async def _converse(story, *, remembering):
     plane.function(FUNCTION)
     plane.instances(FUNCTION.key, [Instance(id="a", host="127.0.0.1", port=1, revision="", ready=True)])
     await asyncio.sleep(0)
-    endpoint = next(iter(plane.lanes[FUNCTION.key].endpoints.values()))
+    endpoint = next(iter(plane.upstreams[FUNCTION.key].endpoints.values()))
     seen = []
     conn, upstream = None, Wire()
     for number, (method, answer, cut) in enumerate(story):

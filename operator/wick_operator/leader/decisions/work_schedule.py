@@ -2,13 +2,13 @@
 
 Per key, whatever happens and however often:
 
-               wish(at)                 take(now) at its time              finish(ok)
+               enqueue(at)                 take(now) at its time              finish(ok)
     (unknown) ---------> waiting ---------------------------> taken ------------------> (unknown)
                          ^  earlier wishes win                 |  wishes meanwhile are      |
                          |                                     |  kept and win afterwards   | failed:
                          +-------------------------------------+----------------------------+ after a back-off
 
-So a key is never worked on twice at once, no wish is lost, and any number of them cost one piece of work. Failures
+So a key is never worked on twice at once, no enqueue is lost, and any number of them cost one piece of work. Failures
 back off per key: `first` seconds, doubled each time up to `longest`, forgotten at the first success; and all work
 together keeps to `rate` a second in bursts of `burst`.
 """
@@ -56,7 +56,7 @@ class WorkSchedule(Generic[K]):
         """For how long the longest waiting key has been due; 0 when none is."""
         return max(0.0, now - min(self._due.values(), default=now))
 
-    def wish(self, key: K, at: float) -> None:
+    def enqueue(self, key: K, at: float) -> None:
         """The key wants work, no sooner than `at`."""
         waiting = self._again if key in self._taken else self._due
         if waiting.get(key, at) < at:
@@ -91,10 +91,10 @@ class WorkSchedule(Generic[K]):
         self._taken.remove(key)
         again = self._again.pop(key, None)
         if again is not None:
-            self.wish(key, again)
+            self.enqueue(key, again)
         if failed:
             count = self._failures[key] = self._failures.get(key, 0) + 1
-            self.wish(key, now + min(self._limits.longest, self._limits.first * 2.0 ** min(count - 1, 60)))
+            self.enqueue(key, now + min(self._limits.longest, self._limits.first * 2.0 ** min(count - 1, 60)))
         else:
             self._failures.pop(key, None)
 
