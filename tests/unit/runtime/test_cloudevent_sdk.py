@@ -49,7 +49,19 @@ class Handler:
         (nothing, CloudEvent),
         (print, CloudEvent),
     ],
-    ids=str,
+    ids=[
+        "plain",
+        "by name",
+        "wrapped",
+        "partial",
+        "method",
+        "object",
+        "second",
+        "unknown",
+        "of another",
+        "nothing",
+        "built in",
+    ],
 )
 def test_the_first_parameters_annotation_decides(handler, kind):
     event = CloudEvent({"id": "1", "type": "t", "source": "s"}, "data")
