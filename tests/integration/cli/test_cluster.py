@@ -107,10 +107,12 @@ def test_what_only_the_api_server_refuses_has_a_line_too(wick, hello):
     ran = wick("deploy", hello)
     assert ran.code == 3, ran
     assert f"{hello}:7: spec.tolerations[0].operator: expected string" in ran.err
-    hello.write_text(HELLO.replace("{name: hello}", "\n  name: hello\n  labels: {a: 'b c'}"))
+    owners = "\n  name: hello\n  ownerReferences: [{apiVersion: v1, kind: Pod, name: a, uid: ''}]"
+    hello.write_text(HELLO.replace("{name: hello}", owners))
     ran = wick("deploy", hello)
     assert ran.code == 3, ran
-    assert f"{hello}:5: metadata.labels: Invalid value" in ran.err
+    assert f"{hello}:5: " in ran.err, ran
+    assert "ownerReferences[0].uid" in ran.err, ran
 
 
 def test_list_shows_readiness_instances_and_why(wick, hello, report):

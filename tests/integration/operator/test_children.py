@@ -202,8 +202,9 @@ def test_the_older_function_keeps_its_route(operated, controlled_namespace):
 
 
 def test_an_invalid_function_that_got_past_the_rules_is_told_so(operated, controlled_namespace):
-    bad = function(source={"inline": {"main.py": "x" * 850_000, "more.py": "y" * 100_000}})
-    kubectl(operated.plane.kubeconfig, "create", "-n", controlled_namespace, "-f", "-", stdin=json.dumps(bad))
+    bad = function(source={"inline": {"main.py": "é" * 475_000}})  # the rules count characters
+    text = json.dumps(bad, ensure_ascii=False)
+    kubectl(operated.plane.kubeconfig, "create", "-n", controlled_namespace, "-f", "-", stdin=text)
     status = operated.ready("hello", controlled_namespace, "InvalidSpec")
     assert "950000 bytes are more than 900000" in status["why"]
     assert condition(status, "SourceResolved")["status"] == "False"

@@ -10,9 +10,6 @@ from wick_cli.document import manifest
 from wick_cli.document.dump import dump
 from wick_cli.project import read
 
-STRICTER = {"fn-mount-twice.yaml"}
-"""Refused by wick at once; the API server takes the Function and refuses its pods."""
-
 EXPECTATIONS = json.loads(EXPECTED.read_text())
 
 
@@ -34,10 +31,10 @@ def named(objects):
 @pytest.mark.parametrize("name", EXPECTATIONS)
 def test_a_document_is_accepted_or_refused_and_read_as_by_kubectl_and_the_api_server(name):
     file = next(each for each in DOCUMENTS if each.name == name)
-    assert named(found_in(file)) == (None if name in STRICTER else named(EXPECTATIONS[name]))
+    assert named(found_in(file)) == named(EXPECTATIONS[name])
 
 
-@pytest.mark.parametrize("name", [name for name, objects in EXPECTATIONS.items() if objects and name not in STRICTER])
+@pytest.mark.parametrize("name", [name for name, objects in EXPECTATIONS.items() if objects])
 def test_what_deploy_prints_is_read_back_as_the_same(name, tmp_path):
     found = found_in(next(each for each in DOCUMENTS if each.name == name))
     (tmp_path / "a.yaml").write_text("\n---\n".join(map(dump, found)) + "\n")
