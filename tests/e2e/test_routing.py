@@ -84,7 +84,7 @@ async def app(scope, receive, send):
     if scope["type"] == "http":
         await asyncio.sleep(0.05)
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": scope["client"][0].encode()})
+        await send({"type": "http.response.body", "body": scope["extensions"]["kubewick"]["peer"][0].encode()})
 """
 
 

@@ -70,7 +70,7 @@ def scope(run: AsyncRun, kind: str, state: dict[str, Any]) -> dict[str, Any]:
         "client": (said.client, 0) if said.client else exchange.connection.peer("peername"),
         "server": said.server or exchange.connection.peer("sockname"),
         "state": state.copy(),
-        "extensions": {"kubewick": {"context": run.context}},
+        "extensions": {"kubewick": {"context": run.context, "peer": exchange.connection.peer("peername")}},
     }
     if kind == "http":
         found["method"] = exchange.method
