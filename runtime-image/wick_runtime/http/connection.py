@@ -42,6 +42,8 @@ _METHODS: Final = {method: method.decode() for method in (b"GET", b"POST", b"PUT
 class Connection(asyncio.Protocol):
     """See the module."""
 
+    _peername: tuple[str, int] | None = None
+
     def __init__(self, server: "Server") -> None:
         self.server = server
         self.writable = True
@@ -313,8 +315,13 @@ class Connection(asyncio.Protocol):
 
     def peer(self, which: str) -> tuple[str, int] | None:
         """The address of the client (``peername``) or our own (``sockname``)."""
+        if which == "peername" and self._peername is not None:
+            return self._peername
         found = self._transport.get_extra_info(which)
-        return tuple(found[:2]) if isinstance(found, tuple) else None
+        address = (found[0], found[1]) if isinstance(found, tuple) else None
+        if which == "peername":
+            self._peername = address
+        return address
 
     def unwatched(self) -> None:
         """No deadline for what it holds."""
