@@ -167,12 +167,6 @@ def _ruled(path, value):
     return value
 
 
-def _rule_spec(value):
-    _one_of(value, "source", image="i")
-    if value.get("interface", "auto") not in ("auto", "lambda"):
-        value.pop("lambda", None)
-
-
 def _one_of(value, first, **other):
     """Exactly one of two fields."""
     (name,) = other
@@ -183,6 +177,8 @@ def _one_of(value, first, **other):
 
 def _rule_spec(value):
     _one_of(value, "source", image="i")
+    if value.get("interface", "auto") not in ("auto", "lambda"):
+        value.pop("lambda", None)
     taken = set()
     for field in ("secrets", "configMaps"):
         for number, mount in enumerate(value.get(field, ())):
