@@ -2,8 +2,8 @@
 
     operator's mirrors --> platform.Platform (Scaler) --> autoscaling.loop.Autoscaler --> fence: Deployment's /scale
     router pods        --> routers.Routers ------------>            |
-    Secrets            --> secret.Secrets  ------------>            +--> report.Report: status.scale, Events
+    Secrets            --> secret.SecretReader ------->            +--> report.Report: status.scale, Events
 
-`companion.Scaling` puts them together and runs beside the operator's queue, in the leader only. Everything it writes
-goes through the operator's fence, so a replica that lost its Lease writes nothing.
+`controller.AutoscalerController` puts them together and runs beside the operator's queue, in the leader only.
+Everything it writes goes through the fenced writer, so a replica that lost its Lease writes nothing.
 """

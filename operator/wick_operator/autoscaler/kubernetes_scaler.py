@@ -2,8 +2,8 @@
 
 Who else scales a Deployment is left alone: a HorizontalPodAutoscaler for as long as it exists, and whoever outside
 Kubewick wrote the replicas last (``kubectl scale``: seen from the managed fields) until the Function is edited, or the
-router starts it from zero. A person's 0 has no manager (see `Fence.scale`); it ends the claim to `scale.initial`, and
-is otherwise like going idle.
+router starts it from zero. A person's 0 has no manager (see `FencedWriter.scale`); it ends the claim to
+`scale.initial`, and is otherwise like going idle.
 """
 
 import time

@@ -221,17 +221,17 @@ class _Course(Struct):
 
 
 class _ReplicaSets:
-    def __init__(self, registrar: Adopter) -> None:
-        self._registrar = registrar
+    def __init__(self, adopter: Adopter) -> None:
+        self._adopter = adopter
 
     def changed(self, address: Address, new: TargetReplicaSet | None, old: TargetReplicaSet | None) -> None:
         either = new or old
         if either:
-            self._registrar.moved(either.key, address, new)
+            self._adopter.moved(either.key, address, new)
 
     def deleted(self, address: Address, old: TargetReplicaSet | None) -> None:
         if old:
-            self._registrar.moved(old.key, address, None)
+            self._adopter.moved(old.key, address, None)
 
 
 def _key(pod: Manifest) -> Key:

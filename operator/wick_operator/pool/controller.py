@@ -215,36 +215,36 @@ class PoolController:
 
 
 class _Namespaces:
-    def __init__(self, keeper: PoolController) -> None:
-        self._keeper = keeper
+    def __init__(self, controller: PoolController) -> None:
+        self._controller = controller
 
     def changed(self, address: Address, new: Manifest, _old: Manifest | None) -> None:
-        self._keeper.namespace(address[1], new["metadata"].get("annotations") or {})
+        self._controller.namespace(address[1], new["metadata"].get("annotations") or {})
 
     def deleted(self, address: Address, _old: Manifest) -> None:
-        self._keeper.namespace(address[1], None)
+        self._controller.namespace(address[1], None)
 
 
 class _Pools:
-    def __init__(self, keeper: PoolController) -> None:
-        self._keeper = keeper
+    def __init__(self, controller: PoolController) -> None:
+        self._controller = controller
 
     def changed(self, _: Address, new: Manifest, _old: Manifest | None) -> None:
-        self._keeper.pool(_part(new), new)
+        self._controller.pool(_part(new), new)
 
     def deleted(self, _: Address, old: Manifest) -> None:
-        self._keeper.pool(_part(old), None)
+        self._controller.pool(_part(old), None)
 
 
 class _Pods:
-    def __init__(self, keeper: PoolController) -> None:
-        self._keeper = keeper
+    def __init__(self, controller: PoolController) -> None:
+        self._controller = controller
 
     def changed(self, _: Address, new: Manifest, _old: Manifest | None) -> None:
-        self._keeper.pod(new, ready_after(new))
+        self._controller.pod(new, ready_after(new))
 
     def deleted(self, _: Address, old: Manifest) -> None:
-        self._keeper.pod_gone(old)
+        self._controller.pod_gone(old)
 
 
 def ready_after(pod: Manifest) -> float | None:

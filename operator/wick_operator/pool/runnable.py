@@ -30,7 +30,7 @@ EVERY = 1.0
 
 
 class WarmPoolController:
-    """Keeper, registrar and updates, from the operator's view to its fence."""
+    """Controller, adopter and updates, from the operator's view to its fence."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class WarmPoolController:
         self._view, self._fence = view, fence
         self._faults = faults = faults or Faults()
         namespaces: tuple[str | None, ...] = config.namespaces or (None,)
-        self._keeper = PoolController(
+        self._controller = PoolController(
             cluster,
             fence,
             config,
@@ -55,18 +55,18 @@ class WarmPoolController:
             faults,
         )
         self._updates = Updates(cluster, fence, self._function, config.pool_key, faults)
-        self._registrar = Adopter(
+        self._adopter = Adopter(
             cluster, fence, session, self._known, self._updates.consider, namespaces, monotonic, faults
         )
 
     async def run(self) -> None:
         """Until cancelled."""
-        self._view.watch(self._keeper.touch)
+        self._view.watch(self._controller.touch)
         for key in self._view.functions:
-            self._keeper.touch(key)
+            self._controller.touch(key)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keeper.run())
-            group.create_task(self._registrar.run())
+            group.create_task(self._controller.run())
+            group.create_task(self._adopter.run())
             group.create_task(self._updates.run())
             group.create_task(self._hasten())
 

@@ -4,7 +4,7 @@
    rollout is behind --a free pod that fits?--no--> the Deployment rolls alone
       |  POST /specialize
       +--200--> resize, claim and adopt (one PATCH) -> the ReplicaSet has a ready pod, and the old ones go
-      |           (its controller has not seen yet that it wants one: claim, and the registrar adopts it)
+      |           (its controller has not seen yet that it wants one: claim, and the adopter adopts it)
       +--422--> claim it: the status says why, and the adopter deletes it; the old revision goes on serving
       +--409--> a router was first: the next pod, at most `TRIES`
 ```

@@ -8,7 +8,7 @@
 
 A ReplicaSet that wants a pod makes one before it can be given the warm one. Were a node to take that, it would start it
 and stop it again: half of what a start from the pool used to cost. So the scheduler holds it back, by an anti-affinity
-to the label that a claim writes and the registrar takes away. That needs nobody: where the warm pod goes, label and
+to the label that a claim writes and the adopter takes away. That needs nobody: where the warm pod goes, label and
 all, the scheduler lets the function's own pod go at once, whether or not an operator runs.
 
 The topology is the operating system: one value on all nodes that can run the function, so that "not beside the warm
