@@ -172,6 +172,22 @@ def start(tmp_path):
         instance.stop()
 
 
+@pytest.fixture
+def start_quick(start):
+    """`start`, repeated while the machine stalls: the code is loaded quickly enough to be served by who loaded it."""
+
+    def begin(code, **env):
+        def look():
+            instance = start(code, **env)
+            if "loads the code for itself, which takes" in instance.control("/readyz").json["forking"]:
+                return instance
+            return instance.stop()
+
+        return eventually(look)
+
+    return begin
+
+
 @pytest.fixture(params=list(VARIANTS))
 def variant(request):
     """Both loops and both parsers."""

@@ -126,8 +126,8 @@ def test_a_sync_crash_harms_no_other_request(start, variant, tmp_path, eventuall
     assert answers[0].status == 200
 
 
-def test_a_function_loaded_in_no_time_is_served_by_the_process_that_loaded_it(start, variant, eventually):
-    instance = start(code("def"), **variant)
+def test_a_function_loaded_in_no_time_is_served_by_the_process_that_loaded_it(start_quick, variant, eventually):
+    instance = start_quick(code("def"), **variant)
     handler = int(instance.request("/").text)
     assert instance.pids()[2:] == [handler]
     assert instance.request("/?die=kill").status == 502

@@ -85,7 +85,8 @@ TERMINATED = """
     begun = fork.Event()
     def spin():
         begun.set()
-        time.sleep(600)
+        while True:  # Python notices a signal that comes just before the system call only behind it
+            time.sleep(0.05)
     {kind} handle(request):
         if "pool" in request.query:
             with fork.Pool(1) as pool:

@@ -70,10 +70,10 @@ QUICK = """
 
 
 def test_the_process_that_loaded_the_code_dies_while_draining_and_the_others_finish(
-    start, variant, tmp_path, eventually
+    start_quick, variant, tmp_path, eventually
 ):
     go = tmp_path / "go"
-    instance = start(QUICK, GO=go, **variant)
+    instance = start_quick(QUICK, GO=go, **variant)
     [first] = instance.pids()[2:]
     answers = []
     slow = [threading.Thread(target=lambda: answers.append(instance.request("/").status)) for _ in range(3)]

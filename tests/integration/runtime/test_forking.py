@@ -75,7 +75,7 @@ def test_a_session_of_requests_used_at_import_answers_each_request_with_its_own_
         assert list(callers.map(lambda q: instance.request(f"/?q={q}").text, asked)) == asked
 
 
-def test_what_was_decided_and_why_is_in_the_log_and_on_the_control_port(start):
+def test_what_was_decided_and_why_is_in_the_log_and_on_the_control_port(start, start_quick):
     with Echo() as echo:
         instance = start(CONNECTED, ECHO=echo.server_address[1])
         told = instance.control("/readyz").json["forking"]
@@ -85,7 +85,7 @@ def test_what_was_decided_and_why_is_in_the_log_and_on_the_control_port(start):
     forked = start("def init(): pass\ndef handle(): return 'ok'\n")
     assert forked.control("/readyz").json["forking"] in forked.output[-1]
     assert "are forked from one" in forked.output[-1]
-    quick = start("def handle(): return 'ok'\n")
+    quick = start_quick("def handle(): return 'ok'\n")
     assert "loads the code for itself, which takes" in quick.control("/readyz").json["forking"]
     assert "forking" not in start("async def handle(): return 'ok'\n").control("/readyz").json
 
