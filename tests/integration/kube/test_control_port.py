@@ -1,11 +1,10 @@
 """One call to a pod's control port."""
 
-import asyncio
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.stream_server import stream_server
 from wick_kube.control_port import LONGEST_ANSWER, ControlPortBroken, parse, post
 
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\ncontent-length: 15\r\n\r\n{"state": "on"}'
@@ -51,9 +50,8 @@ async def pod():
             await reader.read()
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    Pod.port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with stream_server(serve) as server:
+        Pod.port = server.port
         yield Pod
 
 

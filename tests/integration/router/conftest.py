@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from cluster.stream_server import StreamServer
 from cluster.waiting import PATIENCE
 from wick_api.names import Key
 from wick_router.backend import Instance
@@ -72,37 +73,26 @@ class Connection:
             await self.writer.wait_closed()
 
 
-class Upstream:
+class Upstream(StreamServer):
     """A listening instance; `script(connection)` plays its part on every connection."""
 
     def __init__(self, script):
+        super().__init__(self._play, limit=1 << 22)
         self.script = script
         self.connections = []
         self.port = 0
-        self._tasks = set()
 
     async def start(self, listening=None):
-        where = {"sock": listening} if listening else {"host": "127.0.0.1", "port": 0}
-        self._server = await asyncio.start_server(self._serve, limit=1 << 22, **where)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await super().start(listening)
         return self
 
-    async def _serve(self, reader, writer):
+    async def _play(self, reader, writer):
         connection = Connection(reader, writer)
         self.connections.append(connection)
-        self._tasks.add(asyncio.current_task())
-        with contextlib.suppress(asyncio.IncompleteReadError, OSError, asyncio.CancelledError, TimeoutError):
-            await self.script(connection)
-        writer.close()
+        await self.script(connection)
 
     def instance(self, name="a", *, ready=True, **more):
         return Instance(id=name, host="127.0.0.1", port=self.port, revision="r1", ready=ready, **more)
-
-    async def stop(self):
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def answering(response, gate=None):

@@ -14,6 +14,7 @@ from cluster import process
 from cluster.control_plane import ControlPlane, wait_until_ready
 from cluster.kubectl import establish, fresh_namespace
 from cluster.meanwhile import meanwhile
+from cluster.stream_server import stream_server
 from cluster.tools import Missing
 from cluster.waiting import eventually_async
 from wick_api.names import Key
@@ -115,7 +116,7 @@ class World:
             await self.cluster.create(manifest, field_manager="test")
 
     def _pod_spec(self):
-        port = self.serving.sockets[0].getsockname()[1]
+        port = self.serving.port
         return {"containers": [{"name": "function", "image": "x", "ports": [{"name": "http", "containerPort": port}]}]}
 
     async def run_pod(self, function, name):
@@ -146,25 +147,11 @@ class World:
         await eventually_async(look)
 
 
-@contextlib.asynccontextmanager
-async def serving_instances():
-    """What every pod runs: a server that answers `hi`; when the block ends each of its connections has ended too."""
-    tasks = set()
-
-    async def answer(reader, writer):
-        tasks.add(asyncio.current_task())
-        try:
-            while True:
-                await reader.readuntil(b"\r\n\r\n")
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
-        except (asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
-            writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        yield server
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+async def hi(reader, writer):
+    """What every pod runs."""
+    while True:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
 
 
 @pytest.fixture
@@ -176,7 +163,7 @@ async def world(own_plane, request):
     )
     async with contextlib.AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(await Cluster.connect(str(own_plane.kubeconfig)))
-        serving = await stack.enter_async_context(serving_instances())
+        serving = await stack.enter_async_context(stream_server(hi))
         await router.start()
         stack.push_async_callback(router.stop)
         made = World(cluster, router, namespace, serving)
