@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 SLOWEST := --durations=15
+export KUBEWICK_EXAMPLES ?= $(if $(filter check,$(MAKECMDGOALS)),25,100)
 
 .DEFAULT_GOAL := help
 .PHONY: help docs run test check explore unit integration e2e images cluster-up cluster-down lock sbom bench bench-shapes bench-autoscaler bench-runtime bench-coldstart bench-operator soak-operator soak-coldstart chart fmt clean
@@ -24,7 +25,7 @@ run: $(VENV)/ready ## Start the local platform on the examples at http://127.0.0
 
 test: check integration e2e ## Everything
 
-check: $(VENV)/ready ## Format, lint, types, import contracts, unit tests
+check: $(VENV)/ready ## Format, lint, types, import contracts, unit tests with 25 examples of each property (100 in `make test`)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

@@ -28,9 +28,7 @@ from wick_router.kubernetes.backend import _read_function
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 MADE = {"creationTimestamp": "2026-11-28T12:00:00Z"}
-slowly = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+slowly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 amounts = st.floats(0, 1e300) | st.sampled_from([0.0, 1.0, 1e300, float("inf"), float("nan")])
 
 

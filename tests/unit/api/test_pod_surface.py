@@ -89,7 +89,7 @@ def test_the_api_server_drops_what_the_spec_does_not_name():
     assert not any("x-kubernetes-embedded-resource" in each for each in everything(SPEC) if isinstance(each, dict))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2 * settings.default.max_examples, deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs)
 def test_whatever_is_written_the_pod_has_the_fields_it_may_have_and_no_privilege(spec):
     try:
