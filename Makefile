@@ -93,6 +93,10 @@ bench-coldstart: $(VENV)/ready ## Cold starts on the running cluster (make clust
 soak-coldstart: $(VENV)/ready ## 1,000 cold starts in a row on the running cluster: none lost, no pod used twice, nothing left over
 	KUBECONFIG=$${KUBECONFIG:-.cluster/kubeconfig} $(BIN)/python benchmarks/coldstart/soak.py
 
+.PHONY: bench-compare
+bench-compare: $(VENV)/ready ## This tree beside commit BASE, in turn, ROUNDS (9) times: router, runtime, autoscaler; a quarter of an hour (needs wrk and a C compiler)
+	$(BIN)/python benchmarks/compare $(BASE) --rounds $(or $(ROUNDS),9)
+
 bench: bench-router bench-runtime bench-operator bench-autoscaler bench-shapes ## Every benchmark that needs no cluster; half an hour
 
 BENCH_PYTHON ?= $(PYTHON)
