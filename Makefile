@@ -43,7 +43,7 @@ mutants: $(VENV)/ready ## Change the pure code bit by bit and see the unit tests
 
 integration: $(VENV)/ready ## Tests with real processes: an API server, routers, runtimes
 	$(CLUSTER) tools etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok helm
-	$(BIN)/python -m pytest tests/integration $(SLOWEST)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests/integration $(SLOWEST)
 
 e2e: $(VENV)/ready ## Whole stories, on a cluster and on the local platform; K=EXPRESSION runs those that match
 	$(CLUSTER) e2e $(if $(K),-k '$(K)')
