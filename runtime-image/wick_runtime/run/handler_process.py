@@ -61,6 +61,8 @@ class Process:
         self._frames = FrameReader()
         self._queue: list[tuple[int, bytes]] = []
         self._running = False
+        self._interrupted = False
+        """Told to stop, which may be before it has read the request that this is about."""
         self._begun = False
         self._serving: HandlerCall | None = None
         self._copy = False
@@ -90,6 +92,8 @@ class Process:
         fit = True
         try:
             self._running = True
+            if self._interrupted:
+                return False
             contextvars.copy_context().run(self._handled, call, context)
             self._running = False
         except Interrupted:
@@ -103,7 +107,7 @@ class Process:
             if context.unfinished:
                 finish(context)
             current.set(None)
-        return fit
+        return fit and not self._interrupted
 
     def _handled(self, call: HandlerCall, context: Context) -> None:
         """In a context of its own: variables that the handler sets are gone with the request."""
@@ -175,6 +179,8 @@ class Process:
             os._exit(0)
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        """The front gives no further request to a process that it has told to stop."""
+        self._interrupted = True
         if self._running:
             self._running = False
             raise Interrupted

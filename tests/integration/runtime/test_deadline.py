@@ -1,6 +1,9 @@
 """At its deadline the client has had 504, and the work really stops."""
 
+import os
+import signal
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +58,30 @@ def test_a_sync_handler_that_will_not_stop_is_killed_with_its_process_and_others
     slow.join()
     eventually(lambda: held not in instance.pids())
     assert instance.request("/").status == 200
+
+
+def told_to_stop(pid):
+    """Whether SIGUSR1 waits for the process."""
+    pending = next(x for x in Path(f"/proc/{pid}/status").read_text().splitlines() if x.startswith("ShdPnd"))
+    return int(pending.split()[1], 16) >> (signal.SIGUSR1 - 1) & 1
+
+
+@pytest.mark.parametrize("length", [0, 100_000], ids=["whole", "still arriving"])
+def test_a_process_told_to_stop_before_it_has_read_its_request_stops_and_gives_its_place_back(
+    start, variant, eventually, length
+):
+    code = "import os\ndef handle(request):\n    return f'{os.getpid()} {len(request.body)}'\n"
+    instance = start(code, KUBEWICK_CONCURRENCY=1, KUBEWICK_TIMEOUT=2000, **variant)
+    held = int(instance.request("/").text.split()[0])
+    os.kill(held, signal.SIGSTOP)
+    with instance.connect() as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % length + b"x" * (length * 7 // 10))
+        eventually(lambda: instance.metric("kubewick_function_handler_in_flight") == 1)
+    eventually(lambda: told_to_stop(held))
+    os.kill(held, signal.SIGCONT)
+    eventually(lambda: held not in instance.pids())
+    eventually(lambda: instance.metric("kubewick_function_handler_in_flight") == 0)
+    assert instance.request("/", "POST", b"abc").text.split()[1] == "3"
 
 
 def test_a_sync_handler_that_spins_starves_neither_health_checks_nor_other_requests(start, variant):
