@@ -52,6 +52,11 @@ class WorkerProcess:
         self.pings: dict[int, float] = {}
         """Moments at which its loop was asked whether it turns, by the number of each question still open."""
 
+        self.locates = False
+        """Whether its loop, once it serves, can be asked where it stands."""
+        self.blocked_since = 0.0
+        """The event loop's time of the question that it has left unanswered for too long; 0 while it turns."""
+
     def becomes(self, worker: HandlerProcessClient) -> None:
         """It is itself the handler process."""
         self.worker = worker
@@ -59,9 +64,24 @@ class WorkerProcess:
             worker.forked(self.pid)
 
     def ping(self, number: int, now: float) -> None:
-        """Ask its loop whether it turns."""
+        """Ask its loop whether it turns; one that has hung up leaves the question open."""
         self.pings[number] = now
-        self.channel.send({"op": "ping", "id": number})
+        if not self.closed:
+            self.channel.send({"op": "ping", "id": number})
+
+    def turned(self, number: int, now: float) -> float:
+        """Its loop has answered; for how many seconds it had been blocked, 0 if it was not known to be."""
+        self.pings.pop(number, None)
+        if self.pings or not self.blocked_since:
+            return 0.0
+        since, self.blocked_since = self.blocked_since, 0.0
+        return now - since
+
+    def locate(self) -> None:
+        """Have it say where it stands."""
+        if self.locates and self.status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGUSR2)
 
     def close(self) -> None:
         """It has hung up."""

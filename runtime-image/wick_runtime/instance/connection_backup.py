@@ -34,6 +34,12 @@ class ConnectionBackup:
     def __len__(self) -> int:
         return len(self._fds)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request runs on one of them."""
+        deadlines = self._table.deadlines
+        return any(deadlines[slot] for slot in self._fds)
+
     def overdue(self, now: float) -> list[int]:
         """Slots whose request is past its deadline."""
         deadlines = self._table.deadlines

@@ -40,7 +40,7 @@ from wick_runtime.instance.order import Order, parse, repeats
 from wick_runtime.ipc.channel import Channel, Closed, pair
 from wick_runtime.ipc.exit_status import died
 from wick_runtime.run import load_position
-from wick_runtime.run.admission import Admission
+from wick_runtime.run.admission import CUT, Admission
 from wick_runtime.run.finalization import FINALIZATION
 from wick_runtime.run.handler_pool import HandlerPool
 from wick_runtime.run.handler_process_client import HandlerProcessClient
@@ -116,7 +116,9 @@ class RuntimeInstance:
     # -- the control port's side
 
     def readiness(self) -> Reply:
-        return readiness(self._state, self._failure, self._port(), self._forking)
+        child = self._child
+        blocked = child is not None and bool(child.blocked_since)
+        return readiness(self._state, self._failure, self._port(), self._forking, blocked=blocked)
 
     async def liveness(self) -> Reply:
         """Ask the worker's loop, if it has one, whether it turns."""
@@ -295,6 +297,7 @@ class RuntimeInstance:
         self._loop.remove_reader(child.channel.fileno())
         child.close()
         self._conclude(child)
+        self._loop.call_later(LINGER, child.kill)  # user code may close every descriptor and live on
 
     def _heard(self, child: WorkerProcess, message: dict[str, Any], fds: list[int]) -> None:
         match message["op"]:
@@ -304,7 +307,10 @@ class RuntimeInstance:
             case "closed":
                 child.keeper.closed(message["slot"])
             case "pong":
-                child.pings.pop(message["id"], None)
+                self._turned(child, message["id"])
+            case "blocked":
+                if child.blocked_since:
+                    self._timer("blocked", 0.0, lambda: self._tell_blocked(message["where"]))
             case "stands":
                 child.stands = message
                 self._timer("load", 0.0, lambda: self._condemn(child, self._too_slow(child)))
@@ -326,6 +332,7 @@ class RuntimeInstance:
         child.forkable, self._forking = message.get("forkable", False), message.get("forking", "")
         if message.get("noted"):
             sys.stderr.write(f"wick_runtime: {self._forking}\n")
+        child.locates = message.get("locates", False)
         child.loaded_at = time.monotonic()
         if child.kind == "inline":
             child.drop_first()
@@ -478,17 +485,35 @@ class RuntimeInstance:
             self._timer("watch", WATCH, self._look)
 
     def _look(self) -> None:
-        """A request past its deadline means that the loop, which should have ended it, may not turn."""
+        """Ask a loop that runs requests whether it turns. Where one is past its deadline too, nothing else ends it."""
         self._cancel("watch")
         child = self._child
-        if child is None or child.kind != "inline" or not len(child.keeper):
+        if child is None or child.closed or child.kind != "inline" or not len(child.keeper):
             return
         self._watch()
         now = self._loop.time()
-        if child.stuck(now):
+        if not child.stuck(now):
+            if not child.pings and child.keeper.busy:
+                child.ping(self._family.number(), now)
+        elif child.keeper.overdue(time.monotonic() - WATCH):
             self._condemn(child, "its event loop is blocked by a handler past its deadline")
-        elif not child.pings and child.keeper.overdue(time.monotonic() - WATCH):
-            child.ping(self._family.number(), now)
+        elif not child.blocked_since:
+            child.blocked_since = min(child.pings.values())
+            child.locate()
+            self._timer("blocked", load_position.PATIENCE, lambda: self._tell_blocked(""))
+
+    def _tell_blocked(self, where: str) -> None:
+        self._cancel("blocked")
+        at = f" at {where}" if where else ""
+        sys.stderr.write(
+            f"wick_runtime: the event loop is blocked{at}: every request here waits, new ones go elsewhere\n"
+        )
+
+    def _turned(self, child: WorkerProcess, number: int) -> None:
+        blocked = child.turned(number, self._loop.time())
+        if blocked:
+            self._cancel("blocked")
+            sys.stderr.write(f"wick_runtime: the event loop turns again after {blocked:.1f} s\n")
 
     # -- the end
 
@@ -506,10 +531,11 @@ class RuntimeInstance:
             child.channel.send({"op": "drain"})
         elif self._server is not None:
             self.spawn(self._drain(self._server))
-        elif child is None or child.closed:
+        elif child is None or child.failed:
             self._finish(0)
-        else:
+        elif not child.closed:
             self._condemn(child, "shutting down while loading")
+        # else it has died, and ends this when what it held is answered: see `_conclude`
 
     async def _drain(self, server: Server) -> None:
         if self._admission is not None:
@@ -534,7 +560,16 @@ class RuntimeInstance:
             self._child.channel.send({"op": "cut"})
         if self._processes is not None:
             self._processes.cut()
-        self._timer("grace", FINALIZATION, lambda: self._finish(1))
+        self._timer("grace", FINALIZATION, self._cut_off)
+
+    def _cut_off(self) -> None:
+        """A worker that has not ended by itself is killed, and what it held is answered once it is dead."""
+        child = self._child
+        if child is None or child.kind != "inline" or child.status is not None:
+            self._finish(1)
+            return
+        self._condemn(child, "its grace is over", CUT)
+        self._timer("grace", LINGER, lambda: self._finish(1))
 
     def _finish(self, code: int) -> None:
         if not self.over.done():

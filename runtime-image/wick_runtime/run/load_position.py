@@ -1,4 +1,6 @@
-"""Where loading stands: what the process that imports the function's code tells when its start deadline has passed.
+"""Where the function's code stands: what the process that runs it tells when it does not get on.
+
+Asked when the start deadline has passed, and later when the event loop has not turned for a second.
 
 The control process sends SIGUSR2 and waits `PATIENCE` for the answer. A signal handler of Python runs between two
 bytecodes, so a call into native code that does not return gives none.
@@ -7,6 +9,7 @@ bytecodes, so a call into native code that does not return gives none.
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
@@ -18,17 +21,27 @@ PATIENCE: Final = 0.5
 
 
 def watch(channel: Channel, code: str) -> None:
-    """Answer SIGUSR2 on `channel` from now on; `code` is the function's directory."""
+    """Answer SIGUSR2 on `channel` from now on with ``stands``; `code` is the function's directory."""
+    signal.signal(signal.SIGUSR2, _teller(channel, code, "stands"))
 
+
+def over(channel: Channel | None = None, code: str = "") -> bool:
+    """Loading is done: an order that crossed it is ignored, or answered on `channel` with ``blocked``.
+
+    Not SIG_IGN, which programs the function starts keep. False where the function's code has taken the signal for
+    itself: it keeps it.
+    """
+    if getattr(signal.getsignal(signal.SIGUSR2), "__module__", "") != __name__:
+        return False
+    signal.signal(signal.SIGUSR2, _late if channel is None else _teller(channel, code, "blocked"))
+    return True
+
+
+def _teller(channel: Channel, code: str, word: str) -> Callable[[int, FrameType | None], None]:
     def tell(_signal: int, frame: FrameType | None) -> None:
-        channel.send({"op": "stands", **place(frame, code)})
+        channel.send({"op": word, **place(frame, code)})
 
-    signal.signal(signal.SIGUSR2, tell)
-
-
-def over() -> None:
-    """Loading is done: an order that crossed it is ignored. Not SIG_IGN, which programs the function starts keep."""
-    signal.signal(signal.SIGUSR2, _late)
+    return tell
 
 
 def _late(_signal: int, _frame: FrameType | None) -> None:
@@ -45,8 +58,9 @@ def place(frame: FrameType | None, code: str) -> dict[str, Any]:
     if own is None:
         return {"file": "", "line": 0, "where": ""}
     file, line = short(own.f_code.co_filename, code), own.f_lineno
-    module = next((each.f_globals.get("__name__") for each in stack if each.f_code.co_name == "<module>"), "")
-    where = f"{file}:{line}" + (f", while {module!r} is imported" if module else f", in {own.f_code.co_name}()")
+    module = next((each.f_globals.get("__name__") for each in stack if each.f_code.co_name == "<module>"), "__main__")
+    imported = module != "__main__"  # that one is the runtime's own
+    where = f"{file}:{line}" + (f", while {module!r} is imported" if imported else f", in {own.f_code.co_name}()")
     return {"file": file, "line": line, "where": where}
 
 

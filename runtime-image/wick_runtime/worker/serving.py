@@ -71,7 +71,7 @@ class _Serving:
         except LoadError as problem:
             self._channel.send({"op": "failed", **problem.report()})
             return 1
-        load_position.over()
+        locates = load_position.over(self._channel, code.target.code)
         self._shared.words.listening = False
         self._app = Inline(served, self._admission, code.identity, streams=code.form.streams, debug=code.target.debug)
         self._app.replace = self._replace
@@ -82,7 +82,7 @@ class _Serving:
         self._app.bind(self._server)
         await self._server.listen(self._shared.listener)
         self._loop.add_reader(self._channel.fileno(), self._told)
-        self._channel.send({"op": "loaded", "kind": "inline", "phases": code.phases})
+        self._channel.send({"op": "loaded", "kind": "inline", "phases": code.phases, "locates": locates})
         result = await self._over
         await self._shut_down(served)
         return result

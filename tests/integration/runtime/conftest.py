@@ -49,6 +49,7 @@ class Instance:
     """A running instance."""
 
     def __init__(self, folder, env, *, python=sys.executable):
+        self.folder = folder
         self.log = folder / "log"
         base = {name: value for name, value in os.environ.items() if not name.startswith(("KUBEWICK_", "PYTEST_"))}
         with self.log.open("wb") as log:

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -104,13 +105,71 @@ def test_a_blocked_event_loop_is_noticed_and_replaced(start, variant, eventually
     assert instance.request("/").text != pid
 
 
-def test_health_is_bad_while_the_event_loop_is_blocked(start, eventually):
-    instance = start(code("async def"), MARK="x", KUBEWICK_TIMEOUT=20)
-    spinning = threading.Thread(target=instance.request, args=("/?spin",))
-    spinning.start()
+BLOCKER = """
+import os, pathlib, time
+here = pathlib.Path(__file__).parent
+async def handle(request):
+    if "block" in request.query:
+        (here / "begun").touch()
+        if "close" in request.query:
+            os.closerange(3, 256)
+        while not (here / "go").exists(): time.sleep(0.01)
+    return str(os.getpid())
+"""
+
+
+@pytest.fixture
+def blocked(start, variant, eventually):
+    """An instance whose loop is blocked by a request; its answer is a future's result, and `go` lets it go on."""
+    with ThreadPoolExecutor() as pool:
+
+        def begin(query="block"):
+            instance = start(BLOCKER, KUBEWICK_GRACE=0.2, **variant)
+            folder = instance.folder / "code"
+            asked = pool.submit(instance.request, f"/?{query}")
+            eventually((folder / "begun").exists)
+            return instance, asked, (folder / "go").touch
+
+        yield begin
+
+
+def test_a_blocked_loop_is_told_with_its_line_and_is_not_ready_until_it_turns(blocked, eventually):
+    instance, asked, go = blocked()
+    with ThreadPoolExecutor() as pool:
+        neighbour = pool.submit(instance.request, "/")
+        told = eventually(lambda: instance.control("/readyz").status == 503 and instance.control("/readyz").json)
+        assert (told["state"], told["reason"]) == ("ready", "EventLoopBlocked")
+        eventually(lambda: any("event loop is blocked at main.py:9, in handle():" in x for x in instance.output))
+        go()
+        assert asked.result().status == neighbour.result().status == 200
+    eventually(lambda: instance.control("/readyz").status == 200)
+    assert any("the event loop turns again after" in x for x in instance.output)
+
+
+def test_a_blocked_loop_has_its_time_whoever_asks_whether_it_lives(blocked, eventually):
+    instance, asked, go = blocked()
     eventually(lambda: instance.control("/healthz").status == 500)
-    instance.stop()
-    spinning.join()
+    eventually(lambda: instance.control("/readyz").status == 503)
+    assert instance.control("/healthz").status == 500
+    go()
+    assert asked.result().status == 200
+
+
+def test_a_blocked_loop_is_ended_with_its_grace_and_what_it_held_is_told(blocked, eventually):
+    instance, asked, _ = blocked()
+    eventually(lambda: instance.control("/readyz").status == 503)
+    assert instance.stop() == 1
+    assert (asked.result().status, asked.result().json["error"]["code"]) == (503, "shutting-down")
+
+
+@pytest.mark.parametrize("sigterm", [False, True])
+def test_a_worker_that_closed_its_descriptors_is_ended_and_what_it_held_is_told(blocked, sigterm):
+    instance, asked, _ = blocked(query="block&close")
+    if sigterm:
+        instance.terminate()
+    assert (asked.result().status, asked.result().json["error"]["code"]) == (502, "instance-failed")
+    if not sigterm:
+        assert instance.known().request("/").status == 200
 
 
 def test_an_async_handler_that_swallows_cancellation_keeps_its_place_and_leaves_others_alone(start, variant, tmp_path):

@@ -17,14 +17,19 @@ class InstanceState(StrEnum):
     DRAINING = "draining"
 
 
+BLOCKED = "an async handler blocks the event loop; what it waits for needs 'await' or asyncio.to_thread"
 SAID = {
     InstanceState.LOADING: {"reason": "Loading", "message": "the function's code is being loaded"},
     InstanceState.DRAINING: {"reason": "Draining", "message": "the instance is shutting down"},
 }
 
 
-def readiness(state: InstanceState, failure: Mapping[str, Any], port: int, how: str) -> tuple[int, dict[str, Any]]:
-    """What ``/readyz`` answers; `how` handler processes come to be, if there are any."""
+def readiness(
+    state: InstanceState, failure: Mapping[str, Any], port: int, how: str, *, blocked: bool
+) -> tuple[int, dict[str, Any]]:
+    """What ``/readyz`` answers; `how` handler processes come to be, if there are any; `blocked` is the event loop."""
+    if state is InstanceState.READY and blocked:
+        return 503, {"state": state, "reason": "EventLoopBlocked", "message": BLOCKED, "file": "", "line": 0}
     if state is InstanceState.READY:
         return 200, {"state": state, "port": port, **forking(how)}
     if state is InstanceState.POOL:
