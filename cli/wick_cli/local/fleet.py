@@ -193,7 +193,7 @@ class Fleet:
             whole = (clock() - began) * 1000
         except (LoadFailed, Unstartable) as error:
             if runtime:
-                runtime.kill()
+                await runtime.end()
             output.failed()
             if unit.revision == self.revision:
                 self._told = output.lines

@@ -37,6 +37,8 @@ START_SECONDS = 20.0
 LOAD_SECONDS = 60.0
 """For a function's imports and `init`."""
 GRACE_SECONDS = 30.0
+LAST_WORDS = 2.0
+"""For the output of one that was killed; a daemon may hold its pipe for ever."""
 MAX_LINE = 64 * 1024
 """Bytes of a log line; the rest of a longer one is dropped."""
 _POLL_SECONDS = 0.01
@@ -69,6 +71,8 @@ class Runtime:
         """How the function's handler processes come to be, and why so; empty where there are none."""
         self.line: Line = lambda _line: None
         """Called with each line it prints; set by whoever gives it a function."""
+        self.silent = asyncio.Event()
+        """All that it printed before its end has gone to `line`."""
 
     @property
     def pid(self) -> int:
@@ -115,15 +119,25 @@ class Runtime:
         stream = self.process.stdout
         if stream is None:
             raise RuntimeError("the runtime was started without a pipe for its output")
-        while data := await _line(stream):
-            self._last = data.decode(errors="replace").rstrip()
-            self.line(self._last)
+        try:
+            while data := await _line(stream):
+                self._last = data.decode(errors="replace").rstrip()
+                self.line(self._last)
+        finally:
+            self.silent.set()
 
     def stop(self) -> None:
         """Ask it to finish what it has and end."""
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):  # it ended by itself, and `wait` is about to say so
                 self.process.terminate()
+
+    async def end(self) -> None:
+        """Kill it, and wait until its last line was read, for `LAST_WORDS` at most."""
+        self.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await self.silent.wait()
 
     def kill(self) -> None:
         """End it and everything it started, now; what is left of its session, where it has ended."""

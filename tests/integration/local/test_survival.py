@@ -125,10 +125,11 @@ def test_deploy_waits_for_the_new_code_and_fails_with_its_error(up, write):
 
 def test_a_failure_is_told_once_however_often_the_start_is_tried_again(up, write, tmp_path):
     tries = tmp_path / "tries"
-    running = up(write("f", BROKEN_SOON.replace("FILE", str(tries)), "scale:\n  min: 1"))
+    wordy = "print(*range(500), sep='\\n')\n" + BROKEN_SOON.replace("FILE", str(tries))
+    running = up(write("f", wordy, "scale:\n  min: 1"))
     running.says("the new code is broken")
     eventually(lambda: len(tries.read_text()) >= 3)
-    assert len([line for line in running.printed if line.startswith("f | ")]) == 1
+    assert len([line for line in running.printed if line.startswith("f | ")]) == 501
     assert len([line for line in running.printed if line.startswith("f: failed")]) == 1
     ready = next(each for each in running.shown("f")["status"]["conditions"] if each["type"] == "Ready")
     assert (ready["status"], ready["reason"]) == ("False", "LoadFailed")
