@@ -27,7 +27,8 @@ async def serving(world, platform, **spec):
     """The pod from the pool that serves such a function."""
     platform.apply(world.namespace, function(**spec))
     platform.ready("hello", world.namespace, "Idle")
-    await world.run_pool(1)
+    [pod] = await world.run_pool(1)
+    await kubelet(world, pod["metadata"]["name"], limits={"memory": "256Mi"})  # the pool's, which its kubelet reports
     started = await world.start(await world.present())
     with suppress(ApiRefused):
         await world.cluster.scale(world.namespace, "hello", 1, field_manager=names.ROUTER)
@@ -61,7 +62,6 @@ async def kubelet(world, name, *conditions, **resources):
 async def test_limits_come_first_and_hold_and_what_the_node_lacks_is_told_in_its_words(world, platform):
     name = await serving(world, platform, resources=LARGE)
     await has(world, name, limits_memory="64Mi", requests_cpu="10m")
-    await kubelet(world, name, limits={"memory": "256Mi"})
     await kubelet(world, name, limits={"memory": "64Mi"})
     await has(world, name, limits_memory="64Mi", requests_cpu="50", requests_memory="32Mi")
     pending = {"type": "PodResizePending", "status": "True", "reason": "Infeasible", "message": INFEASIBLE}
