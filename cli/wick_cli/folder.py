@@ -46,7 +46,8 @@ def read_source(folder: Path) -> dict[str, str]:
         try:
             source[name] = file.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
-            raise ValueError(f"{name} is not UTF-8 text; a function's files are text, put data elsewhere") from error
+            remedy = "mount data from a ConfigMap's binaryData (spec.configMaps) or a Secret, or build an image"
+            raise ValueError(f"{name} is not UTF-8 text, and a function's files are; {remedy}") from error
     size = sum(len(text.encode()) for text in source.values())
     if size > MAX_SOURCE_BYTES:
         raise ValueError(f"the files are {size:,} bytes, more than {MAX_SOURCE_BYTES:,}; build an image instead")

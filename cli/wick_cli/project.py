@@ -119,13 +119,24 @@ def _read_file(file: Path) -> tuple[list[Document], list[ManifestProblem]]:
         return [], [ManifestProblem(file, 1, f"cannot be read: {error}")]
     documents, problems = manifest.read(file, text)
     if file.name == folder.FUNCTION_FILE:
-        for document in documents:
-            if _wants_the_files_beside(document.manifest):
-                try:
-                    document.manifest["spec"]["source"] = {"inline": folder.read_source(file.parent)}
-                except (OSError, ValueError) as error:
-                    problems.append(document.problem(f"spec: {error}"))
+        return _with_the_files_beside(documents, file.parent, problems)
     return documents, problems
+
+
+def _with_the_files_beside(
+    documents: Sequence[Document], here: Path, problems: list[ManifestProblem]
+) -> tuple[list[Document], list[ManifestProblem]]:
+    """Less the documents whose files cannot be taken, of which that is the problem and not what they lack then."""
+    whole = []
+    for document in documents:
+        if _wants_the_files_beside(document.manifest):
+            try:
+                document.manifest["spec"]["source"] = {"inline": folder.read_source(here)}
+            except (OSError, ValueError) as error:
+                problems.append(document.problem(f"spec: {error}"))
+                continue
+        whole.append(document)
+    return whole, problems
 
 
 def _wants_the_files_beside(written: dict[str, Any]) -> bool:

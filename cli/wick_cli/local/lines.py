@@ -80,8 +80,8 @@ class StartOutput:
             self._show(line)
 
 
-def readable(line: str) -> str:
-    """One line of the runtime's JSON log as a person reads it; anything else as it is."""
+def readable(line: str, *, request: bool = False) -> str:
+    """One line of the runtime's JSON log as a person reads it, with the `request`'s id; anything else as it is."""
     if not line.startswith("{"):
         return line
     try:
@@ -94,4 +94,5 @@ def readable(line: str) -> str:
     level = str(entry.get("level", "")).lower()
     shown = "" if level in ("", "info") else f"{level}: "
     detail = entry.get("traceback") or entry.get("exception") or ""
-    return f"{shown}{message}" + (f"\n{detail}" if detail else "")
+    of = f" [{entry['requestId']}]" if request and entry.get("requestId") else ""
+    return f"{shown}{message}{of}" + (f"\n{detail}" if detail else "")

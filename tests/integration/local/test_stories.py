@@ -309,13 +309,44 @@ def test_the_other_commands_find_it(up, write, tmp_path):
     running.wick("invoke", "f", code=4)
 
 
-def test_without_a_running_platform_local_commands_say_so():
-    wick = Path(sys.executable).with_name("wick")
-    ran = subprocess.run(
-        [wick, "list", "--local", "--port", "1"], capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+def run(*words):
+    """`wick` with no cluster to be found."""
+    wick, nowhere = Path(sys.executable).with_name("wick"), os.environ | {"KUBECONFIG": os.devnull, "HOME": os.devnull}
+    return subprocess.run([wick, *words], capture_output=True, text=True, timeout=PATIENCE, check=False, env=nowhere)
+
+
+@pytest.mark.parametrize("words", [["list"], ["invoke", "f"], ["logs", "f"]], ids=" ".join)
+def test_without_a_running_platform_local_commands_say_so_and_name_the_option(words):
+    ran = run(*words, "--local", "--port", "1")
     assert ran.returncode == 5
-    assert "no `wick up` runs at port 1" in ran.stderr
+    assert "port 1 of this machine" in ran.stderr
+    assert "give its port by --port" in ran.stderr
+
+
+def test_without_a_cluster_a_command_says_what_to_give_it(write):
+    ran = run("deploy", str(write("f", ECHO)))
+    assert ran.returncode == 5
+    assert "give a kubeconfig by KUBECONFIG or --context, or run `wick up PATH` and give --local" in ran.stderr
+
+
+def test_logs_name_the_request_that_a_line_belongs_to(up, write):
+    running = up(write("f", "def handle():\n    print('greeting')"))
+    running.call("f", headers={"X-Request-Id": "mine-1"}.items())
+    running.call("f", headers={"X-Request-Id": "mine-2"}.items())
+    eventually(lambda: "greeting [mine-2]" in running.wick("logs", "f").stdout.splitlines())
+    assert "greeting [mine-1]" in running.wick("logs", "f").stdout.splitlines()
+
+
+def test_a_binary_file_beside_the_code_is_refused_by_its_name_with_what_to_do(tmp_path):
+    (tmp_path / "function.yaml").write_text("apiVersion: kubewick.dev/v1alpha1\nkind: Function\nmetadata: {name: f}\n")
+    (tmp_path / "main.py").write_text(ECHO)
+    (tmp_path / "logo.png").write_bytes(b"\x89PNG\xff")
+    ran = run("up", str(tmp_path))
+    assert ran.returncode != 0
+    assert (
+        "logo.png is not UTF-8 text, and a function's files are; mount data from a ConfigMap's binaryData" in ran.stderr
+    )
+    assert len(ran.stderr.splitlines()) == 1, "nothing that only follows from it"
 
 
 def test_a_missing_function_is_told_by_its_name_and_an_exit_code_of_its_own(up, write):

@@ -51,6 +51,19 @@ def test_log_lines_are_shown_as_people_read_them(line, shown):
 
 
 @pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('{"message": "hi", "requestId": "5f3a"}', "hi [5f3a]"),
+        ('{"level": "error", "message": "bad", "requestId": "5f3a", "traceback": "in f"}', "error: bad [5f3a]\nin f"),
+        ('{"message": "of no request"}', "of no request"),
+        ("plain", "plain"),
+    ],
+)
+def test_a_log_line_has_its_request_s_id_where_that_is_asked_for(line, shown):
+    assert readable(line, request=True) == shown
+
+
+@pytest.mark.parametrize(
     ("said", "text"),
     [
         ({"message": "invalid syntax", "file": "main.py", "line": 3}, "main.py:3: invalid syntax"),

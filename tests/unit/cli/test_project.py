@@ -48,7 +48,9 @@ def test_a_source_of_its_own_is_kept(tmp_path):
 def test_files_that_cannot_be_source_are_named(tmp_path):
     write(tmp_path, function_yaml=function("a", "  timeout: 1s\n"), main_py="")
     (tmp_path / "data.bin").write_bytes(b"\xff\xfe")
-    assert "data.bin is not UTF-8 text" in str(read([tmp_path]).problems[0])
+    [problem] = read([tmp_path]).problems
+    assert "data.bin is not UTF-8 text" in str(problem)
+    assert "binaryData (spec.configMaps)" in str(problem)
     (tmp_path / "data.bin").write_text("x" * (MAX_SOURCE_BYTES + 1))
     assert "build an image instead" in str(read([tmp_path]).problems[0])
 
