@@ -15,9 +15,10 @@ help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
 
 $(VENV)/ready: pyproject.toml
+	@echo 'Making $(VENV) (once; about a minute)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet -e '.[cli]' --group dev
+	$(BIN)/python -m pip install -e '.[cli]' --group dev
 	touch $@
 
 run: $(VENV)/ready ## Start the local platform on the examples at http://127.0.0.1:8080
