@@ -22,9 +22,10 @@ from pathlib import Path
 from wick_api import metric
 from wick_api.function import parse
 from wick_api.names import Key
+from wick_autoscaler.collector import Look
 from wick_autoscaler.decisions.demand import Reading
 from wick_autoscaler.decisions.scaler import Replicas
-from wick_autoscaler.loop import Autoscaler, Look
+from wick_autoscaler.loop import Autoscaler
 
 TICKS = 30
 WARM = 130

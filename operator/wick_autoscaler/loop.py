@@ -1,6 +1,6 @@
-"""The loop: look at every router, decide for every function that may need it, act. Once a second, or when poked.
+"""The autoscaler's loop: collect demand, decide for each function that may need it, act. Once a second, or when poked.
 
-    +--> look: scrape all routers at once, each within `AutoscalerSettings.patience`; late ones make it incomplete
+    +--> look: what all routers counted since the last look (`collector`)
     |    decide: for functions with new demand, poked, edited, with other replicas, or whose decision falls due
     |    act: one `Scaler.scale` at a time per function, `AutoscalerSettings.writes` at once
     +--- wait for the next second, or a poke
@@ -14,22 +14,18 @@ One task runs it all and owns the ones that write; nothing is kept after `run` e
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import aiohttp
 from msgspec import Struct
 
-from wick_api import header
 from wick_api.fault import Faults
 from wick_api.function import Function
 from wick_api.names import Key
-from wick_autoscaler import body
-from wick_autoscaler.decisions import exposition
-from wick_autoscaler.decisions.clock_alignment import AWAITED, Axis
+from wick_autoscaler.collector import Collector, Look
 from wick_autoscaler.decisions.decision import Decision, decide
-from wick_autoscaler.decisions.demand import NOTHING, SERIES, Change, Reading
-from wick_autoscaler.decisions.exposition import CONTENT_TYPE
+from wick_autoscaler.decisions.demand import NOTHING, Change
 from wick_autoscaler.decisions.function_state import Decided, Track
 from wick_autoscaler.decisions.recheck_queue import Agenda
 from wick_autoscaler.decisions.scaler import NotScaled, Replicas, Scaler
@@ -43,9 +39,6 @@ log = logging.getLogger(__name__)
 _DECISION, _SCHEDULE, _DEMAND = "scaling decision", "schedule", "demand"
 _POLICY, _WRITE = "scaling policy", "scaling write"
 """Borders, as faults name them."""
-
-_FILTER = [("name[]", name) for name in SERIES]
-"""Routers leave out all other series when asked so; an answer with more in it is read as well."""
 
 
 class AutoscalerSettings(Struct, frozen=True):
@@ -69,40 +62,6 @@ class AutoscalerSettings(Struct, frozen=True):
     """Bytes of one router's metrics; more is an error."""
 
 
-class Look(Struct, frozen=True):
-    """What all routers counted, on our time axis."""
-
-    since: float
-    """Where the last look ended."""
-    until: float
-    """The moment by which all that answered are counted; what they know beyond it comes with the next look."""
-    changes: Sequence[dict[Key, Change]]
-    """By router."""
-    complete: bool
-    """All of them answered."""
-
-
-class _Page(Struct, frozen=True):
-    """One router's metrics, when they came, and when they were written by the router's own clock."""
-
-    text: bytes
-    came: float
-    written: float | None
-
-
-class _Router:
-    """What is kept of one router between looks."""
-
-    __slots__ = ("axis", "reading")
-
-    def __init__(self) -> None:
-        self.axis, self.reading = Axis(), Reading()
-
-
-def _written(headers: Mapping[str, str]) -> float | None:
-    return exposition.value(headers.get(header.CLOCK, "").encode())
-
-
 class Autoscaler:
     """Keeps every function of one `Scaler` at the number of instances its demand asks for."""
 
@@ -120,11 +79,6 @@ class Autoscaler:
         self._scaler, self._targets, self._settings = scaler, targets, settings
         self._clock, self._wall, self._listener = clock, wall, listener
         self._faults = faults or Faults()
-        self._routers: dict[str, _Router] = {}
-        self._until = clock()
-        """By when all is counted so far."""
-        self._silent: dict[str, float] = {}
-        """Routers that do not answer, and since when."""
         self._asked: dict[Key, Replicas] = {}
         self._early: dict[Key, Change] = {}
         """Demand for functions that are not known, or not any more; no more of them than routers write."""
@@ -156,11 +110,12 @@ class Autoscaler:
         timeout = aiohttp.ClientTimeout(total=self._settings.patience)
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as writers:
             writers.create_task(self._watcher.run(), name="metrics from outside")
-            self._until = self._clock()
+            largest, given_up = self._settings.largest, self._settings.given_up
+            collector = Collector(session, self._targets, self._clock, given_up=given_up, largest=largest)
             while True:
                 began = self._clock()
                 self._poked.clear()
-                look = await self._look(session)
+                look = await collector.collect()
                 self.decide(look, self._clock(), writers)
                 # A storm of pokes may take half of the time, not all of it.
                 await asyncio.sleep(max(self._settings.breath, self._clock() - began))
@@ -172,40 +127,6 @@ class Autoscaler:
                 await self._poked.wait()
         except TimeoutError:
             return
-
-    async def _look(self, session: aiohttp.ClientSession) -> Look:
-        """Scrape every router."""
-        urls = list(dict.fromkeys(self._targets()))
-        pages = dict(zip(urls, await asyncio.gather(*(self._scrape(session, url) for url in urls)), strict=True))
-        now = self._clock()
-        self._silent = {url: self._silent.get(url, now) for url, page in pages.items() if page is None}
-        lost = {url for url, since in self._silent.items() if now - since >= self._settings.given_up}
-        gone = [self._routers.pop(url) for url in list(self._routers) if url not in pages or url in lost]
-        complete = len(self._silent) < len(pages) and self._silent.keys() <= lost
-        read = [(self._router(url), page) for url, page in pages.items() if page is not None]
-        moments = [router.axis.moment(page.came, page.written) for router, page in read]
-        since = self._until
-        if all(now - silent >= AWAITED for silent in self._silent.values()):
-            self._until = max(since, min(moments, default=since))
-        changes = [router.axis.left(router.reading.gone()) for router in gone]
-        changes += [
-            router.axis.take(router.reading.feed(page.text), moment, self._until)
-            for (router, page), moment in zip(read, moments, strict=True)
-        ]
-        return Look(since, self._until, changes, complete)
-
-    def _router(self, url: str) -> _Router:
-        return self._routers.setdefault(url, _Router())
-
-    async def _scrape(self, session: aiohttp.ClientSession, url: str) -> _Page | None:
-        try:
-            async with session.get(url, params=_FILTER, headers={"Accept": CONTENT_TYPE}) as response:
-                response.raise_for_status()
-                text = await body.read(response, self._settings.largest)
-                return _Page(text, self._clock(), _written(response.headers))
-        except (aiohttp.ClientError, TimeoutError, body.TooLarge) as error:
-            log.warning("router %s did not answer: %s", url, str(error) or type(error).__name__)
-            return None
 
     def decide(self, look: Look, now: float, writers: asyncio.TaskGroup) -> None:
         """Take the changes in and decide for every function that may need it."""

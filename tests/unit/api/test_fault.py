@@ -12,11 +12,12 @@ from cluster.meanwhile import meanwhile
 from wick_api.fault import Faults, sentence
 from wick_api.names import Key
 from wick_api.reason import Condition, Reason
+from wick_autoscaler.collector import Look
 from wick_autoscaler.decisions import exporter
 from wick_autoscaler.decisions.function_state import Track
 from wick_autoscaler.decisions.scaler import Replicas
 from wick_autoscaler.external_metrics import ExternalMetricsPoller, Sources
-from wick_autoscaler.loop import Autoscaler, AutoscalerSettings, Look
+from wick_autoscaler.loop import Autoscaler, AutoscalerSettings
 from wick_kube.error import ApiNotFound
 from wick_kube.reflector import Reflector
 from wick_kube.resource import SERVICES

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from wick_api.function import parse
+from wick_autoscaler.collector import Look
 from wick_autoscaler.decisions.scaler import Replicas
-from wick_autoscaler.loop import Autoscaler, AutoscalerSettings, Look
+from wick_autoscaler.loop import Autoscaler, AutoscalerSettings
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NEVER = AutoscalerSettings(round=1e9)
