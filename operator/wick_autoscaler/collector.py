@@ -24,7 +24,7 @@ from wick_autoscaler.decisions.exposition import CONTENT_TYPE
 log = logging.getLogger(__name__)
 
 _FILTER = [("name[]", name) for name in SERIES]
-"""Routers leave out all other series when asked so; an answer with more in it is read as well."""
+"""Query that asks a router for these series alone; an answer with others in it is read too."""
 
 
 class Look(Struct, frozen=True):
@@ -49,7 +49,7 @@ class _Page(Struct, frozen=True):
 
 
 class _Router:
-    """What is kept of one router between looks."""
+    """State of one router between two looks: its last counters and its place on the time axis."""
 
     __slots__ = ("axis", "reading")
 
@@ -81,7 +81,7 @@ class Collector:
         self._given_up, self._largest = given_up, largest
         self._routers: dict[str, _Router] = {}
         self._until = clock()
-        """By when all is counted so far."""
+        """The moment up to which all routers are counted."""
         self._silent: dict[str, float] = {}
         """Routers that do not answer, and since when."""
 

@@ -49,11 +49,11 @@ class AutoscalerSettings(Struct, frozen=True):
     patience: float = 0.8
     """Seconds a router may take to answer."""
     given_up: float = 300.0
-    """Seconds after which a router that does not answer, though it is still listed, holds nothing any more."""
+    """Seconds after which a listed router that does not answer counts as gone: its requests in flight are dropped."""
     round: float = 30.0
     """Seconds in which every function is looked at once, whatever happens; less than the shortest forecast's slot."""
     breath: float = 0.01
-    """Least seconds between two looks, however often it is poked."""
+    """Least seconds between two looks, however often the loop is poked."""
     writes: int = 20
     """Replica changes under way at once."""
     sources: Sources = Sources()
@@ -81,17 +81,17 @@ class Autoscaler:
         self._faults = faults or Faults()
         self._asked: dict[Key, Replicas] = {}
         self._early: dict[Key, Change] = {}
-        """Demand for functions that are not known, or not any more; no more of them than routers write."""
+        """Demand of functions that the scaler does not list, or no longer lists; at most those that routers export."""
         self._poked = asyncio.Event()
         self._writing: set[Key] = set()
         self._slots = asyncio.Semaphore(settings.writes)
         self._touched: dict[Key, None] = {}
-        """To be decided in the next tick, in order."""
+        """Functions that the next tick decides for, in this order."""
         self._agenda = Agenda()
         self._round: Iterator[Key] = iter(())
         self._rounded = clock()
         self._passed: set[Key] = set()
-        """Given another number while the last one was still being written."""
+        """Functions whose decision changed while the write of the one before was under way; decided again after it."""
         self.tracks: dict[Key, Track] = {}
         self._watcher = ExternalMetricsPoller(scaler, self.tracks, clock, settings.sources, self._touch, self._faults)
 
@@ -175,7 +175,7 @@ class Autoscaler:
         writers.create_task(self._write(key, decision, replicas), name=f"scale {key}")
 
     def _look_round(self, now: float, wall: datetime) -> None:
-        """Look at the next slice of all functions for what nobody told."""
+        """Enqueue those of the next slice of all functions whose change no event reported."""
         due = int(len(self.tracks) * min((now - self._rounded) / self._settings.round, 1.0))
         if not due:
             return
@@ -230,7 +230,7 @@ class Autoscaler:
                 self._faults.passed(_POLICY, key)
 
     def _all(self) -> Mapping[Key, Function | None]:
-        """Every function that is not as it was, for want of better news."""
+        """Every function that differs from what was last decided on; for scalers that do not report changes."""
         known: dict[Key, Function | None] = {function.key: function for function in self._scaler.functions()}
         gone: dict[Key, Function | None] = dict.fromkeys(self.tracks.keys() - known)
         return gone | {key: function for key, function in known.items() if self._differs(key, function)}
