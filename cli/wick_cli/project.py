@@ -44,6 +44,13 @@ class Project:
     others: tuple[Document, ...] = ()
     problems: tuple[ManifestProblem, ...] = ()
 
+    @property
+    def warnings(self) -> tuple[ManifestProblem, ...]:
+        """What is read otherwise than its author may think; in the order of `wick deploy`."""
+        functions = (authored.document for authored in self.functions.values())
+        documents = (*self.config_maps.values(), *self.secrets.values(), *functions)
+        return tuple(warning for document in documents for warning in document.warnings)
+
     def without(self, keys: AbstractSet[Key]) -> Self:
         """The same with these Functions left out."""
         kept = {key: authored for key, authored in self.functions.items() if key not in keys}

@@ -73,7 +73,7 @@ def _documents(project: Project) -> list[Document]:
     if not functions:
         raise InvalidFile("no Function in the given paths")
     documents = [*project.config_maps.values(), *project.secrets.values(), *functions]
-    for warning in (warning for document in documents for warning in document.warnings):
+    for warning in project.warnings:
         click.echo(f"Warning: {warning}", err=True)
     return documents
 

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,13 +153,23 @@ class LocalSite:
         await self._processes.rest(key)
 
     def add_paths(self, paths: Sequence[Path]) -> list[str]:
-        """Serve more; the problems found in them."""
+        """Serve more; the problems found in them.
+
+        As on a cluster, what is deployed last counts: a path whose functions are all deleted or given anew is dropped.
+        """
         added = read(paths)
-        if not added.problems:
-            self._paths += [path for path in paths if path not in self._paths]
-            self._forgotten -= added.functions.keys()
-            self._follow(read(self._paths))
-        return [str(problem) for problem in added.problems]
+        if added.problems:
+            return [str(problem) for problem in added.problems]
+        replaced = self._forgotten | added.functions.keys()
+        kept = [path for path in self._paths if path in paths or not _only(read([path]), replaced)]
+        wanted = [*kept, *(path for path in paths if path not in kept)]
+        whole = read(wanted)
+        if conflicts := [str(problem) for problem in whole.problems if problem not in self._project.problems]:
+            return conflicts
+        self._paths = wanted
+        self._forgotten -= added.functions.keys()
+        self._follow(whole)
+        return []
 
     # Its tasks
 
@@ -170,7 +181,8 @@ class LocalSite:
 
     async def _refresh(self) -> None:
         while True:
-            self._screen.update(self.rows(), [str(problem) for problem in self._project.problems])
+            warnings = (f"Warning: {warning}" for warning in self._project.warnings)
+            self._screen.update(self.rows(), [*map(str, self._project.problems), *warnings])
             await asyncio.sleep(REFRESH_SECONDS)
 
     def _follow(self, project: Project) -> None:
@@ -289,3 +301,8 @@ async def guarded() -> AsyncIterator[tuple[Callable[[str], None], Path]]:
     finally:
         ear.close()
         await process.wait()
+
+
+def _only(project: Project, keys: AbstractSet[Key]) -> bool:
+    """Whether a path has these functions and no other."""
+    return bool(project.functions) and project.functions.keys() <= keys

@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from corpus.yaml.record import DOCUMENTS, EXPECTED, SCALARS, scalar_document
 from wick_cli.document import manifest
 from wick_cli.document.dump import dump
+from wick_cli.failure import InvalidFile
+from wick_cli.main import main
 from wick_cli.project import read
 
 EXPECTATIONS = json.loads(EXPECTED.read_text())
@@ -39,6 +42,19 @@ def test_what_deploy_prints_is_read_back_as_the_same(name, tmp_path):
     found = found_in(next(each for each in DOCUMENTS if each.name == name))
     (tmp_path / "a.yaml").write_text("\n---\n".join(map(dump, found)) + "\n")
     assert named(found_in(tmp_path / "a.yaml")) == named(found)
+
+
+@pytest.mark.parametrize("name", EXPECTATIONS)
+def test_the_command_refuses_what_is_refused_and_prints_what_is_read(name, tmp_path):
+    file = next(each for each in DOCUMENTS if each.name == name)
+    ran = CliRunner().invoke(main, ["deploy", "--dry-run", str(file)])
+    if not any(each["kind"] == "Function" for each in EXPECTATIONS[name] or ()):
+        assert ran.exit_code == InvalidFile.exit_code
+        assert "Traceback" not in ran.output
+        return
+    assert ran.exit_code == 0, ran.output
+    (tmp_path / "printed.yaml").write_text(ran.stdout)
+    assert named(found_in(tmp_path / "printed.yaml")) == named(EXPECTATIONS[name])
 
 
 def read_scalar(text):
