@@ -39,6 +39,7 @@ NODE = (
     Need("debootstrap", "debootstrap"),
 )
 METRICS = (Need("prometheus", "prometheus"),)
+BROWSER = (Need("chromium", "chromium"),)
 
 
 def missing(needs: Iterable[Need]) -> list[Need]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cluster.waiting import PATIENCE, eventually
+from corpus.applications import HANDLERS
 
 WICK = Path(sys.executable).with_name("wick")
 
@@ -147,3 +148,25 @@ def processes_of(group):
     """Processes whose command line names the work folder or the runtime, under one session leader."""
     listed = subprocess.run(["ps", "-eo", "pid=,sid=,args="], capture_output=True, text=True, check=True).stdout
     return [line for line in listed.splitlines() if re.search(rf"^\s*\d+\s+{group}\s", line)]
+
+
+@pytest.fixture(scope="module")
+def applications(launch, tmp_path_factory, libraries):
+    """`wick up` that serves them all, each by a route of its own too."""
+    folder = tmp_path_factory.mktemp("prefix")
+    for name, (code, attribute) in HANDLERS.items():
+        text = f"import os, sys\nFOLDER = {str(folder)!r}\nsys.path.append({str(libraries)!r})\n"
+        function = {
+            "apiVersion": "kubewick.dev/v1alpha1",
+            "kind": "Function",
+            "metadata": {"name": name},
+            "spec": {
+                "handler": f"main:{attribute}",
+                "env": [{"name": "SELF", "value": name}],
+                "routes": [{"host": f"{name}.shop.example"}],
+                "source": {"inline": {"main.py": text + code}},
+            },
+        }
+        (folder / f"{name}.yaml").write_text(json.dumps(function))
+    with launch(folder) as up:
+        yield up

@@ -103,6 +103,9 @@ FALCON_ASGI = """
 def test_bottle_and_falcon_are_recognised_and_run(start, libraries, code):
     app = start(code, KUBEWICK_HANDLER="main:app", PYTHONPATH=libraries)
     assert app.request("/hello/Ada", "POST", "text").json == {"hello": "Ada", "body": "text"}
+    assert app.request("/hello/Ada", "POST", iter([b"in ", b"chunks"])).json["body"] == "in chunks"
+    large = app.request("/hello/Ada", "POST", iter([b"x" * 100_000] * 20)).json["body"]
+    assert large == "x" * 2_000_000
 
 
 def test_django_runs(serve):
