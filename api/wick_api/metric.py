@@ -29,6 +29,7 @@ POKES = "kubewick_router_pokes_total"  # + outcome: sent | failed | unresolved
 CERTIFICATES = "kubewick_router_certificates_total"  # + outcome: taken | refused
 CERTIFICATE_REFUSED = "kubewick_router_certificate_refused"
 ROUTER_FAULTS = "kubewick_router_faults_total"  # + border: where a function's trouble was caught
+TRACES_DROPPED = "kubewick_router_traces_dropped_total"  # requests that were to be traced and became no spans
 LOOP_LAG_SECONDS = "kubewick_router_loop_lag_seconds"
 
 # Runtime, labels {namespace, function, revision}

@@ -32,6 +32,7 @@ HELP = {
     metric.POKES: ("counter", "Messages to the autoscaler, by what became of them."),
     metric.CERTIFICATES: ("counter", "New TLS certificates found in the files, by what became of them."),
     metric.CERTIFICATE_REFUSED: ("gauge", "1 while the files hold a TLS certificate that cannot be used."),
+    metric.TRACES_DROPPED: ("counter", "Requests that were to be traced and became no spans: too many waited."),
     metric.ROUTER_FAULTS: ("counter", "Defects that one function brought out, caught at its border."),
     metric.LOOP_LAG_SECONDS: ("histogram", "How late the event loop ran a timer."),
 }  # fmt: skip
@@ -83,6 +84,7 @@ def write(plane: "DataPlane", wanted: Container[str] = HELP) -> Iterator[Page]:
             f'{metric.CERTIFICATES}{{outcome="{outcome}"}} {count}\n' for outcome, count in certificate.outcomes.items()
         ]
         families[metric.CERTIFICATE_REFUSED].append(f"{metric.CERTIFICATE_REFUSED} {certificate.refused:d}\n")
+    families[metric.TRACES_DROPPED].append(f"{metric.TRACES_DROPPED} {plane.tracing.dropped if plane.tracing else 0}\n")
     families[metric.LOOP_LAG_SECONDS].append(_histogram(metric.LOOP_LAG_SECONDS, "", (plane.loop_lag,)))
     yield page
     for upstream in list(plane.upstreams.values()):
