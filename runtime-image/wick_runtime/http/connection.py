@@ -130,6 +130,7 @@ class Connection(asyncio.Protocol):
         self._waiting.clear()
         for exchange in waiting:
             self._forget(exchange)
+        del self._parser, self._feed  # they hold this object: freed now, not by the garbage collector
 
     def _forget(self, exchange: Exchange) -> None:
         answered, exchange.ended = exchange.ended, True

@@ -1,6 +1,7 @@
 """The control process: its entry, its loop, and the channel to the supervisor."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ def main(config: RuntimeConfig, channel: Channel, shared: Shared, port: Sequence
     """Until the instance is over; its exit code. `port` is the listening socket, and connections accepted from it."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ignored)  # the supervisor gets them and says so on the channel
+    gc.enable()  # the supervisor forks with it off, and this process lives as long as the instance
     try:
         return run(_main(config, channel, shared, *port), config.loop)
     except BaseException:  # noqa: BLE001 - the last frame of this process: show it and end

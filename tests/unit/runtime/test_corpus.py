@@ -1,6 +1,8 @@
 """The HTTP corpus, bytes in and events out, by both of the runtime's parsers: the same verdicts on all."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -65,6 +67,23 @@ async def test_a_case_is_read_as_the_corpus_says(name):
         requests, statuses, closed = await verdict(parser, [CASES[name].data])
         assert (parser, requests, statuses) == (parser, *expected(CASES[name]))
         assert closed or not CASES[name].status
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize("name", CASES)
+async def test_a_connection_that_has_ended_is_freed_without_the_garbage_collector(parser, name):
+    server = Server(Function(), choose(parser), TABLE, ServerSettings())
+    connection = Connection(server)
+    ended = weakref.ref(connection)
+    gc.disable()
+    try:
+        _, refused = await play(connection, [CASES[name].data])
+        del connection
+        assert refused or ended() is None, "a refused one is kept for a moment, to be cut"
+    finally:
+        gc.enable()
+        if server._sweeper is not None:
+            server._sweeper.cancel()
 
 
 @pytest.mark.parametrize("parser", PARSERS)
