@@ -89,6 +89,7 @@ async def test_a_quota_that_refuses_the_requests_leaves_the_limits_and_is_told(w
     )
     name = await serving(world, platform, resources=LARGE)
     await has(world, name, limits_memory="64Mi", requests_cpu="10m")
+    await kubelet(world, name, limits={"memory": "64Mi"})
     status = platform.status(
         "hello", world.namespace, lambda status: condition(status, "Scaled").get("status") == "False"
     )
