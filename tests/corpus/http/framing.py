@@ -82,6 +82,7 @@ CODINGS = {
     "coding before comma": _coding(b" chunked,"),
     # Legal (RFC 9110, 5.6.3), and refused all the same: llhttp reads no tab here (`findings/llhttp-coding-tab.sh`).
     "coding with a tab behind": _coding(b" chunked\t"),
+    "coding with a tab and a space behind": _coding(b" chunked\t "),
     "coding on a folded line": refused(post(b"Transfer-Encoding:\r\n chunked", body=HELLO + SMUGGLED)),
     "coding with a space before the colon": refused(post(b"Transfer-Encoding : chunked", body=HELLO + SMUGGLED)),
     "coding with a tab before the colon": refused(post(b"Transfer-Encoding\t: chunked", body=HELLO + SMUGGLED)),
@@ -110,6 +111,10 @@ CHUNKS = {
     "chunk extension with carriage return": _chunks(b"5;a\rb\r\nhello\r\n0\r\n\r\n"),
     "chunk extension with NUL": _chunks(b"5;a=\x00\r\nhello\r\n0\r\n\r\n"),
     "chunk extension with open quotes": _chunks(b'5;a="b\r\nhello\r\n0\r\n\r\n'),
+    "chunk extension with an escaped end of its quotes": _chunks(b'5;a="b\\"\r\nhello\r\n0\r\n\r\n'),
+    "chunk extension of nothing": _chunks(b"5;\r\nhello\r\n0\r\n\r\n"),
+    # Legal (RFC 9112, 7.1.1), and refused all the same, as llhttp does.
+    "chunk extension with white space before its name": _chunks(b"5; a\r\nhello\r\n0\r\n\r\n"),
     "last chunk with bare line feeds": _chunks(b"5\r\nhello\r\n0\n\n"),
     "trailer with space before colon": _chunks(b"0\r\nX : y\r\n\r\n"),
     "trailer without a colon": _chunks(b"0\r\na b\r\n\r\n"),
@@ -127,6 +132,8 @@ ACCEPTED = {
     "chunk with extension": served(chunked(b"5;a=b\r\nhello\r\n0\r\n\r\n"), posted(b"hello")),
     "chunk with extension without value": served(chunked(b"5;a\r\nhello\r\n0\r\n\r\n"), posted(b"hello")),
     "chunk with quoted extension": served(chunked(b'5;a="b c"\r\nhello\r\n0\r\n\r\n'), posted(b"hello")),
+    "chunk with quotes in a quoted extension": served(chunked(b'5;a="b\\"c"\r\nhello\r\n0\r\n\r\n'), posted(b"hello")),
+    "chunk with extensions without names": served(chunked(b"5;;=b;a=\r\nhello\r\n0\r\n\r\n"), posted(b"hello")),
     "chunk with leading zeros": served(chunked(b"0005\r\nhello\r\n000\r\n\r\n") + GET, posted(b"hello"), Request()),
     "chunk with more zeros than digits": served(chunked(b"0" * 20 + b"5\r\nhello\r\n0\r\n\r\n"), posted(b"hello")),
     "chunk size in capitals": served(chunked(b"A\r\nhellohello\r\n0\r\n\r\n"), posted(b"hellohello")),

@@ -44,6 +44,9 @@ def _offers(name: str, offer: tuple[bytes, ...]) -> dict[str, Case]:
         f"{name} with white space, with a chunked body": served(
             post(*offer, b"Transfer-Encoding:  chunked ", body=HELLO) + GET, posted(b"hello"), Request()
         ),
+        f"{name} with a tab behind its coding": served(
+            post(*offer, b"Transfer-Encoding: chunked\t", body=HELLO) + GET, posted(b"hello"), Request()
+        ),
         f"{name} with length and chunked": refused(
             post(*offer, b"Content-Length: 5", TE, body=b"0\r\n\r\n" + SMUGGLED)
         ),

@@ -26,11 +26,12 @@ _REQUEST_LINE: Final = re.compile(
     rb"([A-Z-]+) +((?:[/*]|[A-Za-z]+://|[\w.-]+:)[\x21-\x7e]*)(?: +HTTP/([0-9])\.([0-9]))?\Z"
 )
 _FIELD: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)\Z")
-_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_QUOTED: Final = rb"\"[^\"\x00-\x08\x0a-\x1f\x7f]*\""
+_NAME: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]*"
+_QUOTED: Final = rb"\"(?:[^\"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x08\x0a-\x1f\x7f])*\""
 _CHUNK: Final = re.compile(
-    rb"(0*[0-9a-fA-F]{1,16})(?:;[ \t]*" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*\Z"
+    rb"(0*[0-9a-fA-F]{1,16})(?:;" + _NAME + rb"(?:=" + _NAME + rb"(?:" + _QUOTED + rb")?)?)*(?<!;)\Z"
 )
+"""A size and its extensions, of which llhttp takes any without a name and none with white space (RFC 9112, 7.1.1)."""
 _MAX_LINE: Final = 65536
 _MAX_LENGTH_DIGITS: Final = 19
 
@@ -165,7 +166,7 @@ class Reader:
             raise BadRequest("a header line is malformed")
         name, value = match[1], match[2].rstrip(b" \t")
         if self._state == _HEADERS:
-            self._tab = self._tab or (name.lower() == b"transfer-encoding" and match[2].endswith(b"\t"))
+            self._tab = self._tab or (name.lower() == b"transfer-encoding" and b"\t" in match[2][len(value) :])
             self._framing(name.lower(), value)
         elif name.lower() in (b"content-length", b"transfer-encoding"):
             raise BadRequest("a trailer frames nothing")
@@ -191,10 +192,10 @@ class Reader:
             self._complete()
             return
         self._to.on_headers_complete()
-        if self._tab:
-            raise BadRequest("a tab behind a transfer coding")  # which llhttp cannot read
         if self.should_upgrade():
-            self._complete()  # as llhttp does, whether a body follows or not
+            self._complete()  # as llhttp does, whether a body follows or not, and before it looks how that is framed
+        elif self._tab:
+            raise BadRequest("a tab behind a transfer coding")  # which llhttp cannot read
         elif self._chunked:
             self._state = _CHUNK_SIZE
         elif self._length:
