@@ -48,7 +48,7 @@ def main(config: RuntimeConfig) -> int:
         config.loop,
         config.patience,
         fork_safety.shared_mappings(),
-        generators.find() if config.preload else generators.Generators(),
+        generators.find(0) if config.preload else generators.Generators(),
     )
     gc.disable()
     gc.freeze()

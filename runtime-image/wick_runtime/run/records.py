@@ -20,9 +20,19 @@ class Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             text = self.format(record)
-        except (TypeError, ValueError):  # arguments that do not fit their format: show them rather than lose them
-            text = f"{record.msg!r} {record.args!r}"
+        except RecursionError:  # as Python's handlers do
+            raise
+        except Exception as error:  # noqa: BLE001 - a call of `logging` raises nothing of what it formats
+            text = _unformatted(record, error)
         self._lines.emit(text, record.levelname.lower(), current.get(), logger=record.name)
+
+
+def _unformatted(record: logging.LogRecord, error: Exception) -> str:
+    """What can be shown of a record whose arguments do not fit its format, or raise: better than to lose it."""
+    try:
+        return f"{record.msg!r} {record.args!r}"
+    except Exception:  # noqa: BLE001 - the function's `__repr__`
+        return f"{record.pathname}:{record.lineno}: a record that cannot be shown ({type(error).__name__})"
 
 
 class BasicConfig:

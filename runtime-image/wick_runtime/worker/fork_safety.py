@@ -8,7 +8,8 @@ The list, which the README has as a table; a process is unfit when since its sta
 - a socket, a pipe, or one of the kernel's anonymous files (epoll, eventfd, inotify, io_uring, ...): shared, so that
   one process reads what another asked for,
 - a regular file, for reading or writing: its position is shared, and so are SQLite's locks,
-- a device other than terminals, null, zero, full and random: a graphics card's state does not survive a fork,
+- a device other than terminals (but for the master's end of one), null, zero, full and random: a graphics card's
+  state does not survive a fork,
 - memory mapped as shared and writable (`mmap`, `multiprocessing.Value`, locks of `multiprocessing`).
 
 Directories, read-only mappings and memory of the process's own are fit. Decided in `reasons` from what `observe`
@@ -88,7 +89,7 @@ def told(found: Sequence[str], took: float | None) -> str:
 
 def _fit(file: File) -> bool:
     if stat.S_ISCHR(file.mode):
-        return file.terminal or file.name in FIT_DEVICES
+        return file.name in FIT_DEVICES or (file.terminal and not file.name.endswith("/ptmx"))  # that one is a pipe
     return stat.S_ISDIR(file.mode)
 
 
@@ -116,7 +117,9 @@ def observe(before: Mapping[int, Identity], mapped: Iterable[str]) -> ProcessRes
         threads=tuple(thread.name for thread in threading.enumerate() if thread is not main),
         native_threads=_native_threads() - 1,
         children=_children(),
-        timer=any(signal.getitimer(which)[0] for which in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL)),
+        timer=any(
+            signal.getitimer(which)[0] for which in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+        ),
         files=tuple(files),
         mappings=tuple(present[key] for key in present if key not in set(mapped)),
     )

@@ -139,6 +139,7 @@ class Forker:
 
     def _child(self, message: dict[str, Any], fds: list[int]) -> None:
         code = 70  # EX_SOFTWARE, if `start` raises
+        frozen = sys.maxsize
         try:
             os.setpgid(0, 0)
             self._channel.close()
@@ -148,11 +149,12 @@ class Forker:
             for number, disposition in self._dispositions.items():
                 signal.signal(number, disposition)
             gc.enable()
+            frozen = gc.get_freeze_count()
             code = self._start(message, fds)
         except BaseException:  # noqa: BLE001 - the last frame of this process: show it and end
             sys.excepthook(*sys.exc_info())
         try:
-            finalize()
+            finalize(frozen)
         finally:
             os._exit(code)
 

@@ -5,10 +5,11 @@ are all other instances of `random.Random`, NumPy's global state, and every bit 
 native libraries cannot be found; `os.register_at_fork` is for those.
 """
 
-import gc
 import sys
 from collections.abc import Iterable
 from typing import Any, NamedTuple
+
+from wick_runtime.run.heap import tracked
 
 
 class Generators(NamedTuple):
@@ -20,13 +21,16 @@ class Generators(NamedTuple):
     """Of `numpy.random.BitGenerator`."""
 
 
-def find() -> Generators:
-    """All that the garbage collector knows; costs a millisecond for 20,000 objects where `random` is loaded."""
+def find(frozen: int) -> Generators:
+    """All that the garbage collector knows; costs a millisecond for 20,000 objects where `random` is loaded.
+
+    `frozen` as in `heap.tracked`.
+    """
     base = getattr(sys.modules.get("_random"), "Random", None) if "random" in sys.modules else None
     bits = getattr(sys.modules.get("numpy.random"), "BitGenerator", None)
     if base is None and bits is None:
         return Generators()
-    objects = gc.get_objects()
+    objects = tracked(frozen)
     types = set(map(type, objects))  # not `isinstance`: a proxy may run code of the function's to say what it is
     python, numpy = (_of(objects, types, kind) for kind in (base, bits))
     state = getattr(sys.modules.get("numpy.random.mtrand"), "_rand", None)

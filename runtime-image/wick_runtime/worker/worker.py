@@ -17,6 +17,7 @@ further process.
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 import sys
@@ -59,6 +60,7 @@ def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
     born = time.monotonic()
     reseed(shared.generators)
     before = fork_safety.open_files()
+    frozen = gc.get_freeze_count()
     if not own:
         load_position.watch(channel, order["target"]["code"])
         shared.words.begin()
@@ -77,13 +79,17 @@ def main(order: dict[str, Any], fds: list[int], shared: Shared) -> int:
     shared.listener.close()
     if own:
         return run_process(sock, code)
-    return _processes(channel, code, order, first, lambda: fork_safety.observe(before, shared.mappings))
+    orders = [({"op": "fork", "id": order["first"]}, [fd]) for fd in first]
+    return _processes(channel, code, orders, frozen, lambda: fork_safety.observe(before, shared.mappings))
 
 
 def _processes(
-    channel: Channel, code: Code, order: dict[str, Any], first: Sequence[int], observe: Callable[[], ProcessResources]
+    channel: Channel, code: Code, first: Sequence[Message], frozen: int, observe: Callable[[], ProcessResources]
 ) -> int:
-    """Be the first handler process, where one was ordered along with the code, or the template of all."""
+    """Be the first handler process, where one was ordered along with the code, or the template of all.
+
+    `first` is the order to fork it, if any; `frozen` as in `heap.tracked`.
+    """
     took = code.phases["import"] + code.phases["init"]
     hooked = code.loaded.init is not None or code.loaded.shutdown is not None
     quick = bool(first) and took <= SHARED and not hooked
@@ -101,9 +107,9 @@ def _processes(
         }
     )
     if alone:
-        return run_process(socket.socket(fileno=first[0]), code)
+        return run_process(socket.socket(fileno=first[0][1][0]), code)
     if forkable:
-        return _template(channel, code, [({"op": "fork", "id": order["first"]}, [fd]) for fd in first])
+        return _template(channel, code, first, frozen)
     return _rest(channel, code)
 
 
@@ -177,10 +183,8 @@ def _process(sock: socket.socket, code: Code) -> None:
         Process(sock, Setting(code.handle, code.identity, code.target.debug)).run()
 
 
-def _template(channel: Channel, code: Code, first: Sequence[Message]) -> int:
-    """`first` is the order to fork that came along with the one to load."""
-
-    generators = find()
+def _template(channel: Channel, code: Code, first: Sequence[Message], frozen: int) -> int:
+    generators = find(frozen)
 
     def start(order: dict[str, Any], fds: list[int]) -> int:
         del order

@@ -94,6 +94,25 @@ def test_an_end_that_never_ends_is_bounded_by_the_grace_period(start, kind):
     assert instance.process.wait(20) == 1
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_that_is_frozen_with_all_other_objects_is_written(start, form, tmp_path):
+    kind, init = FORMS[form]
+    code = f"""
+        import gc, os
+        {init.strip()}
+        written = None
+        {kind} handle(request):
+            global written
+            written = written or open(os.environ["OUT"], "w")
+            gc.freeze()
+            written.write("wrote")
+    """
+    instance = start(code, OUT=tmp_path / "out")
+    assert instance.request().status == 204
+    assert instance.stop() == 0
+    assert (tmp_path / "out").read_text() == "wrote"
+
+
 TELEMETRY = """
 import logging, os
 from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler

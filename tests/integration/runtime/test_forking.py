@@ -106,6 +106,7 @@ RANDOM = """
     generator = numpy.random.default_rng(7)
     numpy.random.seed(7)
     random.seed(7)
+    {behind}
     def init(): pass
     def handle(request):
         time.sleep(0.05)
@@ -113,10 +114,11 @@ RANDOM = """
 """
 
 
+@pytest.mark.parametrize("behind", ["", "import gc; gc.freeze()"])
 @pytest.mark.parametrize("ahead", ["", "random,numpy.random"])
-def test_random_generators_do_not_repeat_in_forked_processes(start, ahead):
+def test_random_generators_do_not_repeat_in_forked_processes(start, ahead, behind):
     one = {"OPENBLAS_NUM_THREADS": "1", "KUBEWICK_PRELOAD": ahead}
-    instance = start(RANDOM, KUBEWICK_CONCURRENCY=CONCURRENT, **one)
+    instance = start(RANDOM.format(behind=behind), KUBEWICK_CONCURRENCY=CONCURRENT, **one)
     assert "are forked from one" in instance.control("/readyz").json["forking"]
     with ThreadPoolExecutor(CONCURRENT) as callers:
         drawn = [json.loads(text) for text in callers.map(lambda _: instance.request().text, range(CONCURRENT))]

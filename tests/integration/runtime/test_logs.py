@@ -85,3 +85,23 @@ def test_the_context_tells_of_the_invocation(start):
         "request_id": "i", "function": "f", "namespace": "n", "revision": "r", "attempt": 2, "cold_start": True,
         "traceparent": trace,
     }  # fmt: skip
+
+
+def test_a_record_that_cannot_be_formatted_fails_no_request_and_is_told(start):
+    code = """
+        import logging
+        class Mute:
+            def __repr__(self): raise RuntimeError("no")
+        def handle(request):
+            wrong = {"field": ("%(a)s", {"b": 1}), "few": ("%s %s", 1), "mute": ("%r", Mute()), "message": (Mute(),)}
+            logging.warning(*wrong[request.query["wrong"]])
+    """
+    instance = start(code)
+    for wrong in ("field", "few", "mute", "message"):
+        assert instance.request(f"/?wrong={wrong}").status == 204
+    assert [line["message"].partition("main.py")[2] or line["message"] for line in instance.lines] == [
+        "'%(a)s' {'b': 1}",
+        "'%s %s' (1,)",
+        ":7: a record that cannot be shown (RuntimeError)",
+        ":7: a record that cannot be shown (RuntimeError)",
+    ]

@@ -25,8 +25,8 @@ OWN = {
     "ipc.deadlines", "ipc.exit_status", "ipc.last_words", "ipc.port",
     "ipc.request_counter", "ipc.shared_table", "loop", "run",
     "run.admission", "run.async_handlers", "run.context", "run.deferred", "run.failure", "run.finalization",
-    "run.handler_pool", "run.handler_process", "run.handler_process_client", "run.integrity", "run.leftover",
-    "run.lines", "run.load", "run.load_position", "run.output", "source", "worker", "worker.code",
+    "run.handler_pool", "run.handler_process", "run.handler_process_client", "run.heap", "run.integrity",
+    "run.leftover", "run.lines", "run.load", "run.load_position", "run.output", "source", "worker", "worker.code",
     "worker.fork_safety", "worker.forker", "worker.generators", "worker.serving", "worker.worker",
 }  # fmt: skip
 CODE = """
