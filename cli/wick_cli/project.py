@@ -43,6 +43,8 @@ class Project:
     secrets: dict[Key, Document] = field(default_factory=dict)
     others: tuple[Document, ...] = ()
     problems: tuple[ManifestProblem, ...] = ()
+    outdated: dict[Key, ManifestProblem] = field(default_factory=dict)
+    """Functions as their files said before they broke, and what is wrong with those files now."""
 
     @property
     def warnings(self) -> tuple[ManifestProblem, ...]:

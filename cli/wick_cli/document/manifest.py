@@ -21,10 +21,12 @@ class ManifestProblem:
 
     file: Path
     line: int
+    """From 1; 0 where the file as a whole is meant."""
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
+        where = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return f"{where}: {self.message}"
 
 
 @dataclass(frozen=True)

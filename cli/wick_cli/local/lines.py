@@ -95,4 +95,5 @@ def readable(line: str, *, request: bool = False) -> str:
     shown = "" if level in ("", "info") else f"{level}: "
     detail = entry.get("traceback") or entry.get("exception") or ""
     of = f" [{entry['requestId']}]" if request and entry.get("requestId") else ""
-    return f"{shown}{message}{of}" + (f"\n{detail}" if detail else "")
+    first, newline, rest = (f"{message}\n{detail}" if detail else message).partition("\n")
+    return f"{shown}{first}{of}{newline}{rest}"

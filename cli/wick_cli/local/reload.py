@@ -35,13 +35,13 @@ def stamps(paths: Sequence[Path]) -> Stamps:
 
 def keep_serving(before: Project, now: Project) -> Project:
     """Add to `now` the functions of `before` whose file, or a folder it is in, has a problem now."""
-    broken = {problem.file for problem in now.problems}
-    kept = {
-        key: authored
-        for key, authored in before.functions.items()
-        if key not in now.functions and not broken.isdisjoint((authored.document.file, *authored.document.file.parents))
-    }
-    return dataclasses.replace(now, functions=now.functions | kept)
+    kept, outdated = {}, {}
+    for key, authored in before.functions.items():
+        file = authored.document.file
+        broken = [problem for problem in now.problems if problem.file in (file, *file.parents)]
+        if key not in now.functions and broken:
+            kept[key], outdated[key] = authored, broken[0]
+    return dataclasses.replace(now, functions=now.functions | kept, outdated=outdated)
 
 
 async def edits(paths: Callable[[], Sequence[Path]], period: float = PERIOD) -> AsyncIterator[None]:

@@ -168,7 +168,7 @@ class LocalSite:
             return conflicts
         self._paths = wanted
         self._forgotten -= added.functions.keys()
-        self._follow(whole)
+        self._follow(reload.keep_serving(self._project, whole))
         return []
 
     # Its tasks
@@ -216,7 +216,7 @@ class LocalSite:
     def _views(self) -> dict[Key, FunctionView]:
         return {key: function_view(lane) for key, lane in self._router.plane.upstreams.items()}
 
-    def _verdict(self, key: Key, view: FunctionView) -> LocalVerdict:
+    def _verdict(self, key: Key, view: FunctionView, unread: str = "") -> LocalVerdict:
         fleet = self._processes.fleets[key]
         lost = self._router.plane.table.lost(key)
         return readiness(
@@ -228,11 +228,13 @@ class LocalSite:
                 wanted=fleet.want,
                 ready=fleet.ready,
                 current=fleet.current,
+                unread=unread,
             )
         )
 
     def _shown(self, key: Key, view: FunctionView) -> dict[str, Any]:
-        fleet, verdict = self._processes.fleets[key], self._verdict(key, view)
+        fleet, broken = self._processes.fleets[key], self._project.outdated.get(key)
+        verdict = self._verdict(key, view, str(broken or ""))
         ready = {
             "type": Condition.READY.value,
             "status": verdict.status,

@@ -146,6 +146,24 @@ def test_a_broken_file_is_named_with_its_line_and_the_others_serve_on(up, write,
     assert good.exists()
 
 
+def test_a_file_that_cannot_be_used_is_told_by_list_and_its_function_stays_whatever_else_is_deployed(
+    up, write, tmp_path
+):
+    (tmp_path / "served").mkdir()
+    (tmp_path / "later").mkdir()
+    write("good", answers("good"), folder=tmp_path / "served")
+    bad = write("bad", answers("bad"), folder=tmp_path / "served")
+    running = up(tmp_path / "served")
+    bad.write_text(bad.read_text().replace("spec:", "spec:\n  concurency: 5"))
+    eventually(lambda: "spec.concurency: no such field" in running.shown("bad")["status"]["why"])
+    assert running.shown("bad")["status"]["conditions"][0]["reason"] == "InvalidSpec"
+    assert running.shown("good")["status"]["conditions"][0]["status"] == "True"
+    running.wick("deploy", write("more", answers("more"), folder=tmp_path / "later"))
+    assert running.call("bad").body == b"bad"
+    bad.write_text(bad.read_text().replace("concurency", "concurrency"))
+    eventually(lambda: running.shown("bad")["status"]["conditions"][0]["status"] == "True")
+
+
 def test_functions_come_and_go_with_their_files(up, write, tmp_path):
     first = write("first", answers("1"))
     running = up(tmp_path)

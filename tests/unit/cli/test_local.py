@@ -13,7 +13,7 @@ from wick_cli.local.guardian import left_behind
 from wick_cli.local.lines import KEPT, Lines, readable
 from wick_cli.local.reload import keep_serving
 from wick_cli.local.runtime import load_error
-from wick_cli.project import assemble
+from wick_cli.project import assemble, read
 
 KEY = Key("default", "f")
 
@@ -55,6 +55,7 @@ def test_log_lines_are_shown_as_people_read_them(line, shown):
     [
         ('{"message": "hi", "requestId": "5f3a"}', "hi [5f3a]"),
         ('{"level": "error", "message": "bad", "requestId": "5f3a", "traceback": "in f"}', "error: bad [5f3a]\nin f"),
+        ('{"message": "raised\\nTraceback", "requestId": "5f3a"}', "raised [5f3a]\nTraceback"),
         ('{"message": "of no request"}', "of no request"),
         ("plain", "plain"),
     ],
@@ -90,6 +91,16 @@ def served(found):
 
 def test_a_function_whose_file_is_broken_just_now_is_served_as_it_was():
     assert served(keep_serving(project("a", "b"), project("a", broken=["b"]))) == ["a", "b"]
+
+
+def test_of_a_function_that_is_served_as_it_was_it_is_known_what_broke():
+    kept = keep_serving(project("a", "b"), project("a", broken=["b"]))
+    assert {key.name: str(problem) for key, problem in kept.outdated.items()} == {"b": "b.yaml:1: broken"}
+    assert keep_serving(kept, project("a", "b")).outdated == {}
+
+
+def test_a_problem_of_a_file_as_a_whole_names_no_line(tmp_path):
+    assert [str(problem) for problem in read([tmp_path / "no"]).problems] == [f"{tmp_path}/no: no such file or folder"]
 
 
 def test_a_function_whose_file_is_gone_is_not():

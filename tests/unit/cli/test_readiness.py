@@ -26,6 +26,11 @@ def test_a_failure_is_known_while_nothing_runs_and_while_old_code_serves():
     assert judged(failure=BROKEN, state="starting", wanted=1) == ("False", Reason.LOAD_FAILED)
 
 
+def test_a_file_that_cannot_be_used_is_told_whatever_runs():
+    for running in ({}, {"state": "ready", "ready": 1, "current": 1}, {"failure": BROKEN}):
+        assert judged(unread="a.yaml:3: broken", **running) == ("False", Reason.INVALID_SPEC)
+
+
 def test_an_instance_that_is_wanted_is_waited_for():
     assert judged() == ("True", Reason.IDLE)
     assert judged(wanted=1) == ("Unknown", Reason.STARTING)
@@ -42,10 +47,12 @@ def test_an_instance_that_is_wanted_is_waited_for():
         wanted=st.integers(0, 2),
         ready=st.integers(0, 2),
         current=st.integers(0, 2),
+        unread=st.just("") | st.just("a.yaml:3: broken"),
     )
 )
 def test_true_means_that_the_present_code_serves_or_nothing_is_wanted(seen):
     verdict = readiness(seen)
     if verdict.status == "True":
         assert seen.lost is None
+        assert not seen.unread
         assert seen.current or (seen.failure is None and not seen.wanted and not seen.ready)

@@ -35,6 +35,8 @@ class LocalObservation:
     """Instances that serve, of any revision."""
     current: int
     """Those of the present text."""
+    unread: str = ""
+    """What is wrong with its file now, so that the text is that of before."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ def readiness(seen: LocalObservation) -> LocalVerdict:
 
 
 def _hindrance(seen: LocalObservation) -> FleetFailure | None:
+    if seen.unread:
+        message = f"its file as it is now cannot be used, so what it said before counts: {seen.unread}"
+        return FleetFailure(Reason.INVALID_SPEC, message)
     if seen.failure and not seen.current:
         message = seen.failure.message
         if seen.ready:
