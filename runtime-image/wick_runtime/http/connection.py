@@ -177,7 +177,8 @@ class Connection(asyncio.Protocol):
                 exchange.refusal = ErrorAnswer(505, "bad-request", "only HTTP/1.0 and HTTP/1.1 are spoken here")
         if not parser.should_keep_alive():
             exchange.keep_alive = False
-        if len(headers) > MAX_FIELDS or (self._large and self._size() > MAX_HEAD):
+        whole = not (self._large or self._head_bytes)  # a usual head comes in one piece, of which the length is known
+        if len(headers) > MAX_FIELDS or (not whole and self._size() > MAX_HEAD):
             exchange.refusal = head_too_large("request head is larger than 64 KiB or 256 fields")
             exchange.keep_alive = False
         else:

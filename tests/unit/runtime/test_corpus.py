@@ -70,6 +70,14 @@ async def test_a_case_is_read_as_the_corpus_says(name):
 
 
 @pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize("first", [1000, 40_000, 65_000])
+async def test_a_head_over_the_limit_is_refused_in_however_few_pieces_it_comes(parser, first):
+    data = b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70_000 + b"\r\n\r\n"
+    requests, statuses, closed = await verdict(parser, [data[:first], data[first:]])
+    assert (requests, statuses, closed) == ((), [431], True)
+
+
+@pytest.mark.parametrize("parser", PARSERS)
 @pytest.mark.parametrize("name", CASES)
 async def test_a_connection_that_has_ended_is_freed_without_the_garbage_collector(parser, name):
     server = Server(Function(), choose(parser), TABLE, ServerSettings())
