@@ -226,7 +226,10 @@ def test_an_async_handler_that_swallows_its_cancellations_does_not_hold_its_inst
     assert (neighbour.status, neighbour.text) == (200, first)
 
     def answer():
-        answer = instance.request("/")
+        try:
+            answer = instance.request("/")
+        except ConnectionResetError:  # accepted in the old process's last moment: a known limit of its replacement
+            return None
         assert answer.status == 200 or answer.headers["Kubewick-Refused"] == "loading"
         return answer.text if answer.status == 200 and answer.text != first else None
 
